@@ -1,0 +1,246 @@
+"""Every column of every table, described once.
+
+From this registry come the Arrow schemas that readers and writers use, the checks that run before
+anything is written, and ``docs/data-dictionary.md``. A column that is not here does not exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import pyarrow as pa
+
+from peft_census.errors import SnapshotError
+
+SCHEMA_VERSION = 1
+"""Raised when a column is renamed, removed or changes its meaning."""
+
+ZONES = ("front_matter", "heading", "prose", "table", "code", "link", "citation", "name")
+RUNGS = ("named", "tagged", "configured")
+POLARITIES = ("affirmed", "negated")
+FORMS = ("alias", "class", "option", "file", "paper", "title", "config", "correction")
+STATUSES = ("text", "no_card", "gated", "gone", "failed")
+RULE_NAMES = ("blog", "any", "fractional")
+VARIANT_MODES = ("rolled_up", "split")
+
+_TIME = pa.timestamp("us", tz="UTC")
+_STRINGS = pa.list_(pa.string())
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, Arrow type, meaning, unit and, where the list is closed, allowed values."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    unit: str = ""
+    nullable: bool = True
+    allowed: tuple[str, ...] = ()
+
+
+_MODEL_COLUMNS = (
+    Column("model_id", pa.string(), "Hub id of the model, `owner/name`.", nullable=False),
+    Column("author", pa.string(), "Owner of the repository as the source gives it."),
+    Column("created_at", _TIME, "Creation of the repository; the Hub's floor is 2022-03-02.", "UTC"),
+    Column("last_modified", _TIME, "Last commit of the repository.", "UTC"),
+    Column("downloads", pa.int64(), "Downloads over the 30 days before the source was read.", "downloads"),
+    Column("likes", pa.int64(), "Likes when the source was read.", "likes"),
+    Column("library_name", pa.string(), "Library as labelled by the Hub."),
+    Column("pipeline_tag", pa.string(), "Task as labelled by the Hub."),
+    Column("tags", _STRINGS, "The Hub's computed tags; not evidence (the tagger reads the card itself)."),
+    Column("revision", pa.string(), "Commit at which the card was read; null for bulk dumps."),
+    Column(
+        "status",
+        pa.string(),
+        "Whether the card could be read: `text`; `no_card` (absent, empty or a placeholder such as "
+        "'Entry not found'); `gated`; `gone`; `failed`.",
+        nullable=False,
+        allowed=STATUSES,
+    ),
+    Column("reason", pa.string(), "Why there is no text, or what was mended in it; null when nothing was."),
+)
+
+TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
+    "cards": (
+        "What sources hand to the tagger, one row a model. Never stored in a snapshot: card texts are "
+        "not republished.",
+        (
+            *_MODEL_COLUMNS,
+            Column("card", pa.string(), "README.md as read, front matter included; null without text."),
+            Column(
+                "adapter_config", pa.string(), "Text of adapter_config.json where a source declares a sample."
+            ),
+        ),
+    ),
+    "models": (
+        "One row for every model the source listed, with or without a card.",
+        (
+            *_MODEL_COLUMNS,
+            Column("card_chars", pa.int32(), "Length of the card; null without text.", "characters"),
+            Column("card_sha256", pa.string(), "SHA-256 of the card's UTF-8 bytes; null without text."),
+            Column(
+                "unread_chars",
+                pa.int32(),
+                "Characters beyond the tagger's limits that were not searched; 0 for nearly every card, "
+                "null without text.",
+                "characters",
+            ),
+            Column(
+                "front_matter",
+                pa.string(),
+                "Parse status of the YAML block. Only cards with a candidate mention are parsed; null for others.",
+                allowed=("parsed", "none", "not_a_mapping", "invalid", "too_large"),
+            ),
+            Column(
+                "generators",
+                _STRINGS,
+                "Tools that wrote the card or a block of it; empty when none was found.",
+            ),
+        ),
+    ),
+    "mentions": (
+        "One row for every place where a card cites a technique, with the evidence.",
+        (
+            Column("model_id", pa.string(), "The card's model.", nullable=False),
+            Column("technique", pa.string(), "Technique id of the taxonomy.", nullable=False),
+            Column(
+                "rung",
+                pa.string(),
+                "Evidence ladder: `named` in the text, `tagged` in the front matter, `configured` in "
+                "adapter_config.json.",
+                nullable=False,
+                allowed=RUNGS,
+            ),
+            Column(
+                "zone",
+                pa.string(),
+                "Part of the card; `name` is inside a repository id, file name, URL or the model's own name and "
+                "does not count as citing. Null for `configured`.",
+                allowed=ZONES,
+            ),
+            Column(
+                "start",
+                pa.int32(),
+                "First character: `card[start:end] == matched`. Null for `configured`.",
+                "characters",
+            ),
+            Column("end", pa.int32(), "One past the last character. Null for `configured`.", "characters"),
+            Column("matched", pa.string(), "The text matched, at most 200 characters.", nullable=False),
+            Column(
+                "form",
+                pa.string(),
+                "What was recognised: a name (`alias`), a config `class`, an API `option`, a `file` name, "
+                "an arXiv id (`paper`), a paper `title`, a `config` key or a declared `correction`.",
+                nullable=False,
+                allowed=FORMS,
+            ),
+            Column("guard", pa.string(), "The guard that admitted an ambiguous name; null for plain names."),
+            Column(
+                "polarity",
+                pa.string(),
+                "`negated` where the card says that the technique was not used.",
+                nullable=False,
+                allowed=POLARITIES,
+            ),
+            Column(
+                "applied",
+                pa.bool_(),
+                "Whether this place says that this model was trained with the technique.",
+                nullable=False,
+            ),
+            Column("cue", pa.string(), "The rule that decided polarity and applied; null where none did."),
+            Column("generator", pa.string(), "The tool that wrote this place; null for a person."),
+            Column("correction", pa.string(), "Reason of the declared correction that touched this row."),
+        ),
+    ),
+    "coverage": (
+        "What the source listed and could or could not read. A gap is a gap, never a zero.",
+        (
+            Column("source", pa.string(), "Source or stage.", nullable=False),
+            Column("status", pa.string(), "As in `models`.", nullable=False, allowed=STATUSES),
+            Column("reason", pa.string(), "As in `models`; null when nothing needs saying."),
+            Column("n", pa.int64(), "How many.", "models", nullable=False),
+        ),
+    ),
+    "shares": (
+        "The counted shares: one row for every technique under every rule.",
+        (
+            Column(
+                "rule",
+                pa.string(),
+                "`blog`: cards citing exactly one technique; `any`: cards citing at least one, each technique "
+                "counted; `fractional`: the same cards, one vote a card split over its techniques.",
+                nullable=False,
+                allowed=RULE_NAMES,
+            ),
+            Column(
+                "variants",
+                pa.string(),
+                "`rolled_up`: a variant counts as the technique it varies (QLoRA as LoRA); `split`: as itself.",
+                nullable=False,
+                allowed=VARIANT_MODES,
+            ),
+            Column("population", pa.string(), "Which cards were considered.", nullable=False),
+            Column("technique", pa.string(), "Technique id.", nullable=False),
+            Column("numerator", pa.float64(), "Votes for the technique.", "cards", nullable=False),
+            Column("base", pa.int64(), "Cards the rule counts.", "cards", nullable=False),
+            Column("share", pa.float64(), "numerator / base.", "fraction", nullable=False),
+            Column("low", pa.float64(), "Lower bound of the interval.", "fraction", nullable=False),
+            Column("high", pa.float64(), "Upper bound of the interval.", "fraction", nullable=False),
+            Column("method", pa.string(), "How the interval was made.", nullable=False),
+        ),
+    ),
+}
+
+
+@cache
+def arrow_schema(table: str) -> pa.Schema:
+    """Returns the Arrow schema of ``table`` (a key of ``TABLES``)."""
+    _, columns = TABLES[table]
+    return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in columns])
+
+
+def check(table: str, data: pa.Table | pa.RecordBatch) -> None:
+    """Raises SnapshotError unless ``data`` fits ``table``: columns, types, nulls and allowed values."""
+    _, columns = TABLES[table]
+    if data.schema.names != [c.name for c in columns]:
+        raise SnapshotError(f"table {table}: columns are {data.schema.names}", "see peft_census/schema.py.")
+    for column in columns:
+        values = data.column(column.name)
+        if values.type != column.type:
+            raise SnapshotError(
+                f"table {table}, column {column.name}: type is {values.type}, not {column.type}"
+            )
+        if not column.nullable and values.null_count:
+            raise SnapshotError(f"table {table}, column {column.name}: {values.null_count} nulls")
+        if column.allowed:
+            strange = {v for v in values.unique().to_pylist() if v is not None} - set(column.allowed)
+            if strange:
+                raise SnapshotError(f"table {table}, column {column.name}: unexpected {sorted(strange)}")
+
+
+def data_dictionary() -> str:
+    """Returns ``docs/data-dictionary.md`` as Markdown."""
+    lines = [
+        "# Data dictionary",
+        "",
+        "Generated from `peft_census/schema.py` by `make docs`; do not edit.",
+        f"Schema version {SCHEMA_VERSION}. Times are UTC; offsets count characters (Unicode code points).",
+    ]
+    for table, (meaning, columns) in TABLES.items():
+        lines += [
+            "",
+            f"## {table}",
+            "",
+            meaning,
+            "",
+            "| column | type | unit | null | meaning |",
+            "|---|---|---|---|---|",
+        ]
+        for c in columns:
+            allowed = f" One of: {', '.join(f'`{a}`' for a in c.allowed)}." if c.allowed else ""
+            null = "yes" if c.nullable else "no"
+            lines.append(f"| `{c.name}` | {c.type} | {c.unit} | {null} | {c.meaning}{allowed} |")
+    return "\n".join(lines) + "\n"
