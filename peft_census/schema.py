@@ -64,14 +64,11 @@ _MODEL_COLUMNS = (
 
 TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "cards": (
-        "What sources hand to the tagger, one row a model. Never stored in a snapshot: card texts are "
-        "not republished.",
+        "What sources hand to the tagger, one row a model. Never stored in a snapshot: card texts are not republished.",
         (
             *_MODEL_COLUMNS,
             Column("card", pa.string(), "README.md as read, front matter included; null without text."),
-            Column(
-                "adapter_config", pa.string(), "Text of adapter_config.json where a source declares a sample."
-            ),
+            Column("adapter_config", pa.string(), "Text of adapter_config.json where a source declares a sample."),
         ),
     ),
     "models": (
@@ -210,9 +207,7 @@ def check(table: str, data: pa.Table | pa.RecordBatch) -> None:
     for column in columns:
         values = data.column(column.name)
         if values.type != column.type:
-            raise SnapshotError(
-                f"table {table}, column {column.name}: type is {values.type}, not {column.type}"
-            )
+            raise SnapshotError(f"table {table}, column {column.name}: type is {values.type}, not {column.type}")
         if not column.nullable and values.null_count:
             raise SnapshotError(f"table {table}, column {column.name}: {values.null_count} nulls")
         if column.allowed:

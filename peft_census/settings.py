@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from peft_census.errors import UsageError
 
@@ -59,14 +60,13 @@ def settings() -> Settings:
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise UsageError(f"{file}: unknown setting {', '.join(unknown)}", f"known: {', '.join(known)}.")
-    made: dict[str, object] = {}
+    made: dict[str, Any] = {}
     for name, value in values.items():
-        kind = Path if known[name] == "Path" else int
         try:
-            made[name] = kind(value)  # type: ignore[arg-type]
+            made[name] = Path(str(value)) if known[name] == "Path" else int(str(value))
         except (TypeError, ValueError) as error:
             raise UsageError(f"setting {name}: {value!r} is not a valid value", f"see {file}.") from error
-    result = replace(Settings(), **made)  # type: ignore[arg-type]
+    result = replace(Settings(), **made)
     if result.batch_rows < 1:
         raise UsageError(f"setting batch_rows: {result.batch_rows} is not a positive number")
     return result
