@@ -21,18 +21,18 @@ from peft_census.schema import arrow_schema
 from peft_census.tag.front_matter import read_front_matter
 from peft_census.tag.front_zone import PROMPT, FrontZone, own_names
 from peft_census.tag.generators import Written, find_written
+from peft_census.tag.guards import Hearing
 from peft_census.tag.names import is_name, run_around
 from peft_census.tag.places import Kept, Places
-from peft_census.tag.reading import HERE
 from peft_census.tag.scan import Candidate, Scanner
-from peft_census.tag.taxonomy import Guard, Taxonomy, load
+from peft_census.tag.taxonomy import Taxonomy, load
 from peft_census.tag.zones import Zones
 
 TAGGER_VERSION = "1"
 """Raised whenever the same card may get other mentions."""
 
 MAX_CARD_CHARS = 1_000_000
-MAX_MENTIONS = 2_000
+MAX_CANDIDATES = 2_000
 """Limits a card; what lies beyond is counted in ``unread_chars``."""
 _MAX_MATCHED = 200
 
@@ -127,30 +127,24 @@ class _CardReader:
         self.zones = Zones(self.text, self.front)
         self.own = own_names(model_id, self.front, self.zones)
         self.front_zone = FrontZone(self.text, self.front, self.own)
-        self._settled: dict[str, bool] = {}
         self.reading = CardReading(front_matter=self.front.status, unread_chars=len(card) - len(self.text))
         self.written: list[Written] = []
         self.model_id = model_id
 
     def read(self) -> CardReading:
         reading = self.reading
-        kept: list[Kept] = []
+        placed: list[tuple[Candidate, str]] = []
         for candidate in scanner().candidates(self.text):
-            if len(kept) >= MAX_MENTIONS:
+            if len(placed) >= MAX_CANDIDATES:
                 reading.unread_chars += len(self.text) - candidate.start
                 break
             zone = self._zone(candidate)
-            admitted, reason = self._ask_guard(candidate, zone)
             if zone == PROMPT:
-                admitted, reason = False, "an example prompt in the front matter"
-            if admitted:
-                kept.append(Kept(candidate, zone, reason))
+                reading.rejected.append(self._reject(candidate, "an example prompt in the front matter"))
             else:
-                reading.rejected.append(
-                    Rejected(
-                        candidate.technique, candidate.start, candidate.end, self._matched(candidate), reason or ""
-                    )
-                )
+                placed.append((candidate, zone))
+        kept, refused = Hearing(self.text, self.front, self.taxonomy).decide(placed)
+        reading.rejected += [self._reject(r.candidate, r.why) for r in refused]
         if kept:
             self.written = find_written(self.text, self.front)
             reading.generators = sorted({w.generator for w in self.written})
@@ -159,7 +153,10 @@ class _CardReader:
         return reading
 
     def _matched(self, candidate: Candidate) -> str:
-        return self.text[candidate.start : candidate.end]
+        return self.text[candidate.start : candidate.end][:_MAX_MATCHED]
+
+    def _reject(self, candidate: Candidate, why: str) -> Rejected:
+        return Rejected(candidate.technique, candidate.start, candidate.end, self._matched(candidate), why)
 
     def _zone(self, candidate: Candidate) -> str:
         """Returns the zone, with names told apart; ``PROMPT`` for places that say nothing."""
@@ -173,33 +170,6 @@ class _CardReader:
         if candidate.form in ("class", "title"):
             return zone
         return "name" if is_name(self.text, candidate.start, candidate.end, zone, self.own) else zone
-
-    def _ask_guard(self, candidate: Candidate, zone: str) -> tuple[bool, str | None]:
-        """Returns whether one of the candidate's aliases admits it, and the guard's name or the reason against."""
-        if not candidate.aliases or any(alias.guard is None for alias in candidate.aliases):
-            return True, None
-        against = ""
-        for guard in (self.taxonomy.guards[alias.guard] for alias in candidate.aliases if alias.guard):
-            around = (
-                self.text[max(0, candidate.start - guard.window) : candidate.start]
-                + HERE
-                + self.text[candidate.end : candidate.end + guard.window]
-            )
-            if guard.unless and guard.unless.search(around):
-                against = f"guard {guard.name}: the words around it speak against it"
-            elif zone in guard.zones or (guard.near and guard.near.search(around)) or self._card_settles(guard):
-                return True, guard.name
-            else:
-                against = against or f"guard {guard.name}: nothing around it speaks of the technique"
-        return False, against
-
-    def _card_settles(self, guard: Guard) -> bool:
-        """Says whether the card as a whole admits what ``guard`` guards; searched once a card."""
-        if guard.anywhere is None:
-            return guard.near is None and not guard.zones  # a guard that only knows what speaks against
-        if guard.name not in self._settled:
-            self._settled[guard.name] = bool(guard.anywhere.search(self.text))
-        return self._settled[guard.name]
 
     def _mention(self, kept: Kept, places: Places) -> Mention:
         candidate, zone = kept.candidate, kept.zone
@@ -218,7 +188,7 @@ class _CardReader:
             zone=zone,
             start=candidate.start,
             end=candidate.end,
-            matched=self._matched(candidate)[:_MAX_MATCHED],
+            matched=self._matched(candidate),
             form=form,
             guard=kept.guard,
             polarity="negated" if reading.negated else "affirmed",

@@ -82,7 +82,7 @@ def _missing_types(taxonomy: Taxonomy, facts: PeftFacts) -> Iterator[str]:
             )
     for technique in known.values():
         if _expected(technique, facts.version) and technique.peft_type not in facts.types:
-            yield f"peft {facts.version} has no type {technique.peft_type}; technique {technique.id} is not marked removed."
+            yield f"peft {facts.version} has no type {technique.peft_type}; mark technique {technique.id} removed."
 
 
 def _missing_switches(taxonomy: Taxonomy, facts: PeftFacts) -> Iterator[str]:

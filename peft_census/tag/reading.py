@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from peft_census.tag.techniques import HERE
 from peft_census.tag.zones import Heading
 
-HERE = "\x00"
-"""Stands for the mention inside the sentence that the patterns read."""
 REACH = 260
 """Characters of context read on either side."""
 
