@@ -221,7 +221,7 @@ def explain(model_id: str | None, snapshot: str, file: Path | None, as_json: boo
       peft-census explain acme/llama-lora --snapshot latest
       peft-census explain --file README.md
     """
-    from peft_census.explain import explain_file, explain_model
+    from peft_census.explanation import explain_file, explain_model
 
     if (model_id is None) == (file is None):
         raise UsageError("name a model of a snapshot, or a card with --file", "see peft-census explain --help.")
