@@ -1,0 +1,321 @@
+"""Asking a web API politely: one request at a time, paced, retried where that helps, never where it hurts.
+
+In: an endpoint, a pace and perhaps a token. Out: answers as text with their headers. It refuses plain http
+outside this machine, redirects, bodies without end, and to send the token anywhere but to the endpoint.
+Used by the sources that are read with ``requests`` (GitHub, Civitai).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import tenacity
+
+from peft_census import __version__
+from peft_census.errors import SourceError, UsageError
+
+USER_AGENT = f"peft-census/{__version__} (census of PEFT techniques; reads public search counts)"
+_BODY_LIMIT = 64 * 1024 * 1024
+_LONGEST_WAIT = 3900.0
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast to ask and how long to insist.
+
+    Args:
+        floor_s: least time between the starts of two requests.
+        attempts: how often one request is tried.
+        backoff_s: first wait after a passing fault; it doubles.
+        secondary_s: first wait after a secondary limit that names no time; it doubles.
+        timeout_s: longest silence of the server.
+    """
+
+    floor_s: float
+    attempts: int = 6
+    backoff_s: float = 1.0
+    secondary_s: float = 60.0
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of a server, read to its end."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+    asked_at: datetime
+
+    def json_object(self) -> dict[str, Any]:
+        """Returns the body as a JSON object.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        value = json.loads(self.text)
+        if not isinstance(value, dict):
+            raise ValueError("not a JSON object")
+        return value
+
+    def message(self) -> str:
+        """Returns what the server says went wrong, on one line and short."""
+        try:
+            body = self.json_object()
+            said = body.get("message") or body.get("error") or self.text
+        except ValueError:
+            said = self.text
+        return " ".join(str(said).split())[:160]
+
+
+@dataclass
+class Traffic:
+    """What was asked so far, for progress lines and for the ledger."""
+
+    requests: int = 0
+    retries: int = 0
+    waited_s: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+
+class _Again(Exception):
+    """A passing fault: ``wait`` seconds are asked for by the server, or None to back off."""
+
+    def __init__(self, why: str, wait: float | None, answer: Answer | None = None) -> None:
+        super().__init__(why)
+        self.wait = wait
+        self.answer = answer
+
+
+class _Bearer(requests.auth.AuthBase):
+    """Adds the token for the endpoint alone; being an ``auth`` it also keeps ``.netrc`` out."""
+
+    def __init__(self, token: str | None, origin: str) -> None:
+        self._token = token
+        self._origin = origin
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token and _origin(request.url or "") == self._origin:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class PoliteClient:
+    """Asks one endpoint, one request at a time.
+
+    Args:
+        endpoint: base URL; https, or http on this machine (a replica).
+        pace: see ``Pace``.
+        token: sent as a bearer token to the endpoint's host only; never shown.
+        hopeless: tells answers that look passing but never pass (a 429 that is no rate limit).
+        note: called with one line when a wait is longer than a moment.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        pace: Pace,
+        token: str | None = None,
+        hopeless: Callable[[Answer], bool] = lambda answer: False,
+        note: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.endpoint = checked_endpoint(endpoint)
+        self.pace = pace
+        self.traffic = Traffic()
+        self._hopeless = hopeless
+        self._note = note
+        self._next = 0.0
+        self._session = requests.Session()
+        self._session.auth = _Bearer(token, _origin(self.endpoint))
+        self._session.headers["User-Agent"] = USER_AGENT
+
+    def get(self, path: str, query: list[tuple[str, str]], accept: str = "application/json") -> Answer:
+        """Returns the server's final answer, whatever its status; faults that pass are tried again.
+
+        Raises:
+            SourceError: no answer after all attempts, or a redirect.
+        """
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self.pace.attempts),
+            wait=self._wait,
+            retry=tenacity.retry_if_exception_type(_Again),
+            before_sleep=self._count_retry,
+            reraise=True,
+        )
+        try:
+            return retrying(self._ask, path, query, accept)
+        except _Again as last:
+            self.traffic.faults.append(str(last))
+            if last.answer is not None:
+                return last.answer
+            raise SourceError(
+                f"{self.endpoint}{path}: {last} ({self.pace.attempts} attempts)",
+                "run the same command again later; what was read is kept.",
+            ) from last
+
+    def _ask(self, path: str, query: list[tuple[str, str]], accept: str) -> Answer:
+        self._keep_pace()
+        asked_at = datetime.now(UTC)
+        self.traffic.requests += 1
+        try:
+            with self._session.get(
+                self.endpoint + path,
+                params=query,
+                headers={"Accept": accept},
+                timeout=self.pace.timeout_s,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                answer = Answer(
+                    response.status_code,
+                    {k.lower(): v for k, v in response.headers.items()},
+                    _read(response),
+                    asked_at,
+                )
+        except (requests.RequestException, UnicodeDecodeError) as error:
+            # The text of some of these errors holds the URL, never a header: the token cannot leak here.
+            raise _Again(f"no whole answer: {type(error).__name__}", None) from error
+        return self._judge(answer, path)
+
+    def _judge(self, answer: Answer, path: str) -> Answer:
+        """Returns a final answer, raises ``_Again`` for a passing one, and learns when to ask next."""
+        spent = answer.headers.get("x-ratelimit-remaining") == "0"
+        if spent:
+            self._next = max(self._next, time.monotonic() + _until_reset(answer))
+        if 300 <= answer.status < 400:
+            raise SourceError(
+                f"{self.endpoint}{path}: answered with a redirect, which is not followed",
+                "check the configured endpoint.",
+            )
+        if answer.status == 200 or self._hopeless(answer):
+            return answer
+        limited = answer.status in (403, 429)
+        named = _retry_after(answer)
+        why = f"status {answer.status}: {answer.message()}"
+        if limited and named is not None:
+            raise _Again(why, named, answer)
+        if limited and spent:
+            raise _Again(why, _until_reset(answer), answer)
+        if limited and is_secondary(answer):
+            raise _Again(why, -1.0, answer)
+        if answer.status in _PASSING:
+            raise _Again(why, named, answer)
+        return answer
+
+    def _keep_pace(self) -> None:
+        pause = self._next - time.monotonic()
+        if pause > 0:
+            self._announce(pause, "to stay within the rate limit")
+            self.traffic.waited_s += pause
+            time.sleep(pause)
+        self._next = time.monotonic() + self.pace.floor_s
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        fault = state.outcome.exception() if state.outcome else None
+        turn = state.attempt_number - 1
+        named = fault.wait if isinstance(fault, _Again) else None
+        if named is None:
+            return float(self.pace.backoff_s * 2**turn * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+        if named < 0:
+            return float(self.pace.secondary_s * 2**turn)
+        if named > _LONGEST_WAIT:
+            raise SourceError(
+                f"{self.endpoint} asks to wait {named / 60:.0f} minutes",
+                "run the same command again then; what was read is kept.",
+            )
+        return named
+
+    def _count_retry(self, state: tenacity.RetryCallState) -> None:
+        pause = state.next_action.sleep if state.next_action else 0.0
+        why = state.outcome.exception() if state.outcome else None
+        self.traffic.retries += 1
+        self.traffic.waited_s += pause
+        self.traffic.faults.append(str(why))
+        self._announce(pause, str(why))
+
+    def _announce(self, pause: float, why: str) -> None:
+        if pause > 10:
+            self._note(f"{urlsplit(self.endpoint).hostname}: waiting {pause:.0f} s ({why})")
+
+
+def checked_endpoint(url: str) -> str:
+    """Returns ``url`` without a closing slash.
+
+    Raises:
+        UsageError: not a URL, or plain http to another machine.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        raise UsageError(f"endpoint {url!r} is not a base URL", "for example https://api.github.com")
+    if parts.scheme == "http" and not on_this_machine(url):
+        raise UsageError(f"endpoint {url!r} is not encrypted", "use https; http is for replicas on this machine.")
+    return url.rstrip("/")
+
+
+def on_this_machine(url: str) -> bool:
+    """Tells whether ``url`` names the loopback interface."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_secondary(answer: Answer) -> bool:
+    """Tells whether a refusal is one of GitHub's secondary limits."""
+    said = answer.message().lower()
+    return "secondary rate limit" in said or "abuse detection" in said
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def _read(response: requests.Response) -> str:
+    pieces = []
+    size = 0
+    for piece in response.iter_content(65_536):
+        size += len(piece)
+        if size > _BODY_LIMIT:
+            raise SourceError(f"{response.url.split('?')[0]}: more than {_BODY_LIMIT >> 20} MB in one answer")
+        pieces.append(piece)
+    return b"".join(pieces).decode("utf-8")
+
+
+def _server_time(answer: Answer) -> float:
+    """Returns the server's clock, so that a wrong clock here does not spoil the wait."""
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return answer.asked_at.timestamp()
+
+
+def _until_reset(answer: Answer) -> float:
+    try:
+        reset = int(answer.headers["x-ratelimit-reset"])
+    except (KeyError, ValueError):
+        return 60.0
+    # Both clocks count whole seconds, the server's rounded down: the difference is never too short.
+    return max(0.0, reset - _server_time(answer)) + 0.05
+
+
+def _retry_after(answer: Answer) -> float | None:
+    value = answer.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - _server_time(answer)) + 0.05
+    except (ValueError, TypeError):
+        return None
