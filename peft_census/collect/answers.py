@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS campaign (
   id INTEGER PRIMARY KEY, source TEXT NOT NULL, plan_sha256 TEXT NOT NULL, plan TEXT NOT NULL,
   opened_at TEXT NOT NULL, closed_at TEXT);
 CREATE TABLE IF NOT EXISTS answer (
-  campaign INTEGER NOT NULL REFERENCES campaign(id), key TEXT NOT NULL, n INTEGER NOT NULL,
+  campaign INTEGER NOT NULL REFERENCES campaign(id), key TEXT NOT NULL,
   asked_at TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (campaign, key));
 """
 FRESH_DAYS = 6
@@ -50,14 +50,14 @@ class Campaign:
         """Keeps ``body`` under ``key``; it is on disk when this returns."""
         with self._base:
             self._base.execute(
-                "INSERT INTO answer SELECT ?, ?, 1 + count(*), ?, ? FROM answer WHERE campaign = ?",
-                (self._number, key, asked_at.isoformat(), json.dumps(body), self._number),
+                "INSERT INTO answer VALUES (?, ?, ?, ?)",
+                (self._number, key, asked_at.isoformat(), json.dumps(body)),
             )
 
     def bodies(self, prefix: str = "") -> Iterator[tuple[str, datetime, dict[str, Any]]]:
         """Yields ``(key, asked_at, body)`` in the order in which they were kept."""
         rows = self._base.execute(
-            "SELECT key, asked_at, body FROM answer WHERE campaign = ? AND substr(key, 1, ?) = ? ORDER BY n",
+            "SELECT key, asked_at, body FROM answer WHERE campaign = ? AND substr(key, 1, ?) = ? ORDER BY rowid",
             (self._number, len(prefix), prefix),
         )
         for key, asked_at, body in rows:
