@@ -99,15 +99,15 @@ def open_campaign(ledger: Path, source: str, plan: dict[str, Any], fresh: bool =
         with _only_one(ledger), closing(sqlite3.connect(ledger)) as base:
             base.execute("PRAGMA journal_mode=WAL")
             base.executescript(_SCHEMA)
-            row = None if fresh else _last(base, source, sha)
-            if row is None:
+            found = None if fresh else _last(base, source, sha)
+            if found is None:
                 with base:
                     made = base.execute(
                         "INSERT INTO campaign (source, plan_sha256, plan, opened_at) VALUES (?, ?, ?, ?)",
                         (source, sha, text, datetime.now(UTC).isoformat()),
                     )
-                row = (made.lastrowid, None)
-            yield Campaign(base, int(row[0]), row[1] is not None)
+                found = (int(made.lastrowid or 0), None)
+            yield Campaign(base, found[0], found[1] is not None)
     except sqlite3.DatabaseError as error:
         raise SourceError(f"{ledger}: the ledger is damaged ({error})", "move it away and run again.") from error
     except OSError as error:

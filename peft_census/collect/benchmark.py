@@ -26,7 +26,7 @@ TASKS = {"MetaMathQA": "test accuracy", "image-gen": "test dino_similarity"}
 _TABLE = "benchmark.csv"
 _COMMIT = re.compile(r"[0-9a-f]{7,40}\Z")
 _FLAGS = {"use_dora": "dora", "use_rslora": "rslora", "use_qalora": "qalora", "use_bdlora": "use_bdlora"}
-_OPTIMIZERS = {"lorafa": "optimizer:lora-fa"}
+_PLAIN_OPTIMIZERS = ("adam", "sgd")
 
 
 def read_benchmark(place: Path | None, types: Mapping[str, str]) -> tuple[pa.Table, dict[str, Any]]:
@@ -112,7 +112,7 @@ def _result_row(task: str, result: dict[str, Any]) -> dict[str, Any] | None:
     packages = meta.get("package_info") or {}
     return {
         "peft_type": config["peft_type"] if config else None,
-        "variant": _variant(config, run["experiment_name"]) if config else None,
+        "variant": _variant(config, str(settings.get("optimizer_type") or "")) if config else None,
         "task": task,
         "experiment": run["experiment_name"],
         "base_model": settings.get("model_id"),
@@ -121,8 +121,10 @@ def _result_row(task: str, result: dict[str, Any]) -> dict[str, Any] | None:
         "forgetting": last.get("forgetting"),
         "drift": last.get("drift"),
         "train_loss": last.get("train loss"),
-        "memory_max_bytes": _whole(train.get("accelerator_memory_max")),
-        "memory_reserved_avg_bytes": _whole(train.get("accelerator_memory_reserved_avg")),
+        "memory_max_bytes": _whole(_either(train, "accelerator_memory_max", "cuda_memory_max")),
+        "memory_reserved_avg_bytes": _whole(
+            _either(train, "accelerator_memory_reserved_avg", "cuda_memory_reserved_avg")
+        ),
         "train_time_s": train.get("train_time"),
         "file_size_bytes": _whole(train.get("file_size")),
         "trainable_params": _whole(train.get("num_trainable_params")),
@@ -130,22 +132,30 @@ def _result_row(task: str, result: dict[str, Any]) -> dict[str, Any] | None:
         "run_at": _moment(run["created_at"]),
         "peft_version": packages.get("peft-version"),
         "seed": settings.get("seed"),
-        "accelerator": (meta.get("system_info") or {}).get("gpu"),
+        "accelerator": _either(meta.get("system_info") or {}, "accelerator", "gpu"),
     }
 
 
-def _variant(config: dict[str, Any], experiment: str) -> str | None:
+def _either(facts: dict[str, Any], name: str, former: str) -> Any:
+    """Returns a fact under its present name or the one it had until 2025."""
+    return facts.get(name, facts.get(former))
+
+
+def _variant(config: dict[str, Any], optimizer: str) -> str | None:
     """Names what sets a run apart within its PEFT type.
 
-    An optimizer (LoRA-FA) leaves nothing in the configuration; only the experiment's name tells it.
+    An optimizer (LoRA-FA) leaves nothing in the PEFT configuration; the training settings tell it.
     """
     for key, name in _FLAGS.items():
         if config.get(key):
             return name
-    init = config.get("init_weights" if config["peft_type"] == "MISS" else "init_lora_weights")
+    miss = config["peft_type"] == "MISS"
+    init = config.get("init_weights" if miss else "init_lora_weights")
     if isinstance(init, str):
-        return f"{'miss' if config['peft_type'] == 'MISS' else 'init'}:{init}"
-    return next((name for mark, name in _OPTIMIZERS.items() if mark in experiment), None)
+        return f"{'miss' if miss else 'init'}:{init}"
+    if optimizer and not optimizer.lower().startswith(_PLAIN_OPTIMIZERS):
+        return f"optimizer:{optimizer}"
+    return None
 
 
 def _read_table(file: Path) -> list[dict[str, Any]]:

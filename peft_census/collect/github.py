@@ -134,7 +134,9 @@ def search(client: PoliteClient, query: str, page: int, per_page: int, fragments
     accept = TEXT_MATCHES if fragments else "application/vnd.github+json"
     answer = client.get("/search/code", [("q", query), ("per_page", str(per_page)), ("page", str(page))], accept)
     if answer.status == 401:
-        raise SourceError(f"GitHub does not accept GITHUB_TOKEN: {answer.message()}", "make a new token; it needs no scope.")
+        raise SourceError(
+            f"GitHub does not accept GITHUB_TOKEN: {answer.message()}", "make a new token; it needs no scope."
+        )
     return answer
 
 

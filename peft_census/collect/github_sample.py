@@ -49,7 +49,7 @@ class Slice:
         return Slice(self.kind, self.low, middle), Slice(self.kind, middle + 1, self.high)
 
 
-class _Spent(Exception):
+class _SpentError(Exception):
     """The budget of requests is used up."""
 
 
@@ -73,14 +73,14 @@ class _Sampler:
                 piece = self._draw()
                 if piece is not None:
                     self._read(piece)
-        except _Spent:
+        except _SpentError:
             return
 
     def _page(self, piece: Slice, page: int) -> dict[str, Any]:
         key = f"sample|{piece.kind}|{piece.sizes}|{page}"
         if key not in self._asked:
             if len(self._asked) >= self._budget:
-                raise _Spent
+                raise _SpentError
             self._asked.add(key)
         kept = self._campaign.get(key)
         if kept is None:
@@ -199,4 +199,9 @@ def describe_sample(campaign: Campaign, requests: int, seed: int) -> dict[str, A
             "pages_incomplete": sum(b["status"] == "incomplete" for _, b in pages),
             "items_malformed": sum(b["malformed"] for _, b in pages),
         }
-    return {"requests": requests, "seed": seed, "drawn": "slices of file size, proportional to content", "frames": frames}
+    return {
+        "requests": requests,
+        "seed": seed,
+        "drawn": "slices of file size, proportional to content",
+        "frames": frames,
+    }

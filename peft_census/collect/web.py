@@ -89,7 +89,7 @@ class Traffic:
     faults: list[str] = field(default_factory=list)
 
 
-class _Again(Exception):
+class _AgainError(Exception):
     """A passing fault: ``wait`` seconds are asked for by the server, or None to back off."""
 
     def __init__(self, why: str, wait: float | None, answer: Answer | None = None) -> None:
@@ -149,13 +149,13 @@ class PoliteClient:
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.pace.attempts),
             wait=self._wait,
-            retry=tenacity.retry_if_exception_type(_Again),
+            retry=tenacity.retry_if_exception_type(_AgainError),
             before_sleep=self._count_retry,
             reraise=True,
         )
         try:
             return retrying(self._ask, path, query, accept)
-        except _Again as last:
+        except _AgainError as last:
             self.traffic.faults.append(str(last))
             if last.answer is not None:
                 return last.answer
@@ -185,11 +185,11 @@ class PoliteClient:
                 )
         except (requests.RequestException, UnicodeDecodeError) as error:
             # The text of some of these errors holds the URL, never a header: the token cannot leak here.
-            raise _Again(f"no whole answer: {type(error).__name__}", None) from error
+            raise _AgainError(f"no whole answer: {type(error).__name__}", None) from error
         return self._judge(answer, path)
 
     def _judge(self, answer: Answer, path: str) -> Answer:
-        """Returns a final answer, raises ``_Again`` for a passing one, and learns when to ask next."""
+        """Returns a final answer, raises ``_AgainError`` for a passing one, and learns when to ask next."""
         spent = answer.headers.get("x-ratelimit-remaining") == "0"
         if spent:
             self._next = max(self._next, time.monotonic() + _until_reset(answer))
@@ -204,13 +204,13 @@ class PoliteClient:
         named = _retry_after(answer)
         why = f"status {answer.status}: {answer.message()}"
         if limited and named is not None:
-            raise _Again(why, named, answer)
+            raise _AgainError(why, named, answer)
         if limited and spent:
-            raise _Again(why, _until_reset(answer), answer)
+            raise _AgainError(why, _until_reset(answer), answer)
         if limited and is_secondary(answer):
-            raise _Again(why, -1.0, answer)
+            raise _AgainError(why, -1.0, answer)
         if answer.status in _PASSING:
-            raise _Again(why, named, answer)
+            raise _AgainError(why, named, answer)
         return answer
 
     def _keep_pace(self) -> None:
@@ -224,7 +224,7 @@ class PoliteClient:
     def _wait(self, state: tenacity.RetryCallState) -> float:
         fault = state.outcome.exception() if state.outcome else None
         turn = state.attempt_number - 1
-        named = fault.wait if isinstance(fault, _Again) else None
+        named = fault.wait if isinstance(fault, _AgainError) else None
         if named is None:
             return float(self.pace.backoff_s * 2**turn * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
         if named < 0:
