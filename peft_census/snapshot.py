@@ -1,0 +1,241 @@
+"""Snapshots: one folder of Parquet tables and a manifest, written once, never changed.
+
+The id derives from what went in (content of the source, taxonomy, generators, corrections, versions of
+tagger, rules and schema): the same input and rules give the same id. A snapshot is written to a temporary
+folder and renamed, so that a reader never sees half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from peft_census.errors import SnapshotError, UsageError, output_error
+from peft_census.schema import SCHEMA_VERSION, arrow_schema, check
+
+MANIFEST = "manifest.json"
+ROW_GROUP = 65_536
+_STALE_SECONDS = 86_400
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A sealed snapshot.
+
+    Args:
+        path: its folder.
+        manifest: the parsed ``manifest.json``.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The snapshot id."""
+        return str(self.manifest["snapshot_id"])
+
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """Returns one of the tables, whole or only some columns.
+
+        Raises:
+            SnapshotError: the snapshot has no such table, or its file is damaged.
+        """
+        if name not in self.manifest["tables"]:
+            raise SnapshotError(f"{self.path}: no table {name!r}", f"it has: {', '.join(self.manifest['tables'])}.")
+        file = self.path / f"{name}.parquet"
+        try:
+            return pq.read_table(file, columns=columns)
+        except (pa.ArrowException, OSError) as error:
+            raise SnapshotError(f"{file}: damaged or missing ({error})", "run the census again.") from error
+
+    def verify(self) -> None:
+        """Raises SnapshotError unless every table's bytes are those that were sealed."""
+        for name, facts in self.manifest["tables"].items():
+            file = self.path / f"{name}.parquet"
+            if not file.is_file() or _sha256(file) != facts["sha256"]:
+                raise SnapshotError(f"{file}: changed since it was sealed", "run the census again.")
+
+
+def snapshot_key(inputs: dict[str, Any]) -> str:
+    """Returns the content part of the id: 12 hex digits over ``inputs`` and the schema version."""
+    text = json.dumps({**inputs, "schema_version": SCHEMA_VERSION}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Returns the snapshot in folder ``path``.
+
+    Raises:
+        SnapshotError: no manifest, a damaged one, or one of another schema version.
+    """
+    file = path / MANIFEST
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        version = manifest["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SnapshotError(f"{file}: not a snapshot manifest ({error})", "run the census again.") from error
+    if version != SCHEMA_VERSION:
+        raise SnapshotError(
+            f"{path}: written with schema {version}, this is schema {SCHEMA_VERSION}",
+            "run the census again, or use the release that wrote it.",
+        )
+    return Snapshot(path, manifest)
+
+
+def find_snapshot(name: str, root: Path) -> Snapshot:
+    """Returns the snapshot that ``name`` means: a folder, an id, the start of one id, or ``latest``.
+
+    Raises:
+        UsageError: nothing or more than one snapshot fits.
+    """
+    if (Path(name) / MANIFEST).is_file():
+        return read_snapshot(Path(name))
+    there = [p for p in sorted(root.glob("*")) if (p / MANIFEST).is_file() and not p.name.startswith(".")]
+    if name == "latest":
+        found = sorted(there, key=lambda p: (p / MANIFEST).stat().st_mtime_ns)[-1:]
+    else:
+        found = [p for p in there if p.name == name] or [p for p in there if name and p.name.startswith(name)]
+    if len(found) == 1:
+        return read_snapshot(found[0])
+    known = ", ".join(p.name for p in there[-5:]) or "none yet; run `make census`"
+    problem = f"more than one snapshot starts with {name!r}" if found else f"no snapshot {name!r} in {root}"
+    raise UsageError(problem, f"snapshots there: {known}.")
+
+
+def find_by_key(key: str, root: Path) -> Snapshot | None:
+    """Returns the snapshot whose id ends in ``key``, if ``root`` holds one."""
+    for path in sorted(root.glob(f"*-{key}")):
+        if (path / MANIFEST).is_file():
+            return read_snapshot(path)
+    return None
+
+
+class SnapshotWriter:
+    """A snapshot in the making; see ``new_snapshot``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open: dict[str, pq.ParquetWriter] = {}
+        self._waiting: dict[str, list[pa.Table]] = {}
+
+    def append(self, table: str, batch: pa.RecordBatch) -> None:
+        """Checks ``batch`` against the schema and adds its rows to ``table``."""
+        check(table, batch)
+        waiting = self._waiting.setdefault(table, [])
+        waiting.append(pa.Table.from_batches([batch]))
+        if sum(t.num_rows for t in waiting) >= ROW_GROUP:
+            self._write(table, whole_groups_only=True)
+
+    def put(self, table: str, data: pa.Table) -> None:
+        """Writes ``table`` whole."""
+        check(table, data)
+        self._waiting[table] = [data]
+        self.finish(table)
+
+    def finish(self, table: str) -> None:
+        """Closes ``table``; a table that got no rows is written empty."""
+        self._write(table, whole_groups_only=False)
+        self._open.pop(table).close()
+
+    def _write(self, table: str, whole_groups_only: bool) -> None:
+        """Writes what waits, in row groups of one size, so that batch sizes leave no trace in the file."""
+        schema = arrow_schema(table)
+        if table not in self._open:
+            self._open[table] = pq.ParquetWriter(self.path / f"{table}.parquet", schema, compression="zstd")
+        parts = self._waiting.pop(table, [])
+        data = pa.concat_tables(parts) if parts else schema.empty_table()
+        end = data.num_rows - data.num_rows % ROW_GROUP if whole_groups_only else data.num_rows
+        for start in range(0, end, ROW_GROUP):
+            group = data.slice(start, min(ROW_GROUP, end - start)).combine_chunks()
+            self._open[table].write_table(group, row_group_size=ROW_GROUP)
+        if whole_groups_only:
+            self._waiting[table] = [data.slice(end)]
+
+    def abandon(self) -> None:
+        """Closes open files and removes the folder."""
+        for writer in self._open.values():
+            writer.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def preview(self, manifest: dict[str, Any]) -> Snapshot:
+        """Returns the snapshot as it will be, still in its temporary folder; ``manifest`` gets the tables."""
+        manifest["tables"] = {
+            file.stem: {
+                "bytes": file.stat().st_size,
+                "rows": pq.read_metadata(file).num_rows,
+                "sha256": _sha256(file),
+            }
+            for file in sorted(self.path.glob("*.parquet"))
+        }
+        return Snapshot(self.path, manifest)
+
+    def seal(self, manifest: dict[str, Any], root: Path) -> Snapshot:
+        """Writes the manifest and moves the folder to ``root / snapshot_id``."""
+        final = root / str(manifest["snapshot_id"])
+        (self.path / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        for file in self.path.rglob("*"):
+            if file.is_file():
+                with file.open("rb") as stream:
+                    os.fsync(stream.fileno())
+        try:
+            self.path.chmod(0o755)
+            self.path.rename(final)
+        except OSError:
+            if not (final / MANIFEST).is_file():
+                raise
+            self.abandon()  # another run sealed the same content first
+        return read_snapshot(final)
+
+
+@contextmanager
+def new_snapshot(root: Path) -> Iterator[SnapshotWriter]:
+    """Gives a writer below ``root``; on any error the half-made folder is removed and nothing else touched.
+
+    Raises:
+        OutputError: no permission, no space.
+    """
+    writer = None
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _remove_stale(root)
+        writer = SnapshotWriter(Path(tempfile.mkdtemp(prefix=".partial-", dir=root)))
+        yield writer
+    except BaseException as error:
+        if writer:
+            _abandon_quietly(writer)
+        if isinstance(error, OSError):
+            raise output_error(root, error) from error
+        raise
+
+
+def _abandon_quietly(writer: SnapshotWriter) -> None:
+    """Abandons ``writer``; a full disk may refuse even the closing of files, and the first error counts."""
+    try:
+        writer.abandon()
+    except (OSError, pa.ArrowException):
+        shutil.rmtree(writer.path, ignore_errors=True)
+
+
+def _remove_stale(root: Path) -> None:
+    """Removes what runs killed more than a day ago left behind."""
+    for path in root.glob(".partial-*"):
+        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
