@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from peft_census.collect.answers import Campaign
-from peft_census.collect.web import Answer, Pace, PoliteClient, on_this_machine
+from peft_census.collect.web import Answer, PoliteClient, pace_for
 from peft_census.errors import SourceError, UsageError
 from peft_census.schema import arrow_schema
 
@@ -72,8 +72,7 @@ def civitai_client(note: Note = lambda line: None) -> PoliteClient:
     """Returns a client for ``CIVITAI_API_URL``; ``CIVITAI_TOKEN`` is optional and goes into the header."""
     endpoint = os.environ.get("CIVITAI_API_URL", "").strip() or ENDPOINT
     token = os.environ.get("CIVITAI_TOKEN", "").strip() or None
-    floor = 0.0 if on_this_machine(endpoint) else FLOOR_S
-    return PoliteClient(endpoint, Pace(floor_s=floor), token, hopeless=is_paging_limit, note=note)
+    return PoliteClient(endpoint, pace_for(endpoint, FLOOR_S), token, hopeless=is_paging_limit, note=note)
 
 
 def is_paging_limit(answer: Answer) -> bool:

@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from peft_census.collect.answers import Campaign
-from peft_census.collect.web import Answer, Pace, PoliteClient, on_this_machine
+from peft_census.collect.web import Answer, PoliteClient, on_this_machine, pace_for
 from peft_census.errors import SourceError, UsageError
 from peft_census.schema import arrow_schema
 
@@ -120,9 +120,7 @@ def github_client(note: Note = lambda line: None) -> PoliteClient | None:
     if not token:
         return None
     endpoint = os.environ.get("GITHUB_API_URL", "").strip() or ENDPOINT
-    floor = 0.0 if on_this_machine(endpoint) else FLOOR_S
-    secondary = 1.0 if on_this_machine(endpoint) else 60.0
-    return PoliteClient(endpoint, Pace(floor_s=floor, secondary_s=secondary), token, note=note)
+    return PoliteClient(endpoint, pace_for(endpoint, FLOOR_S), token, note=note)
 
 
 def search(client: PoliteClient, query: str, page: int, per_page: int, fragments: bool = False) -> Answer:

@@ -26,6 +26,7 @@ from peft_census.schema import arrow_schema
 
 FRAMES = {"python": "peft import language:Python", "notebook": "peft import extension:ipynb"}
 PAGE = 100
+TRIES = 3
 CAP = 1000
 """The search refuses ``page * per_page`` beyond this."""
 
@@ -63,6 +64,7 @@ class _Sampler:
         self._random = random.Random(f"{seed}|{kind}")  # noqa: S311 - a reproducible draw is wanted
         self._done: dict[Slice, int] = {}
         self._asked: set[str] = set()
+        self._spent = 0
         self.root = Slice(kind, 0, LARGEST_FILE - 1)
         self.progress: Callable[[int], None] = lambda n: None
 
@@ -78,19 +80,27 @@ class _Sampler:
 
     def _page(self, piece: Slice, page: int) -> dict[str, Any]:
         key = f"sample|{piece.kind}|{piece.sizes}|{page}"
+        if key not in self._asked and self._spent >= self._budget:
+            raise _SpentError
+        kept = self._campaign.get(key) or self._ask(key, f"{FRAMES[piece.kind]} size:{piece.sizes}", page)
         if key not in self._asked:
-            if len(self._asked) >= self._budget:
-                raise _SpentError
             self._asked.add(key)
-        kept = self._campaign.get(key)
-        if kept is None:
-            query = f"{FRAMES[piece.kind]} size:{piece.sizes}"
+            self._spent += kept["tries"]
+        return kept
+
+    def _ask(self, key: str, query: str, page: int) -> dict[str, Any]:
+        """Asks for one page; an incomplete one, whose total would mislead the draw, up to three times."""
+        tries = 0
+        while True:
+            tries += 1
             answer = search(self._client, query, page, PAGE, fragments=True)
-            kept = _read_page(answer)
-            if kept["status"] in ("failed", "refused"):
-                raise SourceError(f"GitHub, {query!r}, page {page}: {kept['reason']}", "run the same command again.")
-            self._campaign.put(key, answer.asked_at, kept)
             self.progress(1)
+            kept = {**_read_page(answer), "tries": tries}
+            if kept["status"] != "incomplete" or tries == TRIES:
+                break
+        if kept["total"] is None:
+            raise SourceError(f"GitHub, {query!r}, page {page}: {kept['reason']}", "run the same command again.")
+        self._campaign.put(key, answer.asked_at, kept)
         return kept
 
     def _total(self, piece: Slice) -> int:
@@ -196,6 +206,7 @@ def describe_sample(campaign: Campaign, requests: int, seed: int) -> dict[str, A
             "query": query,
             "files_in_frame": whole[0] if whole else None,
             "pages_read": len(pages),
+            "requests": sum(b["tries"] for _, b in pages),
             "pages_incomplete": sum(b["status"] == "incomplete" for _, b in pages),
             "items_malformed": sum(b["malformed"] for _, b in pages),
         }

@@ -198,7 +198,12 @@ class PoliteClient:
                 f"{self.endpoint}{path}: answered with a redirect, which is not followed",
                 "check the configured endpoint.",
             )
-        if answer.status == 200 or self._hopeless(answer):
+        if answer.status == 200:
+            # A gateway's page of apologies also comes with 200.
+            if not answer.text.lstrip().startswith("{"):
+                raise _AgainError("status 200, but not a JSON object", None)
+            return answer
+        if self._hopeless(answer):
             return answer
         limited = answer.status in (403, 429)
         named = _retry_after(answer)
@@ -247,6 +252,13 @@ class PoliteClient:
     def _announce(self, pause: float, why: str) -> None:
         if pause > 10:
             self._note(f"{urlsplit(self.endpoint).hostname}: waiting {pause:.0f} s ({why})")
+
+
+def pace_for(endpoint: str, floor_s: float) -> Pace:
+    """Returns the pace for ``endpoint``: ``floor_s`` between requests, and hurried only on this machine."""
+    if on_this_machine(endpoint):
+        return Pace(floor_s=0.0, backoff_s=0.02, secondary_s=1.0, timeout_s=10.0)
+    return Pace(floor_s=floor_s)
 
 
 def checked_endpoint(url: str) -> str:
