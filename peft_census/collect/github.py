@@ -31,6 +31,8 @@ FLOOR_S = 7.0
 READINGS = 3
 GAP_S = 600.0
 """Least time between two readings of one query."""
+FAILURES = 3
+"""Readings that may fail in a row; after that GitHub is left alone until the next run."""
 EXTRA_ROUNDS = 2
 """Rounds added for queries whose readings came back incomplete."""
 CALIBRATION_REPOSITORY = "huggingface/peft"
@@ -170,6 +172,7 @@ def ask_rounds(
     """
     gap = 0.0 if on_this_machine(client.endpoint) else GAP_S
     started: datetime | None = None
+    failures = 0
     for reading in range(1, readings + EXTRA_ROUNDS + 1):
         todo = list(_due(campaign, plan, reading, readings))
         if started and any(campaign.get(q.key(reading)) is None for q in todo):
@@ -179,10 +182,17 @@ def ask_rounds(
             asked_at = _ask_once(client, campaign, query, reading)
             started = started or asked_at
             progress(1)
+            kept = campaign.get(query.key(reading)) or {}
+            failures = failures + 1 if kept.get("status") == "failed" else 0
+            if failures == FAILURES:
+                raise SourceError(
+                    f"GitHub: {failures} readings in a row could not be had ({kept['reason']})",
+                    "run the same command again later; what was read is kept.",
+                )
 
 
 def _due(campaign: Campaign, plan: list[Query], reading: int, readings: int) -> Iterator[Query]:
-    """Yields the queries of one round: all in the first rounds, then those that lack complete readings."""
+    """Yields the queries of one round: all in the first rounds, then those whose readings were incomplete."""
     for query in plan:
         if query.scope != "all":
             if reading == 1:
@@ -192,7 +202,7 @@ def _due(campaign: Campaign, plan: list[Query], reading: int, readings: int) -> 
         else:
             earlier = [campaign.get(query.key(n)) for n in range(1, reading)]
             states = [e["status"] for e in earlier if e]
-            if states.count("read") < readings and "refused" not in states:
+            if states.count("read") < readings and not {"refused", "failed"} & set(states):
                 yield query
 
 

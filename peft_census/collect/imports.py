@@ -50,7 +50,8 @@ def read_imports(text: str, notebook: bool = False) -> PeftNames:
     """
     if notebook:
         text = notebook_code(text)
-    code, examples = _split_doctest(text)
+    # Half a surrogate pair (a fragment cut inside an emoji) is no text that a tokenizer takes.
+    code, examples = _split_doctest(text.encode("utf-8", "replace").decode("utf-8"))
     code_reader, example_reader = _Reader(code), _Reader(examples)
     return PeftNames(code_reader.names, example_reader.names, code_reader.uses_peft, code_reader.cut)
 

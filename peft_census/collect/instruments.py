@@ -155,10 +155,7 @@ def _github(
     }
     with open_campaign(raw / LEDGER, "github", questions, wanted.fresh) as campaign:
         if not campaign.closed:
-            github.retry_failed(campaign)
-            github.ask_rounds(client, campaign, plan, wanted.readings, progress)
-            if wanted.sample:
-                github_sample.sample_files(client, campaign, wanted.sample, wanted.seed, progress)
+            _ask_github(client, campaign, plan, wanted, result, progress)
         counts = github.counts_table(campaign, plan, local)
         result.tables["github_counts"] = counts
         about = {**_seen(client, campaign), **_states(counts), "readings_wanted": wanted.readings}
@@ -168,9 +165,30 @@ def _github(
         failed = about["readings"]["failed"]
         if failed:
             result.gaps.append(f"github: {failed} readings could not be had; run the same command again.")
-        elif not campaign.closed:
-            campaign.close()
-        result.about["github"] = {"state": "read", **about}
+        result.about["github"] = {"state": "read" if campaign.closed else "partial", **about}
+
+
+def _ask_github(
+    client: PoliteClient,
+    campaign: Campaign,
+    plan: list[github.Query],
+    wanted: Wanted,
+    result: Collected,
+    progress: Progress,
+) -> None:
+    """Asks what is missing, and closes the campaign when nothing is."""
+    github.retry_failed(campaign)
+    try:
+        github.ask_rounds(client, campaign, plan, wanted.readings, progress)
+        if wanted.sample:
+            github_sample.sample_files(client, campaign, wanted.sample, wanted.seed, progress)
+    except SourceError as error:
+        if not any(campaign.bodies()):
+            raise
+        result.gaps.append(f"github: {error}")
+        return
+    if not any(body["status"] == "failed" for _, _, body in campaign.bodies("count|")):
+        campaign.close()
 
 
 def _states(counts: pa.Table) -> dict[str, Any]:

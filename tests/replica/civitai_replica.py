@@ -87,10 +87,14 @@ class CivitaiReplica(Replica):
         models: what is listed.
         faults: what breaks.
         busy_after: a rate-limit 429 with Retry-After strikes at this request, once; 0 never.
+        dies_after: only 500 is answered after this many requests; 0 never.
     """
 
-    def __init__(self, models: Iterable[Model], faults: Faults | None = None, busy_after: int = 0) -> None:
+    def __init__(
+        self, models: Iterable[Model], faults: Faults | None = None, busy_after: int = 0, dies_after: int = 0
+    ) -> None:
         super().__init__(faults)
+        self.dies_after = dies_after
         self.models = list(models)
         self.busy_after = busy_after
         self.spoil: set[int] = set()
@@ -102,6 +106,8 @@ class CivitaiReplica(Replica):
             return Reply({"ModelType": TYPES})
         if request.path != "/api/v1/models":
             return Reply({"error": "Not Found"}, 404)
+        if self.dies_after and self.number > self.dies_after:
+            return Reply({"message": "An unexpected error occurred", "error": "database"}, 500)
         if self.busy_after and self.number >= self.busy_after:
             self.busy_after = 0
             return Reply({"error": "Too many requests"}, 429, {"Retry-After": "1"})
@@ -208,8 +214,8 @@ def real_models(folder: Path) -> list[Model]:
     for file in sorted(folder.glob("[0-9]*.json")):
         text = file.read_text(encoding="utf-8")
         item = json.loads(text)
-        moment = max(v["createdAt"] for v in item["modelVersions"])
-        found.append(Model(item["id"], item["type"], datetime.fromisoformat(moment), bool(item["nsfw"]), raw=text))
+        moments = [datetime.fromisoformat(v["createdAt"]) for v in item["modelVersions"]]
+        found.append(Model(item["id"], item["type"], max(moments, default=_START), bool(item["nsfw"]), raw=text))
     return found
 
 
