@@ -21,6 +21,7 @@ RUNGS = ("named", "tagged", "configured")
 POLARITIES = ("affirmed", "negated")
 FORMS = ("alias", "class", "option", "file", "paper", "title", "config", "correction")
 STATUSES = ("text", "no_card", "gated", "gone", "failed")
+COVERAGE_STATUSES = (*STATUSES, "read", "incomplete", "refused", "missing", "skipped")
 GITHUB_MEASURES = ("class_python", "class_notebook", "guarded_python", "phrase")
 READING_STATUSES = ("read", "incomplete", "refused", "failed")
 RULE_NAMES = ("blog", "any", "fractional")
@@ -157,10 +158,17 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "coverage": (
         "What the source listed and could or could not read. A gap is a gap, never a zero.",
         (
-            Column("source", pa.string(), "Source or stage.", nullable=False),
-            Column("status", pa.string(), "As in `models`.", nullable=False, allowed=STATUSES),
+            Column("source", pa.string(), "Source of cards, or instrument.", nullable=False),
+            Column(
+                "status",
+                pa.string(),
+                "Cards: as in `models`. Instruments: `read`; `incomplete` and `refused` answers, not used; "
+                "`missing`: could not be had; `skipped`: not run.",
+                nullable=False,
+                allowed=COVERAGE_STATUSES,
+            ),
             Column("reason", pa.string(), "As in `models`; null when nothing needs saying."),
-            Column("n", pa.int64(), "How many.", "models", nullable=False),
+            Column("n", pa.int64(), "How many.", "models; readings, models or runs of an instrument", nullable=False),
         ),
     ),
     "shares": (

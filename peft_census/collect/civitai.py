@@ -81,7 +81,7 @@ def is_paging_limit(answer: Answer) -> bool:
 
 
 def crawl(
-    client: PoliteClient, campaign: Campaign, frame: Frame, progress: Callable[[int], None] = lambda n: None
+    client: PoliteClient, campaign: Campaign, frame: Frame, progress: Callable[[int], object] = lambda n: None
 ) -> None:
     """Reads pages until the frame is used up; what the ledger holds is not asked again.
 
@@ -202,3 +202,12 @@ def _moment(text: str | None) -> datetime | None:
     except ValueError:
         return None  # a date that is none is kept as unknown; the model still counts
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def estimate_requests(frame: Frame) -> dict[str, Any]:
+    """Returns the requests and minutes a sample costs; the size of a whole crawl is not known beforehand."""
+    if not frame.models:
+        note = f"one request for {PAGE} models, {60 / FLOOR_S:.0f} a minute; Civitai gives no total"
+        return {"requests": None, "minutes": None, "note": note}
+    pages = -(-frame.models // PAGE)
+    return {"requests": pages, "minutes": round(pages * FLOOR_S / 60, 1)}

@@ -164,7 +164,7 @@ def ask_rounds(
     campaign: Campaign,
     plan: list[Query],
     readings: int = READINGS,
-    progress: Callable[[int], None] = lambda n: None,
+    progress: Callable[[int], object] = lambda n: None,
 ) -> None:
     """Asks every query of ``plan`` in ``readings`` rounds; what the ledger holds is not asked again.
 

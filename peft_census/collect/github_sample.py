@@ -66,7 +66,7 @@ class _Sampler:
         self._asked: set[str] = set()
         self._spent = 0
         self.root = Slice(kind, 0, LARGEST_FILE - 1)
-        self.progress: Callable[[int], None] = lambda n: None
+        self.progress: Callable[[int], object] = lambda n: None
 
     def run(self) -> None:
         """Draws and reads slices."""
@@ -130,7 +130,11 @@ class _Sampler:
 
 
 def sample_files(
-    client: PoliteClient, campaign: Campaign, requests: int, seed: int, progress: Callable[[int], None] = lambda n: None
+    client: PoliteClient,
+    campaign: Campaign,
+    requests: int,
+    seed: int,
+    progress: Callable[[int], object] = lambda n: None,
 ) -> None:
     """Reads about ``requests`` pages, half of Python files and half of notebooks; resumes from the ledger."""
     for kind in FRAMES:

@@ -27,7 +27,7 @@ from peft_census.errors import SourceError, UsageError
 NAMES = ("github", "civitai", "benchmark")
 LEDGER = "instruments.sqlite"
 Note = Callable[[str], None]
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def describe_snapshot(snapshot: SnapshotLike, facts: dict[str, Any]) -> str:
     lines += ["", headline_text(facts, manifest["taxonomy"]["techniques"]), "", "coverage"]
     for row in facts["coverage"]:
         reason = f" ({row['reason']})" if row["reason"] else ""
-        lines.append(f"  {count(row['n']):>12}  {row['status']}{reason}")
+        lines.append(f"  {count(row['n']):>12}  {row['source']}: {row['status']}{reason}")
     revision = f" @ {source['revision']}" if source["revision"] else ""
     lines += [
         "",
