@@ -40,18 +40,21 @@ class Beside:
     content_sha256: str
 
 
-def instrument_names(given: Iterable[str]) -> tuple[str, ...]:
-    """Returns the instruments named, split at commas and spaces, each once."""
+def split_names(given: Iterable[str]) -> tuple[str, ...]:
+    """Returns the names in ``given``, split at commas and spaces, each once."""
     return tuple(dict.fromkeys(name for text in given for name in text.replace(",", " ").split()))
 
 
-def make_wanted(given: Iterable[str], civitai: str = "all", order: str = "Oldest", **rest: Any) -> Wanted:
+def make_wanted(
+    given: Iterable[str], civitai: str = "all", order: str = "Oldest", types: str = "", **rest: Any
+) -> Wanted:
     """Returns what to collect.
 
     Args:
         given: instruments, as ``--with`` takes them.
         civitai: ``all``, or the number of models of a declared sample.
         order: Civitai's order.
+        types: Civitai's types, with commas; empty for all.
         rest: the other fields of ``Wanted``.
 
     Raises:
@@ -62,8 +65,8 @@ def make_wanted(given: Iterable[str], civitai: str = "all", order: str = "Oldest
 
     if civitai != "all" and not civitai.isdecimal():
         raise UsageError(f"--civitai {civitai}: not a number of models", "give a number, or 'all'.")
-    frame = Frame(0 if civitai == "all" else int(civitai), order)
-    return checked_wanted(Wanted(instrument_names(given), civitai=frame, **rest))
+    frame = Frame(0 if civitai == "all" else int(civitai), order, split_names([types]))
+    return checked_wanted(Wanted(split_names(given), civitai=frame, **rest))
 
 
 def peft_classes() -> dict[str, str]:

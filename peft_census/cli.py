@@ -92,7 +92,8 @@ def _instrument_options(command: Command) -> Command:
         click.option("--seed", default=0, show_default=True, help="GitHub: seed of that sample."),
         click.option("--calibrate", type=folder, help="GitHub: a checkout of huggingface/peft to compare with."),
         click.option("--civitai", default="all", show_default=True, metavar="N|all", help="Civitai: how many models."),
-        click.option("--order", default="Oldest", show_default=True, help="Civitai: order of the listing."),
+        click.option("--civitai-order", "order", default="Oldest", show_default=True, help="Civitai: the order."),
+        click.option("--civitai-types", "types", default="", metavar="TYPES", help="Civitai: only these types."),
         click.option("--benchmark", type=folder, help="Benchmark: a checkout of peft instead of the bundled table."),
         click.option("--fresh", is_flag=True, help="Ask GitHub and Civitai anew, whatever was read before."),
     )

@@ -1,8 +1,8 @@
 """The ledger of instruments: every answer kept as soon as it is read, so that re-running is resuming.
 
 In: answers of GitHub or Civitai under a key. Out: the same answers, in the same order, after any interruption.
-One *campaign* is one set of questions to one endpoint. It is resumed while it is open, read again without a
-request once it is closed, and refused for reuse when it has grown old: readings of two months do not mix.
+One *campaign* is one set of questions to one endpoint. What it holds is never asked again; once it has grown
+old it is left alone and a new one is begun, because readings of two months do not mix.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from peft_census.errors import SourceError, UsageError, output_error
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS campaign (
   id INTEGER PRIMARY KEY, source TEXT NOT NULL, plan_sha256 TEXT NOT NULL, plan TEXT NOT NULL,
-  opened_at TEXT NOT NULL, closed_at TEXT);
+  opened_at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS answer (
   campaign INTEGER NOT NULL REFERENCES campaign(id), key TEXT NOT NULL,
   asked_at TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (campaign, key));
@@ -34,10 +34,9 @@ FRESH_DAYS = 6
 class Campaign:
     """The answers to one set of questions; see ``open_campaign``."""
 
-    def __init__(self, base: sqlite3.Connection, number: int, closed: bool) -> None:
+    def __init__(self, base: sqlite3.Connection, number: int) -> None:
         self._base = base
         self._number = number
-        self.closed = closed
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Returns what was kept under ``key``, or None."""
@@ -68,22 +67,14 @@ class Campaign:
         with self._base:
             self._base.execute("DELETE FROM answer WHERE campaign = ? AND key = ?", (self._number, key))
 
-    def close(self) -> None:
-        """Marks the campaign complete."""
-        with self._base:
-            self._base.execute(
-                "UPDATE campaign SET closed_at = ? WHERE id = ?", (datetime.now(UTC).isoformat(), self._number)
-            )
-        self.closed = True
-
 
 @contextmanager
 def open_campaign(ledger: Path, source: str, plan: dict[str, Any], fresh: bool = False) -> Iterator[Campaign]:
-    """Gives the campaign for ``plan``: the one under way or just finished, else a new one.
+    """Gives the campaign for ``plan``: a recent one, under way or finished, else a new one.
 
     Args:
         ledger: SQLite file; its folder is made.
-        source: ``github`` or ``civitai``.
+        source: ``github``, ``github_sample`` or ``civitai``.
         plan: everything that decides which questions are asked, the endpoint included. Never a token.
         fresh: start a new campaign whatever the ledger holds.
 
@@ -106,22 +97,20 @@ def open_campaign(ledger: Path, source: str, plan: dict[str, Any], fresh: bool =
                         "INSERT INTO campaign (source, plan_sha256, plan, opened_at) VALUES (?, ?, ?, ?)",
                         (source, sha, text, datetime.now(UTC).isoformat()),
                     )
-                found = (int(made.lastrowid or 0), None)
-            yield Campaign(base, found[0], found[1] is not None)
+                found = int(made.lastrowid or 0)
+            yield Campaign(base, found)
     except sqlite3.DatabaseError as error:
         raise SourceError(f"{ledger}: the ledger is damaged ({error})", "move it away and run again.") from error
     except OSError as error:
         raise output_error(ledger, error) from error
 
 
-def _last(base: sqlite3.Connection, source: str, sha: str) -> tuple[int, str | None] | None:
+def _last(base: sqlite3.Connection, source: str, sha: str) -> int | None:
     oldest = (datetime.now(UTC) - timedelta(days=FRESH_DAYS)).isoformat()
-    found: tuple[int, str | None] | None = base.execute(
-        "SELECT id, closed_at FROM campaign WHERE source = ? AND plan_sha256 = ? AND opened_at > ?"
-        " ORDER BY id DESC LIMIT 1",
-        (source, sha, oldest),
+    row = base.execute(
+        "SELECT max(id) FROM campaign WHERE source = ? AND plan_sha256 = ? AND opened_at > ?", (source, sha, oldest)
     ).fetchone()
-    return found
+    return None if row[0] is None else int(row[0])
 
 
 @contextmanager

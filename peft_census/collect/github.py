@@ -238,7 +238,9 @@ def counts_table(campaign: Campaign, plan: list[Query], local: Mapping[tuple[str
     rows = []
     for key, asked_at, body in campaign.bodies("count|"):
         _, reading, scope, measure, name = key.split("|")
-        query = queries[scope, measure, name]
+        query = queries.get((scope, measure, name))
+        if query is None:
+            continue  # asked for by an earlier run with other wishes (calibration)
         rows.append(
             {
                 "technique": query.technique,

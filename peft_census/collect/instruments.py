@@ -23,6 +23,7 @@ from peft_census.collect.calibration import count_checkout
 from peft_census.collect.civitai import Frame, checked_frame, civitai_client, crawl, describe_crawl, models_table
 from peft_census.collect.web import PoliteClient, on_this_machine
 from peft_census.errors import SourceError, UsageError
+from peft_census.schema import READING_STATUSES
 
 NAMES = ("github", "civitai", "benchmark")
 LEDGER = "instruments.sqlite"
@@ -146,54 +147,51 @@ def _github(
         return
     plan = github.plan_queries(classes, calibrate=wanted.calibrate is not None)
     local = count_checkout(wanted.calibrate, classes.values()) if wanted.calibrate else {}
-    questions = {
-        "endpoint": client.endpoint,
-        "queries": [q.text for q in plan],
-        "readings": wanted.readings,
-        "sample": wanted.sample,
-        "seed": wanted.seed,
-    }
+    questions = {"endpoint": client.endpoint, "queries": [q.text for q in plan if q.scope == "all"]}
     with open_campaign(raw / LEDGER, "github", questions, wanted.fresh) as campaign:
-        if not campaign.closed:
-            _ask_github(client, campaign, plan, wanted, result, progress)
+        github.retry_failed(campaign)
+        whole = _unless_broken(
+            "github", campaign, result, lambda: github.ask_rounds(client, campaign, plan, wanted.readings, progress)
+        )
         counts = github.counts_table(campaign, plan, local)
-        result.tables["github_counts"] = counts
-        about = {**_seen(client, campaign), **_states(counts), "readings_wanted": wanted.readings}
-        if wanted.sample:
-            result.tables["github_imports"] = github_sample.imports_table(campaign, classes)
-            about["sample"] = github_sample.describe_sample(campaign, wanted.sample, wanted.seed)
-        failed = about["readings"]["failed"]
-        if failed:
-            result.gaps.append(f"github: {failed} readings could not be had; run the same command again.")
-        result.about["github"] = {"state": "read" if campaign.closed else "partial", **about}
+        readings = {s: counts["status"].to_pylist().count(s) for s in READING_STATUSES}
+        about = {**_seen(client, campaign), "readings": readings, "readings_wanted": wanted.readings}
+    if readings["failed"]:
+        result.gaps.append(f"github: {readings['failed']} readings could not be had; run the same command again.")
+    result.tables["github_counts"] = counts
+    result.about["github"] = {"state": "read" if whole and not readings["failed"] else "partial", **about}
+    if wanted.sample and whole:
+        _github_sample(client, wanted, classes, raw, result, progress)
 
 
-def _ask_github(
-    client: PoliteClient,
-    campaign: Campaign,
-    plan: list[github.Query],
-    wanted: Wanted,
-    result: Collected,
-    progress: Progress,
+def _github_sample(
+    client: PoliteClient, wanted: Wanted, classes: Mapping[str, str], raw: Path, result: Collected, progress: Progress
 ) -> None:
-    """Asks what is missing, and closes the campaign when nothing is."""
-    github.retry_failed(campaign)
+    questions = {"endpoint": client.endpoint, "frames": github_sample.FRAMES, "seed": wanted.seed}
+    with open_campaign(raw / LEDGER, "github_sample", questions, wanted.fresh) as campaign:
+        whole = _unless_broken(
+            "github sample",
+            campaign,
+            result,
+            lambda: github_sample.sample_files(client, campaign, wanted.sample, wanted.seed, progress),
+        )
+        result.tables["github_imports"] = github_sample.imports_table(campaign, classes)
+        about = github_sample.describe_sample(campaign, wanted.sample, wanted.seed)
+        result.about["github"]["sample"] = {**about, **_seen(client, campaign)}
+    if not whole:
+        result.about["github"]["state"] = "partial"
+
+
+def _unless_broken(name: str, campaign: Campaign, result: Collected, ask: Callable[[], None]) -> bool:
+    """Runs ``ask``; a fault after some answers is a gap and False, one before the first is raised."""
     try:
-        github.ask_rounds(client, campaign, plan, wanted.readings, progress)
-        if wanted.sample:
-            github_sample.sample_files(client, campaign, wanted.sample, wanted.seed, progress)
+        ask()
     except SourceError as error:
         if not any(campaign.bodies()):
             raise
-        result.gaps.append(f"github: {error}")
-        return
-    if not any(body["status"] == "failed" for _, _, body in campaign.bodies("count|")):
-        campaign.close()
-
-
-def _states(counts: pa.Table) -> dict[str, Any]:
-    found = counts["status"].to_pylist()
-    return {"readings": {s: found.count(s) for s in ("read", "incomplete", "refused", "failed")}}
+        result.gaps.append(f"{name}: {error}")
+        return False
+    return True
 
 
 def _civitai(wanted: Wanted, raw: Path, result: Collected, note: Note, progress: Progress) -> None:
@@ -201,17 +199,13 @@ def _civitai(wanted: Wanted, raw: Path, result: Collected, note: Note, progress:
     frame = wanted.civitai
     questions = {"endpoint": client.endpoint, "query": frame.query(None), "models": frame.models}
     with open_campaign(raw / LEDGER, "civitai", questions, wanted.fresh) as campaign:
-        if not campaign.closed:
-            try:
-                crawl(client, campaign, frame, progress)
-                campaign.close()
-            except SourceError as error:
-                if not any(campaign.bodies("page|")):
-                    raise
-                result.gaps.append(f"civitai: {error}")
+        whole = _unless_broken("civitai", campaign, result, lambda: crawl(client, campaign, frame, progress))
         result.tables["civitai"] = models_table(campaign, frame)
-        state = "read" if campaign.closed else "partial"
-        result.about["civitai"] = {"state": state, **_seen(client, campaign), **describe_crawl(campaign, frame)}
+        result.about["civitai"] = {
+            "state": "read" if whole else "partial",
+            **_seen(client, campaign),
+            **describe_crawl(campaign, frame),
+        }
 
 
 def _seen(client: PoliteClient, campaign: Campaign) -> dict[str, Any]:

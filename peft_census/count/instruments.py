@@ -87,6 +87,29 @@ def github_readings(counts: pa.Table, measure: str, scope: str = "all") -> tuple
     return usable, sorted(t for t, found in totals.items() if not found)
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What GitHub shows within one repository beside what a checkout of it holds, summed over the classes asked."""
+
+    scope: str
+    shown: int
+    held: int
+    classes: int
+
+
+def calibration(counts: pa.Table, measure: str) -> Calibration | None:
+    """Returns how GitHub's totals compare with a checkout under ``measure``; None without a usable pair."""
+    pairs = [
+        r
+        for r in counts.to_pylist()
+        if r["measure"] == measure and r["scope"] != "all" and r["status"] == "read" and r["local_count"] is not None
+    ]
+    if not pairs:
+        return None
+    shown, held = sum(r["total_count"] for r in pairs), sum(r["local_count"] for r in pairs)
+    return Calibration(pairs[0]["scope"], shown, held, len(pairs))
+
+
 def github_measures(counts: pa.Table) -> list[Measure]:
     """Returns the measures of hits: each technique's median as a share of the summed medians.
 
@@ -152,7 +175,7 @@ def civitai_measures(models: pa.Table) -> list[Measure]:
     identified = sum(found.values())
     bases = {
         "identified": (identified, "models whose type names a technique (LORA, LoCon, DoRA)"),
-        "all": (len(kinds), "all models read, of every type"),
+        "all": (len(kinds), "models read, of every type"),
     }
     measures = []
     for name, (base, meaning) in bases.items():

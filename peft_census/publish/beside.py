@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from peft_census.count.instruments import Measure, Part, civitai_measures, github_measures, import_measure
+from peft_census.count.instruments import Measure, Part, calibration, civitai_measures, github_measures, import_measure
 from peft_census.publish.claims import HEADLINE, Claim
 from peft_census.publish.numbers import count, interval, percent, plural
 from peft_census.publish.reading import SPECIMEN_MARK, SnapshotLike, card_span, source_line, technique_name
@@ -89,6 +89,22 @@ def side_by_side(snapshot: SnapshotLike, headline: Claim) -> list[Line]:
     return lines
 
 
+def brief_lines(snapshot: SnapshotLike) -> list[str]:
+    """Returns one short line for each measure and each instrument that gave nothing, for a terminal."""
+    about = _about(snapshot)
+    lines = []
+    for measure in read_measures(snapshot):
+        mark = f" ({REPLICA_MARK})" if _replica(about[measure.instrument]) else ""
+        top = [f"{_name(snapshot, p)} {percent(p.share)}" for p in measure.parts[:TOP]]
+        lines.append(f"{measure.instrument}, {measure.name}: {', '.join(top)} of {count(measure.base)}{mark}")
+    for name, facts in about.items():
+        if facts["state"] != "read":
+            lines.append(f"{name}: {facts['state']}" + (f" ({facts['reason']})" if "reason" in facts else ""))
+    if _has(snapshot, "benchmark"):
+        lines.append(f"benchmark: {plural(about['benchmark']['runs'], 'run')} at commit {about['benchmark']['commit']}")
+    return lines
+
+
 def side_by_side_md(lines: list[Line]) -> list[str]:
     """Returns the table as Markdown lines."""
     if not lines:
@@ -154,6 +170,12 @@ def _coverage(snapshot: SnapshotLike, measure: Measure, facts: Mapping[str, Any]
         unused = sum(readings[s] for s in ("incomplete", "refused", "failed"))
         parts += [f"{plural(unused, 'reading')} not used"] if unused else []
         parts += [f"no usable reading for {', '.join(measure.missing)}"] if measure.missing else []
+        found = calibration(snapshot.table("github_counts"), measure.name)
+        if found:
+            parts.append(
+                f"calibration in {found.scope}: GitHub shows {count(found.shown)} files where a checkout holds "
+                f"{count(found.held)}"
+            )
     return "; ".join(parts)
 
 
