@@ -7,7 +7,7 @@ sentence that must not be written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from peft_census.count import headline
 from peft_census.publish.numbers import count, interval, percent, plural
@@ -20,6 +20,7 @@ from peft_census.publish.reading import (
     select,
     source_label,
     source_line,
+    technique_name,
 )
 from peft_census.publish.wording import BASES, COUNTED, VARIANTS, quote, title
 
@@ -30,7 +31,7 @@ COMPARISONS = (("blog", "split"), ("any", "rolled_up"), ("fractional", "rolled_u
 """The other ways of counting that are always printed beside the headline."""
 
 OTHERS = 3
-"""Techniques after the leading one that get a claim of their own."""
+"""Techniques beside the headline's that get a claim of their own."""
 
 BARS = 12
 """Small shares shown one by one in the chart and its alt text; the rest are summed."""
@@ -94,17 +95,27 @@ class Claim:
 def make_claims(snapshot: SnapshotLike) -> list[Claim]:
     """Returns the snapshot's claims: the headline, the same under other rules, the largest others, coverage."""
     rows = read_shares(snapshot)
-    leader = headline(snapshot.table("shares"))["technique"]
-    first = [s for s in select(rows, "blog", "rolled_up") if s.technique == leader]
-    if not first:
+    counted = select(rows, "blog", "rolled_up")
+    if not counted:
         return [_empty_claim(snapshot, len(rows) > 0), *_comparisons(snapshot, rows, None), _coverage_claim(snapshot)]
-    others = [s for s in select(rows, "blog", "rolled_up") if s.technique != leader]
+    first = _headline_share(snapshot, counted)
+    others = [s for s in counted if s.technique != first.technique]
     return [
-        _share_claim(snapshot, first[0], HEADLINE, others),
-        *_comparisons(snapshot, rows, leader),
+        _share_claim(snapshot, first, HEADLINE, others),
+        *_comparisons(snapshot, rows, first.technique),
         *(_share_claim(snapshot, s) for s in others[:OTHERS]),
         _coverage_claim(snapshot),
     ]
+
+
+def _headline_share(snapshot: SnapshotLike, counted: list[Share]) -> Share:
+    """Returns the share that ``count.headline`` names; where no card cites its technique, a counted zero."""
+    facts = headline(snapshot.table("shares"))
+    if there := [s for s in counted if s.technique == facts["technique"]]:
+        return there[0]
+    figures = {key: facts[key] for key in ("technique", "base", "share", "low", "high")}
+    name = technique_name(snapshot, facts["technique"])
+    return replace(counted[0], name=name, numerator=float(facts["n"]), **figures)
 
 
 def break_down(others: list[Share]) -> tuple[list[Share], list[Share]]:
@@ -114,12 +125,12 @@ def break_down(others: list[Share]) -> tuple[list[Share], list[Share]]:
     return voted[:cut], voted[cut:]
 
 
-def _comparisons(snapshot: SnapshotLike, rows: list[Share], leader: str | None) -> list[Claim]:
+def _comparisons(snapshot: SnapshotLike, rows: list[Share], technique: str | None) -> list[Claim]:
     """Returns the claims for the headline's technique, or failing it the leading one, under the other rules."""
     claims = []
     for rule, variants in COMPARISONS:
         counted = select(rows, rule, variants)
-        same = [s for s in counted if s.technique == leader] or counted[:1]
+        same = [s for s in counted if s.technique == technique] or counted[:1]
         claims += [_share_claim(snapshot, s) for s in same]
     return claims
 
@@ -128,6 +139,9 @@ def _share_claim(
     snapshot: SnapshotLike, share: Share, claim_id: str | None = None, others: list[Share] | None = None
 ) -> Claim:
     """Returns the claim for one share; with ``others`` its alt text describes the whole chart."""
+    finding = title(share)
+    if others and others[0].numerator > share.numerator:
+        finding += f"; {others[0].name} leads with {percent(others[0].share)}"
     if others is None:
         alt = f"{title(share)}: {count(share.numerator)} of {count(share.base)}, {_range(share)}."
     else:
@@ -153,7 +167,7 @@ def _share_claim(
             "cites nothing may belong to a model that was; the share is one of cards under one rule, not of models."
         ),
         caveat=_caveat(share),
-        title=title(share),
+        title=finding,
         subtitle=_subtitle(share.base, share.rule, share.variants),
         source_line=source_line(snapshot),
         alt_text=_marked(snapshot, f"{alt} {source_line(snapshot)}."),
@@ -184,7 +198,7 @@ def _empty_claim(snapshot: SnapshotLike, counted_elsewhere: bool) -> Claim:
         method="none: the base is zero",
         quote=_marked(
             snapshot,
-            f"In {source_label(snapshot)} ({card_span(snapshot)}) no model card cites exactly one technique: of "
+            f"In {source_label(snapshot)}, {card_span(snapshot)}, no model card cites exactly one technique: of "
             f"{plural(cards['rows'], 'model')} listed, {seen}; {more} (peft_census, snapshot {snapshot.id}).",
         ),
         misquote="No model uses parameter-efficient fine-tuning.",

@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from peft_census.tag.techniques import HERE
 from peft_census.tag.zones import Heading
 
-HERE = "\x00"
-"""Stands for the mention inside the sentence that the patterns read."""
 REACH = 260
 """Characters of context read on either side."""
 
@@ -127,6 +126,11 @@ _ASIDE = _compiled(
     rf"{HERE}.{{0,30}}\b(?:vs\.?|versus|baselines?|counterparts?|paper|freezes|decomposes|is a (?:method|technique|parameter|way)|works by|"
     rf"introduces|reduces|lacks)\b",
     rf"{HERE}[- ](?:style|like|inspired)\b",
+    rf"\b(?:tried|considered|dropped|rejected|abandoned|discarded|ruled out|tested|evaluated|explored|experimented with|looked at|"
+    rf"asked|offers?|probamos|getestet|testé)\b.{{0,60}}{HERE}",
+    rf"{HERE}.{{0,40}}\b(?:was|were) (?:also )?(?:tried|considered|dropped|rejected|abandoned|discarded|tested|slower|worse|unstable)\b",
+    rf"{HERE}.{{0,12}}(?:検討|試し)",
+    rf"\b(?:known as|called|named|introduced|proposed)\b.{{0,12}}{HERE}",
     rf"\b(?:critique|criticism|limitations?|drawbacks?|idea|concept|overview|survey) of\b.{{0,30}}{HERE}",
 )
 _DONE = (
@@ -143,6 +147,13 @@ _TRAINED_WITH = _compiled(
     rf"{HERE}{_AFTER}[- ]?(?:fine-?tuned|finetuned|tuned|trained)\b",
 )
 _STATED = _compiled(
+    # a specification without a verb: "LoHa, dim 4, alpha 1", "Prefix-tuning with 20 virtual tokens"
+    rf"(?:^|[:：;,(>→|]|\bwith|\bmit|\btype)\W{{0,6}}{HERE}{_AFTER}\W{{0,4}}(?:with |mit |avec |con |com )?[^.;]{{0,40}}?(?:\d+(?:\.\d+)?\s*(?:virtual|virtuel\w*|tokens?|"
+    rf"reflections|factors?|steps|epochs|layers|bits?|trainable|M\b|k\b|parameters)|\b(?:r|rank|dim|alpha|length|factor|block size|tokens|steps|"
+    rf"reduction factor|butterfly factor|network dim|conv dim|algo|n|rango|Rang|rang)\s*[=:≈]?\s*\d)",
+    rf"\b(?:type|typen|kind|art|tipo)\W{{1,6}}{HERE}",
+    rf"\b(?:mit|avec|con|com|med|met|au moyen de|mittels|с помощью|через)\b.{{0,30}}{HERE}.{{0,60}}\b(?:angepasst|trainiert|nachtrainiert|feinabgestimmt|entraîné|"
+    rf"entrenado|treinado|trent|getraind|affiné|ajustado)",
     rf"\b{_DONE}\b.{{0,140}}?\b(?:as|in|of|from|on|and|into|use|uses|used)\b.{{0,80}}{HERE}",
     rf"\b{_DONE}\b[^\w.]{{0,6}}{HERE}",
     rf"\b(?:uses|used|using|employs|applies|applying|via)\b.{{0,50}}{HERE}.{{0,100}}\b(?:fine-?tun\w+|finetun\w+|train(?:ed|ing)|tuned|"
@@ -170,9 +181,12 @@ _STATED = _compiled(
     rf"तकनीक|प्रशिक्ष\S*)",
 )
 _PASSIVE_SECTION = _compiled(
-    r"^\W*(?:\d+[.)]?\d*\s*)?(?:news|what'?s new|updates?|changelog|roadmap|todo|to-?do|acknowledge?ments?|related|community|ecosystem|faq|resources|links|"
-    r"recommend|deploy\w*|serving|inference with|vllm|limitations?|comparison|baselines?|how to (?:fine-?tune|train)|fine-?tun(?:e|ing) (?:examples?|guide|the model|this model|scripts?|with your)|"
-    r"fine-?tuning$|finetuning$|finetune$|(?:q?lora|dora) (?:example|fine-?tuning)s?$|example|quick ?start|awesome|third-party|更新|新闻|致谢|社区)"
+    r"^\W*(?:\d+[.)]?\d*\s*)?(?:(?:latest |recent |🔥+ ?)?news|what'?s new|(?:latest |recent )?updates?|change ?log|roadmap|to-?do(?: list)?|"
+    r"acknowledge?ments?|related(?: \w+)?|community(?: \w+)*|ecosystem|faqs?|resources|(?:\w+ )?links|limitations?|comparisons?|baselines?|"
+    r"examples?|quick ?start|awesome.*|third-party.*|fine-?tuning|finetun(?:e|ing)|(?:q?lora|dora)(?: peft)? (?:example|fine-?tuning)s?|"
+    r"更新(?:日志)?|新闻|致谢|社区)\W*$",
+    r"^\W*(?:\d+[.)]?\d*\s*)?(?:recommend|deploy|serving\b|inference with|vllm|how to (?:fine-?tune|train)|fine-?tun(?:e|ing) (?:examples?|guide|the model|"
+    r"this model|scripts?|with your|on your)|future work|alternatives)",
 )
 _ACTIVE_SECTION = _compiled(
     r"\b(?:train(?:ing|ed)|fine-?tuning (?:details|procedure|process|method|config\w*|setup|data)|hyper-?parameters?|procedure|method(?:ology)?|configuration|"

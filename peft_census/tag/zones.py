@@ -35,6 +35,8 @@ _REFERENCE_LINE = re.compile(
 )
 _CODE_SPAN = re.compile(r"(?<!`)``?(?!`)[^`\n]{1,400}``?(?!`)")
 _HTML_CODE = re.compile(r"<(code|pre|kbd)\b[^>\n]{0,200}>", re.IGNORECASE)
+_LONGEST_TITLE = 90
+"""A longer underlined line is a paragraph above a rule, whatever Markdown says."""
 _FAR = 50_000
 """Characters after which an unclosed <code> or <pre> is taken for a slip."""
 _URL = re.compile(
@@ -186,7 +188,7 @@ class Zones:
         if before is None or before.zone != "prose" or before.start < self.front.after:
             return False
         title = self.text[before.start : min(before.end, before.start + 300)].strip()
-        if not title or title.startswith(("- ", "* ", ">")):
+        if not 0 < len(title) <= _LONGEST_TITLE or title.startswith(("- ", "* ", ">")) or title.endswith((".", "。")):
             return False
         self._add_heading(before.start, 1 if stripped[0] == "=" else 2, title)
         self.lines[-1] = Line(before.start, before.end, "heading")

@@ -123,7 +123,7 @@ def test_the_headline_chart_labels_every_bar(tmp_path: Path, make_snapshot) -> N
 
 def test_forty_techniques_become_twelve_bars_and_a_sum(tmp_path: Path, make_snapshot) -> None:
     """The tail is summed under its number of techniques."""
-    names = {f"t{i:02}": (f"Technique {i}", None) for i in range(41)}
+    names = {"lora": ("LoRA", None)} | {f"t{i:02}": (f"Technique {i}", None) for i in range(1, 41)}
     votes = {t: (100 - i, 0.02, 0.01, 0.03) for i, t in enumerate(names)}
     texts = svg_texts(
         write_headline(make_snapshot(share_rows("blog", "rolled_up", 3280, votes), names=names), tmp_path / "c").svg

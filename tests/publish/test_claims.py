@@ -157,3 +157,21 @@ def test_shares_are_read_in_one_order_whatever_the_order_in_the_table(make_snaps
     rows = share_rows("any", "split", 20834, BLOG) + share_rows("blog", "rolled_up", 20834, BLOG)
     read = read_shares(make_snapshot(rows[::-1]))
     assert [(s.rule, s.technique) for s in read] == [(rule, t) for rule in ("blog", "any") for t in BLOG]
+
+
+def test_the_headline_names_the_leader_where_another_technique_leads(make_snapshot) -> None:
+    """The headline is LoRA's share; a larger one is not hidden behind it."""
+    votes = {"adalora": (97, 0.752, 0.671, 0.818), "lora": (32, 0.248, 0.182, 0.329)}
+    headline = make_claims(make_snapshot(share_rows("blog", "rolled_up", 129, votes)))[0]
+    assert headline.technique == "lora"
+    assert headline.title == ("24.8 % of cards that cite exactly one technique cite LoRA; AdaLoRA leads with 75.2 %")
+
+
+def test_a_counted_zero_is_a_share_of_zero(make_snapshot) -> None:
+    """Where cards are counted and none cites LoRA, its share is 0 % with an interval, not a gap."""
+    votes = {"adalora": (10, 1.0, 0.722, 1.0)}
+    headline = make_claims(make_snapshot(share_rows("blog", "rolled_up", 10, votes)))[0]
+    assert (headline.kind, headline.numerator, headline.base, headline.share) == ("share", 0, 10, 0.0)
+    assert headline.quote.startswith("Of 10 model cards that cite exactly one technique")
+    assert "0 (0 %) cite LoRA" in headline.quote
+    assert headline.high == pytest.approx(0.2775, abs=1e-4)
