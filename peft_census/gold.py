@@ -52,11 +52,10 @@ def read_labels(file: Path) -> list[dict[str, Any]]:
         raise UsageError(f"{file} is not a file", "name a JSON-lines file of labelled cards.")
     labels = []
     try:
-        opened = gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8")
-        with opened as stream:
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    labels.append(_label(json.loads(line), file, number))
+        data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        for number, line in enumerate(data.decode().split("\n"), 1):
+            if line.strip():
+                labels.append(_label(json.loads(line), file, number))
     except (ValueError, OSError, EOFError) as error:
         raise BadInputError(
             f"{file}: not labelled cards in JSON lines ({error})", "see data/gold/README.md."

@@ -97,9 +97,9 @@ def shares_text(snapshot: SnapshotLike, shares: pa.Table) -> str:
 def techniques_text(listed: list[dict[str, Any]]) -> str:
     """Returns the taxonomy as aligned text."""
     lines = [f"{'id':<26} {'name':<34} {'kind':<13} {'variant of':<18} {'PEFT':<8} year"]
-    for t in listed:
-        lines.append(
-            f"{t['id']:<26.26} {t['name']:<34.34} {t['kind']:<13} {t['variant_of'] or '':<18.18} "
-            f"{t['since'] or '':<8} {t['year'] or ''}"
-        )
+    lines += [
+        f"{t['id']:<26.26} {t['name']:<34.34} {t['kind']:<13} {t['variant_of'] or '':<18.18} "
+        f"{t['since'] or '':<8} {t['year'] or ''}"
+        for t in listed
+    ]
     return "\n".join([*lines, f"{len(listed)} techniques"])
