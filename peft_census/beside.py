@@ -47,8 +47,8 @@ def split_names(given: Iterable[str]) -> tuple[str, ...]:
 
 def make_wanted(
     given: Iterable[str], civitai: str = "all", order: str = "Oldest", types: str = "", **rest: Any
-) -> Wanted:
-    """Returns what to collect.
+) -> Wanted | None:
+    """Returns what to collect; None where no instrument is named.
 
     Args:
         given: instruments, as ``--with`` takes them.
@@ -60,13 +60,16 @@ def make_wanted(
     Raises:
         UsageError: an instrument or a number that makes no sense.
     """
+    names = split_names(given)
+    if not names:
+        return None
     from peft_census.collect.civitai import Frame
     from peft_census.collect.instruments import Wanted, checked_wanted
 
     if civitai != "all" and not civitai.isdecimal():
         raise UsageError(f"--civitai {civitai}: not a number of models", "give a number, or 'all'.")
     frame = Frame(0 if civitai == "all" else int(civitai), order, split_names([types]))
-    return checked_wanted(Wanted(split_names(given), civitai=frame, **rest))
+    return checked_wanted(Wanted(names, civitai=frame, **rest))
 
 
 def peft_classes() -> dict[str, str]:
@@ -85,10 +88,8 @@ def peft_types() -> dict[str, str]:
     return {t.peft_type: t.id for t in found if t.kind == "peft_type" and t.peft_type}
 
 
-def run_instruments(wanted: Wanted, note: Note, progress: Callable[[int], object]) -> Beside | None:
-    """Runs the instruments; None where none is wanted."""
-    if not wanted.names:
-        return None
+def collect_instruments(wanted: Wanted, note: Note, progress: Callable[[int], object]) -> Beside:
+    """Runs the instruments."""
     from peft_census.collect.instruments import collect, content_sha256
 
     found = collect(wanted, peft_classes(), peft_types(), settings().raw, note, progress)
@@ -116,8 +117,10 @@ def _coverage(found: Collected) -> list[dict[str, Any]]:
     return rows
 
 
-def estimate(wanted: Wanted) -> dict[str, dict[str, Any]]:
+def estimate(wanted: Wanted | None) -> dict[str, dict[str, Any]]:
     """Returns for each instrument the requests and minutes it would cost; asks nothing."""
+    if wanted is None:
+        return {}
     from peft_census.collect import civitai, github
 
     costs: dict[str, dict[str, Any]] = {}

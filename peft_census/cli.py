@@ -17,6 +17,7 @@ import click
 
 from peft_census import __version__
 from peft_census.errors import DONE, FAILED, GAPS, CensusError, UsageError
+from peft_census.options import estimate, instrument_options, run_instruments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -76,32 +77,6 @@ def _output_options(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")(command)
 
 
-def _instrument_options(command: Command) -> Command:
-    """Adds the options of the instruments beside the cards; their names are the fields of ``Wanted``."""
-    folder = click.Path(path_type=Path)
-    options = (
-        click.option(
-            "--with",
-            "given",
-            multiple=True,
-            metavar="NAMES",
-            help="Instruments to read beside the cards: github, civitai, benchmark (repeat, or with commas).",
-        ),
-        click.option("--readings", default=3, show_default=True, help="GitHub: complete readings of each query."),
-        click.option("--sample", default=0, show_default=True, help="GitHub: requests for a sample of files."),
-        click.option("--seed", default=0, show_default=True, help="GitHub: seed of that sample."),
-        click.option("--calibrate", type=folder, help="GitHub: a checkout of huggingface/peft to compare with."),
-        click.option("--civitai", default="all", show_default=True, metavar="N|all", help="Civitai: how many models."),
-        click.option("--civitai-order", "order", default="Oldest", show_default=True, help="Civitai: the order."),
-        click.option("--civitai-types", "types", default="", metavar="TYPES", help="Civitai: only these types."),
-        click.option("--benchmark", type=folder, help="Benchmark: a checkout of peft instead of the bundled table."),
-        click.option("--fresh", is_flag=True, help="Ask GitHub and Civitai anew, whatever was read before."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 def _snapshot_option(command: Command) -> Command:
     return click.option(
         "--snapshot",
@@ -115,7 +90,7 @@ def _snapshot_option(command: Command) -> Command:
 @main.command()
 @_source_options
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder for snapshots.  [default: data/snapshots]")
-@_instrument_options
+@instrument_options
 @_output_options
 def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet: bool, **wishes: Any) -> None:
     """Run all stages: read cards, tag, count, publish; seal a snapshot.
@@ -136,27 +111,13 @@ def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet
 
     wanted = make_wanted(**wishes)
     cards = make_source(source, keep_first)
-    outcome = run_census(cards, out or _snapshots(), _progress(quiet, "cards"), _instruments(wanted, quiet))
+    outcome = run_census(cards, out or _snapshots(), _progress(quiet, "cards"), run_instruments(wanted, quiet))
     facts = summary(outcome)
     _print(facts, describe_run(outcome.snapshot, facts), as_json)
     _finish(outcome.gaps, quiet, outcome.instrument_gaps)
 
 
-@main.command()
-@_instrument_options
-@_output_options
-def estimate(as_json: bool, quiet: bool, **wishes: Any) -> None:
-    """Tell how many requests and minutes instruments would cost; nothing is asked.
-
-    \b
-    Example:
-      peft-census estimate --with github,civitai --sample 200 --civitai 10000
-    """
-    from peft_census.beside import estimate as cost
-    from peft_census.beside import estimate_text, make_wanted
-
-    costs = cost(make_wanted(**wishes))
-    _print(costs, estimate_text(costs) or "no instrument named; see --with", as_json)
+main.add_command(estimate)
 
 
 @main.command()
@@ -341,20 +302,6 @@ def _finish(gaps: dict[str, int], quiet: bool, more: tuple[str, ...] = ()) -> No
     for reason, n in sorted(gaps.items()):
         click.echo(f"gap: {n:,} card{'' if n == 1 else 's'}: {reason}", err=True)
     sys.exit(GAPS)
-
-
-def _instruments(wanted: Any, quiet: bool) -> Any:
-    """Runs the wanted instruments behind a bar that counts answers and models."""
-    from tqdm import tqdm
-
-    from peft_census.beside import run_instruments
-
-    def note(line: str) -> None:
-        if not quiet:
-            tqdm.write(line, file=sys.stderr)
-
-    with tqdm(unit=" answers", disable=quiet, file=sys.stderr, delay=1, mininterval=0.5) as bar:
-        return run_instruments(wanted, note, bar.update)
 
 
 def _progress(quiet: bool, unit: str) -> Callable[[Iterator[Any], int], Iterator[Any]]:

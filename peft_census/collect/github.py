@@ -21,7 +21,8 @@ from typing import Any
 import pyarrow as pa
 
 from peft_census.collect.answers import Campaign
-from peft_census.collect.web import Answer, PoliteClient, on_this_machine, pace_for
+from peft_census.collect.limits import Answer
+from peft_census.collect.web import PoliteClient, on_this_machine, pace_for
 from peft_census.errors import SourceError, UsageError
 from peft_census.schema import arrow_schema
 

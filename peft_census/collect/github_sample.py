@@ -20,7 +20,8 @@ from peft_census.collect.answers import Campaign
 from peft_census.collect.calibration import LARGEST_FILE
 from peft_census.collect.github import read_total, search
 from peft_census.collect.imports import read_imports
-from peft_census.collect.web import Answer, PoliteClient
+from peft_census.collect.limits import Answer
+from peft_census.collect.web import PoliteClient
 from peft_census.errors import SourceError
 from peft_census.schema import arrow_schema
 

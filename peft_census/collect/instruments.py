@@ -23,7 +23,7 @@ from peft_census.collect.calibration import count_checkout
 from peft_census.collect.civitai import Frame, checked_frame, civitai_client, crawl, describe_crawl, models_table
 from peft_census.collect.web import PoliteClient, on_this_machine
 from peft_census.errors import SourceError, UsageError
-from peft_census.schema import READING_STATUSES
+from peft_census.schema_instruments import READING_STATUSES
 
 NAMES = ("github", "civitai", "benchmark")
 LEDGER = "instruments.sqlite"

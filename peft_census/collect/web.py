@@ -8,20 +8,18 @@ Used by the sources that are read with ``requests`` (GitHub, Civitai).
 from __future__ import annotations
 
 import ipaddress
-import json
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import tenacity
 
 from peft_census import __version__
+from peft_census.collect.limits import Answer, is_secondary, retry_after, until_reset
 from peft_census.errors import SourceError, UsageError
 
 USER_AGENT = f"peft-census/{__version__} (census of PEFT techniques; reads public search counts)"
@@ -47,36 +45,6 @@ class Pace:
     backoff_s: float = 1.0
     secondary_s: float = 60.0
     timeout_s: float = 60.0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One answer of a server, read to its end."""
-
-    status: int
-    headers: dict[str, str]
-    text: str
-    asked_at: datetime
-
-    def json_object(self) -> dict[str, Any]:
-        """Returns the body as a JSON object.
-
-        Raises:
-            ValueError: it is something else.
-        """
-        value = json.loads(self.text)
-        if not isinstance(value, dict):
-            raise ValueError("not a JSON object")
-        return value
-
-    def message(self) -> str:
-        """Returns what the server says went wrong, on one line and short."""
-        try:
-            body = self.json_object()
-            said = body.get("message") or body.get("error") or self.text
-        except ValueError:
-            said = self.text
-        return " ".join(str(said).split())[:160]
 
 
 @dataclass
@@ -192,7 +160,7 @@ class PoliteClient:
         """Returns a final answer, raises ``_AgainError`` for a passing one, and learns when to ask next."""
         spent = answer.headers.get("x-ratelimit-remaining") == "0"
         if spent:
-            self._next = max(self._next, time.monotonic() + _until_reset(answer))
+            self._next = max(self._next, time.monotonic() + until_reset(answer))
         if 300 <= answer.status < 400:
             raise SourceError(
                 f"{self.endpoint}{path}: answered with a redirect, which is not followed",
@@ -206,12 +174,12 @@ class PoliteClient:
         if self._hopeless(answer):
             return answer
         limited = answer.status in (403, 429)
-        named = _retry_after(answer)
+        named = retry_after(answer)
         why = f"status {answer.status}: {answer.message()}"
         if limited and named is not None:
             raise _AgainError(why, named, answer)
         if limited and spent:
-            raise _AgainError(why, _until_reset(answer), answer)
+            raise _AgainError(why, until_reset(answer), answer)
         if limited and is_secondary(answer):
             raise _AgainError(why, -1.0, answer)
         if answer.status in _PASSING:
@@ -284,12 +252,6 @@ def on_this_machine(url: str) -> bool:
         return False
 
 
-def is_secondary(answer: Answer) -> bool:
-    """Tells whether a refusal is one of GitHub's secondary limits."""
-    said = answer.message().lower()
-    return "secondary rate limit" in said or "abuse detection" in said
-
-
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
@@ -304,30 +266,3 @@ def _read(response: requests.Response) -> str:
             raise SourceError(f"{response.url.split('?')[0]}: more than {_BODY_LIMIT >> 20} MB in one answer")
         pieces.append(piece)
     return b"".join(pieces).decode("utf-8")
-
-
-def _server_time(answer: Answer) -> float:
-    """Returns the server's clock, so that a wrong clock here does not spoil the wait."""
-    try:
-        return parsedate_to_datetime(answer.headers["date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
-        return answer.asked_at.timestamp()
-
-
-def _until_reset(answer: Answer) -> float:
-    try:
-        reset = int(answer.headers["x-ratelimit-reset"])
-    except (KeyError, ValueError):
-        return 60.0
-    # Both clocks count whole seconds, the server's rounded down: the difference is never too short.
-    return max(0.0, reset - _server_time(answer)) + 0.05
-
-
-def _retry_after(answer: Answer) -> float | None:
-    value = answer.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - _server_time(answer)) + 0.05
-    except (ValueError, TypeError):
-        return None

@@ -8,20 +8,29 @@ repository and a model on Civitai are not the same thing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from peft_census.count.instruments import Measure, Part, calibration, civitai_measures, github_measures, import_measure
+from peft_census.publish.benchmark import NAME as BENCHMARK
+from peft_census.publish.benchmark import Line, benchmark_claim, benchmark_line
 from peft_census.publish.claims import HEADLINE, Claim
 from peft_census.publish.numbers import count, interval, percent, plural
-from peft_census.publish.reading import SPECIMEN_MARK, SnapshotLike, card_span, source_line, technique_name
+from peft_census.publish.reading import SPECIMEN_MARK, SnapshotLike, card_span, technique_name
 
 REPLICA_MARK = "REPLICA · answers of a test server · shares mean nothing"
 TOP = 4
 """Techniques of each measure that get a claim and stand in the table."""
 
-NAMES = {"github": "GitHub code search", "civitai": "Civitai", "benchmark": "PEFT method comparison"}
+NAMES = {"github": "GitHub code search", "civitai": "Civitai", "benchmark": BENCHMARK}
 UNITS = {"github": "search hits", "civitai": "models"}
+MEASURES = {
+    "class_python": "class names in Python files",
+    "class_notebook": "class names in notebooks",
+    "phrase": "the import line",
+    "repositories": "sampled repositories",
+    "identified": "identified techniques",
+    "all": "all models",
+}
 WHY_NOT = {
     "github": (
         "A hit is a file that GitHub indexes, not a project and not a training run; vendored copies, tutorials "
@@ -35,19 +44,6 @@ WHY_NOT = {
 LOCON = "Civitai shows LoCon as LyCORIS: that type also covers LoHa, LoKr and others."
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of the side-by-side table, in words."""
-
-    where: str
-    figure: str
-    base: str
-    range: str
-    date: str
-    coverage: str
-    remark: str = ""
-
-
 def instrument_claims(snapshot: SnapshotLike) -> list[Claim]:
     """Returns the claims of all instruments in the snapshot; none where it has none."""
     about = _about(snapshot)
@@ -56,7 +52,7 @@ def instrument_claims(snapshot: SnapshotLike) -> list[Claim]:
         for measure in read_measures(snapshot)
         for part in measure.parts[:TOP]
     ]
-    return claims + ([_benchmark_claim(snapshot, about["benchmark"])] if _has(snapshot, "benchmark") else [])
+    return claims + ([benchmark_claim(snapshot, about["benchmark"])] if _has(snapshot, "benchmark") else [])
 
 
 def read_measures(snapshot: SnapshotLike) -> list[Measure]:
@@ -85,7 +81,7 @@ def side_by_side(snapshot: SnapshotLike, headline: Claim) -> list[Line]:
         if facts["state"] in ("skipped", "failed")
     ]
     if _has(snapshot, "benchmark"):
-        lines.append(_benchmark_line(snapshot, about["benchmark"]))
+        lines.append(benchmark_line(snapshot, about["benchmark"]))
     return lines
 
 
@@ -186,7 +182,7 @@ def _line(snapshot: SnapshotLike, measure: Measure, facts: Mapping[str, Any]) ->
     if measure.instrument == "civitai":
         remark = f"{LOCON} {remark}".strip()
     return Line(
-        where=f"{NAMES[measure.instrument]}, {measure.name}",
+        where=f"{NAMES[measure.instrument]}, {MEASURES[measure.name]}",
         figure=", ".join(top) or "no technique found",
         base=f"{count(measure.base)} {measure.base_meaning}",
         range=f"{interval(first.low, first.high)} ({measure.method})" if first else "–",
@@ -246,66 +242,6 @@ def _claim(snapshot: SnapshotLike, measure: Measure, part: Part, facts: Mapping[
         alt_text=f"{mark}{finding}: {count(part.numerator)} of {count(measure.base)}, {measure.method} {ends}.",
         snapshot_id=snapshot.id,
         specimen=_replica(facts),
-    )
-
-
-def _benchmark_best(snapshot: SnapshotLike) -> list[tuple[str, dict[str, Any], int]]:
-    """Returns for each task its name, the run with the best metric and the number of runs."""
-    rows = snapshot.table("benchmark").to_pylist()
-    tasks = sorted({r["task"] for r in rows})
-    of = {t: [r for r in rows if r["task"] == t] for t in tasks}
-    return [(t, max(of[t], key=lambda r: (r["value"], r["experiment"])), len(of[t])) for t in tasks]
-
-
-def _benchmark_words(snapshot: SnapshotLike) -> str:
-    return "; ".join(
-        f"{task}: best {row['metric'].removeprefix('test ')} {row['value']:.3f} by {row['experiment']}"
-        for task, row, _ in _benchmark_best(snapshot)
-    )
-
-
-def _benchmark_line(snapshot: SnapshotLike, facts: Mapping[str, Any]) -> Line:
-    days = sorted(str(d)[:10] for d in snapshot.table("benchmark")["run_at"].to_pylist() if d)
-    return Line(
-        where=NAMES["benchmark"],
-        figure=_benchmark_words(snapshot),
-        base=f"{plural(facts['runs'], 'run')}, one seed each; not a share",
-        range="none: one run each",
-        date=f"runs {days[0]} to {days[-1]}" if days else "–",
-        coverage=f"commit {facts['commit'] or 'unknown'}",
-        remark="Settings chosen by contributors: popular beside measured, no cause.",
-    )
-
-
-def _benchmark_claim(snapshot: SnapshotLike, facts: Mapping[str, Any]) -> Claim:
-    words = _benchmark_words(snapshot)
-    source = f"Source: huggingface/peft method_comparison @ {facts['commit'] or 'unknown commit'}"
-    finding = f"PEFT's own comparison, {plural(facts['runs'], 'run')}: {words}"
-    return Claim(
-        id="benchmark",
-        kind="benchmark",
-        rule=None,
-        variants=None,
-        population="successful runs of PEFT's method comparison",
-        technique=None,
-        name=None,
-        numerator=facts["runs"],
-        base=facts["runs"],
-        share=None,
-        low=None,
-        high=None,
-        method="none: one run and one seed each",
-        quote=f"{finding} (one run and one seed each, settings chosen by contributors; commit "
-        f"{facts['commit'] or 'unknown'}; peft_census, snapshot {snapshot.id}).",
-        misquote="The best technique is the least used because people do not know it.",
-        why_not="Two tasks, one run each: the table shows what is popular beside what was measured, and no cause.",
-        caveat="Results are overwritten in place at their source; other commits hold other numbers.",
-        title=finding,
-        subtitle=f"n = {plural(facts['runs'], 'run')}.",
-        source_line=f"{source} · snapshot {snapshot.id}",
-        alt_text=f"{finding}. {source_line(snapshot)}.",
-        snapshot_id=snapshot.id,
-        specimen=False,
     )
 
 

@@ -26,7 +26,8 @@ from peft_census.collect.github import (
     retry_failed,
     search,
 )
-from peft_census.collect.web import Answer, PoliteClient
+from peft_census.collect.limits import Answer
+from peft_census.collect.web import PoliteClient
 from peft_census.errors import SourceError, UsageError
 from peft_census.schema import check
 

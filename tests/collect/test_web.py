@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 from serving import Faults, Replica, Reply, Request, serve
 
-from peft_census.collect.web import Answer, Pace, PoliteClient, checked_endpoint
+from peft_census.collect.limits import Answer
+from peft_census.collect.web import Pace, PoliteClient, checked_endpoint
 from peft_census.errors import SourceError, UsageError
 
 QUICK = Pace(floor_s=0.0, attempts=4, backoff_s=0.01, secondary_s=0.2, timeout_s=5.0)
