@@ -30,6 +30,7 @@ SORTS = ("Oldest", "Most Downloaded", "Highest Rated", "Most Liked")
 """Orders that end in an ascending id and therefore lose nothing between pages."""
 
 Note = Callable[[str], None]
+Problem = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,12 @@ def checked_frame(frame: Frame) -> Frame:
     return frame
 
 
-def civitai_client(note: Note = lambda line: None) -> PoliteClient:
+def civitai_client(note: Note = lambda line: None, problem: Problem = lambda where, what: None) -> PoliteClient:
     """Returns a client for ``CIVITAI_API_URL``; ``CIVITAI_TOKEN`` is optional and goes into the header."""
     endpoint = os.environ.get("CIVITAI_API_URL", "").strip() or ENDPOINT
     token = os.environ.get("CIVITAI_TOKEN", "").strip() or None
-    return PoliteClient(endpoint, pace_for(endpoint, FLOOR_S), token, hopeless=is_paging_limit, note=note)
+    pace = pace_for(endpoint, FLOOR_S)
+    return PoliteClient(endpoint, pace, token, hopeless=is_paging_limit, note=note, problem=problem)
 
 
 def is_paging_limit(answer: Answer) -> bool:

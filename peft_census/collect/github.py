@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from peft_census.collect.answers import Campaign
 from peft_census.collect.limits import Answer
-from peft_census.collect.web import PoliteClient, on_this_machine, pace_for
+from peft_census.collect.web import HopelessError, PoliteClient, on_this_machine, pace_for
 from peft_census.errors import SourceError, UsageError
 from peft_census.schema import arrow_schema
 
@@ -65,6 +65,7 @@ ORDINARY = frozenset(
 
 _CLASS = re.compile(r"[A-Za-z][A-Za-z0-9]{2,60}Config\Z")
 Note = Callable[[str], None]
+Problem = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
@@ -117,25 +118,26 @@ def plan_queries(classes: Mapping[str, str], calibrate: bool = False) -> list[Qu
     return plan
 
 
-def github_client(note: Note = lambda line: None) -> PoliteClient | None:
+def github_client(note: Note = lambda line: None, problem: Problem = lambda where, what: None) -> PoliteClient | None:
     """Returns a client for ``GITHUB_API_URL`` with ``GITHUB_TOKEN``, or None without a token."""
     token = os.environ.get("GITHUB_TOKEN", "").strip()
     if not token:
         return None
     endpoint = os.environ.get("GITHUB_API_URL", "").strip() or ENDPOINT
-    return PoliteClient(endpoint, pace_for(endpoint, FLOOR_S), token, note=note)
+    return PoliteClient(endpoint, pace_for(endpoint, FLOOR_S), token, note=note, problem=problem)
 
 
 def search(client: PoliteClient, query: str, page: int, per_page: int, fragments: bool = False) -> Answer:
     """Returns the answer to one page of a code search.
 
     Raises:
-        SourceError: the token is not accepted; nothing further would be.
+        HopelessError: the token is not accepted.
+        SourceError: no answer.
     """
     accept = TEXT_MATCHES if fragments else "application/vnd.github+json"
     answer = client.get("/search/code", [("q", query), ("per_page", str(per_page)), ("page", str(page))], accept)
     if answer.status == 401:
-        raise SourceError(
+        raise HopelessError(
             f"GitHub does not accept GITHUB_TOKEN: {answer.message()}", "make a new token; it needs no scope."
         )
     return answer
@@ -213,9 +215,9 @@ def _ask_once(client: PoliteClient, campaign: Campaign, query: Query, reading: i
         try:
             answer = search(client, query.text, page=1, per_page=1)
             row, asked_at = read_total(answer), answer.asked_at
+        except HopelessError:
+            raise
         except SourceError as error:
-            if "GITHUB_TOKEN" in error.what or "redirect" in error.what:
-                raise
             row = {"status": "failed", "reason": error.what, "total": None, "incomplete": None}
             asked_at = datetime.now().astimezone()
         campaign.put(query.key(reading), asked_at, {**row, "asked_at": asked_at.isoformat()})

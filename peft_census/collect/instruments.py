@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +22,15 @@ from peft_census.collect.answers import Campaign, open_campaign
 from peft_census.collect.benchmark import read_benchmark
 from peft_census.collect.calibration import count_checkout
 from peft_census.collect.civitai import Frame, checked_frame, civitai_client, crawl, describe_crawl, models_table
+from peft_census.collect.problems import Problems
 from peft_census.collect.web import PoliteClient, on_this_machine
 from peft_census.errors import SourceError, UsageError
 from peft_census.schema_instruments import READING_STATUSES
 
 NAMES = ("github", "civitai", "benchmark")
 LEDGER = "instruments.sqlite"
+PROBLEMS = "instruments-problems.jsonl"
+"""One JSON line for every request that had to be made again, beside the ledger."""
 Note = Callable[[str], None]
 Progress = Callable[[int], object]
 
@@ -140,7 +144,7 @@ def content_sha256(collected: Collected) -> str:
 def _github(
     wanted: Wanted, classes: Mapping[str, str], raw: Path, result: Collected, note: Note, progress: Progress
 ) -> None:
-    client = github.github_client(note)
+    client = github.github_client(note, lambda where, what: _record(raw, "github", where, what))
     if client is None:
         result.skip("github", "GITHUB_TOKEN is not set")
         note("github: skipped, GITHUB_TOKEN is not set (code search needs a token; it needs no scope)")
@@ -195,7 +199,7 @@ def _unless_broken(name: str, campaign: Campaign, result: Collected, ask: Callab
 
 
 def _civitai(wanted: Wanted, raw: Path, result: Collected, note: Note, progress: Progress) -> None:
-    client = civitai_client(note)
+    client = civitai_client(note, lambda where, what: _record(raw, "civitai", where, what))
     frame = wanted.civitai
     questions = {"endpoint": client.endpoint, "query": frame.query(None), "models": frame.models}
     with open_campaign(raw / LEDGER, "civitai", questions, wanted.fresh) as campaign:
@@ -217,3 +221,9 @@ def _seen(client: PoliteClient, campaign: Campaign) -> dict[str, Any]:
         "last_asked": max(times).isoformat() if times else None,
         "requests_kept": len(times),
     }
+
+
+def _record(raw: Path, stage: str, where: str, what: str) -> None:
+    secrets = tuple(os.environ.get(name, "").strip() for name in ("GITHUB_TOKEN", "CIVITAI_TOKEN"))
+    with Problems(raw / PROBLEMS, secrets) as problems:
+        problems.record(stage, where, what)

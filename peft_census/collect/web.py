@@ -57,6 +57,10 @@ class Traffic:
     faults: list[str] = field(default_factory=list)
 
 
+class HopelessError(SourceError):
+    """Nothing further would be answered: a bad token, a redirect, a wait of hours."""
+
+
 class _AgainError(Exception):
     """A passing fault: ``wait`` seconds are asked for by the server, or None to back off."""
 
@@ -88,6 +92,7 @@ class PoliteClient:
         token: sent as a bearer token to the endpoint's host only; never shown.
         hopeless: tells answers that look passing but never pass (a 429 that is no rate limit).
         note: called with one line when a wait is longer than a moment.
+        problem: called with path and fault for everything that had to be asked again.
     """
 
     def __init__(
@@ -97,13 +102,16 @@ class PoliteClient:
         token: str | None = None,
         hopeless: Callable[[Answer], bool] = lambda answer: False,
         note: Callable[[str], None] = lambda line: None,
+        problem: Callable[[str, str], None] = lambda where, what: None,
     ) -> None:
         self.endpoint = checked_endpoint(endpoint)
         self.pace = pace
         self.traffic = Traffic()
         self._hopeless = hopeless
         self._note = note
+        self._problem = problem
         self._next = 0.0
+        self._token = token
         self._session = requests.Session()
         self._session.auth = _Bearer(token, _origin(self.endpoint))
         self._session.headers["User-Agent"] = USER_AGENT
@@ -125,6 +133,7 @@ class PoliteClient:
             return retrying(self._ask, path, query, accept)
         except _AgainError as last:
             self.traffic.faults.append(str(last))
+            self._problem(path, str(last))
             if last.answer is not None:
                 return last.answer
             raise SourceError(
@@ -145,24 +154,28 @@ class PoliteClient:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                answer = Answer(
-                    response.status_code,
-                    {k.lower(): v for k, v in response.headers.items()},
-                    _read(response),
-                    asked_at,
-                )
+                headers = {k.lower(): v for k, v in response.headers.items()}
+                # Before the body: where that breaks off, the limit it was counted against still stands.
+                self._learn(Answer(response.status_code, headers, "", asked_at))
+                text = _read(response)
+                if self._token:  # a server that repeats the token would carry it into ledger and log
+                    text = text.replace(self._token, "(secret)")
+                answer = Answer(response.status_code, headers, text, asked_at)
         except (requests.RequestException, UnicodeDecodeError) as error:
             # The text of some of these errors holds the URL, never a header: the token cannot leak here.
             raise _AgainError(f"no whole answer: {type(error).__name__}", None) from error
         return self._judge(answer, path)
 
-    def _judge(self, answer: Answer, path: str) -> Answer:
-        """Returns a final answer, raises ``_AgainError`` for a passing one, and learns when to ask next."""
-        spent = answer.headers.get("x-ratelimit-remaining") == "0"
-        if spent:
+    def _learn(self, answer: Answer) -> None:
+        """Takes in when the next request may leave."""
+        if answer.headers.get("x-ratelimit-remaining") == "0":
             self._next = max(self._next, time.monotonic() + until_reset(answer))
+
+    def _judge(self, answer: Answer, path: str) -> Answer:
+        """Returns a final answer, raises ``_AgainError`` for a passing one."""
+        spent = answer.headers.get("x-ratelimit-remaining") == "0"
         if 300 <= answer.status < 400:
-            raise SourceError(
+            raise HopelessError(
                 f"{self.endpoint}{path}: answered with a redirect, which is not followed",
                 "check the configured endpoint.",
             )
@@ -203,7 +216,7 @@ class PoliteClient:
         if named < 0:
             return float(self.pace.secondary_s * 2**turn)
         if named > _LONGEST_WAIT:
-            raise SourceError(
+            raise HopelessError(
                 f"{self.endpoint} asks to wait {named / 60:.0f} minutes",
                 "run the same command again then; what was read is kept.",
             )
@@ -213,6 +226,7 @@ class PoliteClient:
         pause = state.next_action.sleep if state.next_action else 0.0
         why = state.outcome.exception() if state.outcome else None
         self.traffic.retries += 1
+        self._problem(str(state.args[0]), str(why))
         self.traffic.waited_s += pause
         self.traffic.faults.append(str(why))
         self._announce(pause, str(why))

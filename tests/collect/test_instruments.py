@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -15,7 +16,7 @@ from collect_once import CLASSES, WANTED
 from github_replica import GithubReplica, Window, corpus_of
 from serving import Faults, Replica, serve
 
-from peft_census.collect.instruments import Wanted, checked_wanted, collect, content_sha256
+from peft_census.collect.instruments import PROBLEMS, Wanted, checked_wanted, collect, content_sha256
 from peft_census.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,20 @@ def test_a_broken_crawl_is_partial_and_resumed(tmp_path: Path, monkeypatch: pyte
         second = collect(Wanted(("civitai",)), CLASSES, {}, tmp_path)
     assert (first.about["civitai"]["state"], first.tables["civitai"].num_rows, len(first.gaps)) == ("partial", 300, 1)
     assert (second.about["civitai"]["state"], second.tables["civitai"].num_rows, second.gaps) == ("read", 650, [])
+
+
+def test_problems_are_logged_without_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every request that had to be made again is one JSON line, and a token in a server's words is blotted out."""
+    replica = GithubReplica([], faults=Faults(error=1.0))
+    with serve(replica) as url:
+        monkeypatch.setenv("GITHUB_API_URL", url)
+        monkeypatch.setenv("GITHUB_TOKEN", "Server Error")  # the replica's fault repeats these words
+        found = collect(Wanted(("github",)), CLASSES, {}, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / PROBLEMS).read_text("utf-8").splitlines()]
+    assert len(lines) == replica.number
+    assert {(line["stage"], line["where"]) for line in lines} == {("github", "/search/code")}
+    assert all(line["what"] == "status 502: (secret)" for line in lines)
+    assert len(found.gaps) == 2
 
 
 def test_the_content_hash_follows_the_content(tmp_path: Path) -> None:

@@ -42,6 +42,13 @@ def test_the_token_goes_to_the_endpoint_only() -> None:
     assert other.seen == []
 
 
+def test_a_token_that_comes_back_is_blotted_out() -> None:
+    """A server that repeats the token in its answer does not get it into what is kept."""
+    with serve(Script(lambda request: Reply({"message": request.headers["authorization"]}, 404))) as url:
+        answer = PoliteClient(url, QUICK, token="secret-token").get("/x", [])
+    assert answer.message() == "Bearer (secret)"
+
+
 def test_no_token_means_no_header(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a token nothing is sent, also where a .netrc names the host."""
     netrc = f"{tmp_path}/netrc"
