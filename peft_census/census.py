@@ -109,6 +109,7 @@ def run_census(source: Source, out: Path, progress: Progress, beside: Beside | N
 def rule_inputs() -> dict[str, Any]:
     """Returns everything but the cards that decides what a snapshot says."""
     from peft_census.count import RULES_VERSION
+    from peft_census.gold import scores_of_record
     from peft_census.tag import TAGGER_VERSION, corrections_sha256, generators_sha256, load_taxonomy
 
     return {
@@ -117,6 +118,7 @@ def rule_inputs() -> dict[str, Any]:
         "corrections_sha256": corrections_sha256(),
         "tagger_version": TAGGER_VERSION,
         "rules_version": RULES_VERSION,
+        "accuracy": scores_of_record(),
     }
 
 
@@ -256,6 +258,7 @@ def _manifest(
         "corrections_sha256": inputs["corrections_sha256"],
         "tagger_version": inputs["tagger_version"],
         "rules_version": inputs["rules_version"],
+        "accuracy": inputs["accuracy"],
         "cards": {
             "rows": sum(coverage.values()),
             "with_text": sum(n for (status, _), n in coverage.items() if status == "text"),

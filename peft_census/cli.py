@@ -243,17 +243,22 @@ def explain(model_id: str | None, snapshot: str, file: Path | None, as_json: boo
 
 @main.command()
 @click.argument("labels", type=click.Path(path_type=Path), metavar="LABELS.jsonl")
+@click.option("--texts", type=click.Path(path_type=Path), metavar="FILE", help="Where to find texts by sha256.")
+@click.option("--record", "kept", type=click.Path(path_type=Path), metavar="FILE", help="Keep the figures here.")
 @_output_options
-def gold(labels: Path, as_json: bool, quiet: bool) -> None:
+def gold(labels: Path, texts: Path | None, kept: Path | None, as_json: bool, quiet: bool) -> None:
     """Score the tagger on labelled cards: precision, recall, F1 and every disagreement.
 
     \b
-    Example:
+    Examples:
       peft-census gold data/gold/written.jsonl
+      peft-census gold data/gold/real.jsonl --texts cards-with-texts.jsonl.gz
     """
-    from peft_census.gold import gold_text, read_labels, score
+    from peft_census.gold import gold_text, read_labels, record, score
 
-    result = score(read_labels(labels))
+    result = score(read_labels(labels, texts))
+    if kept is not None:
+        record(result, labels.name.partition(".")[0], kept)
     _print(result, gold_text(result), as_json)
 
 

@@ -1,21 +1,15 @@
-"""Shared by all tests: no socket leaves this machine, and small helpers for files of cards."""
+"""Shared by all tests: no socket leaves this machine, and how to run the command line."""
 
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-
-REPO = Path(__file__).resolve().parent.parent
-SHARED = REPO.parent / "shared"
-"""Real material beside the repository; tests that need it skip where it is absent."""
+from helpers import SHARED
 
 _connect = socket.socket.connect
 
@@ -66,15 +60,3 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     yield invoke
     settings.cache_clear()
-
-
-def write_cards(path: Path, rows: list[dict[str, Any]], schema: pa.Schema | None = None) -> Path:
-    """Writes ``rows`` as a Parquet file of cards and returns its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
-    return path
-
-
-def is_root() -> bool:
-    """Says whether file permissions do not bind this process."""
-    return hasattr(os, "geteuid") and os.geteuid() == 0

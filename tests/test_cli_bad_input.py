@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import REPO, is_root, write_cards
+from helpers import REPO, is_root, write_cards
 
 CARD = {"modelId": "acme/one", "card": "Fine-tuned with LoRA."}
 

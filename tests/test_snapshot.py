@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import write_cards
+from helpers import write_cards
 
 import peft_census
 from peft_census.errors import SnapshotError, UsageError

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPO
+from helpers import REPO
 
 PACKAGE = REPO / "peft_census"
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -12,12 +12,7 @@ import pyarrow as pa
 from peft_census.publish.beside import brief_lines
 from peft_census.publish.numbers import count, interval, percent
 from peft_census.publish.reading import SPECIMEN_MARK, SnapshotLike
-
-RULE_WORDS = {
-    "blog": "cards that cite exactly one technique",
-    "any": "cards that cite at least one technique",
-    "fractional": "cards that cite at least one, one vote a card",
-}
+from peft_census.publish.wording import BASES
 
 
 def headline_text(facts: dict[str, Any], names: dict[str, Any]) -> str:
@@ -82,7 +77,7 @@ def shares_text(snapshot: SnapshotLike, shares: pa.Table) -> str:
             lines += [
                 "",
                 f"rule {row['rule']}, variants {row['variants'].replace('_', ' ')}: "
-                f"{count(row['base'])} {RULE_WORDS[row['rule']]}",
+                f"{count(row['base'])} {BASES[row['rule']]}",
             ]
         name = names.get(row["technique"], {}).get("name", row["technique"])
         lines.append(

@@ -152,7 +152,7 @@ class _CardReader:
                 reading.rejected.append(self._reject(candidate, "an example prompt in the front matter"))
             else:
                 placed.append((candidate, zone))
-        kept, refused = Hearing(self.text, self.front, self.taxonomy).decide(placed)
+        kept, refused = Hearing(self.text, self.front, self.taxonomy, self._inner).decide(placed)
         reading.rejected += [self._reject(r.candidate, r.why) for r in refused]
         if kept:
             self.written = find_written(self.text, self.front)
@@ -160,6 +160,11 @@ class _CardReader:
             places = Places(self.text, self.model_id, self.front, self.zones, kept)
             reading.mentions = settle([self._mention(k, places) for k in kept])
         return reading
+
+    def _inner(self, candidate: Candidate) -> tuple[Candidate, str] | None:
+        """Returns the shorter name inside ``candidate`` and its zone; None where there is none."""
+        shorter = scanner().inside(self.text, candidate)
+        return None if shorter is None or (zone := self._zone(shorter)) == PROMPT else (shorter, zone)
 
     def _matched(self, candidate: Candidate) -> str:
         return self.text[candidate.start : candidate.end][:_MAX_MATCHED]

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 HERE = "\x00"
 """Stands for the candidate in the text that a guard searches."""
@@ -145,14 +144,3 @@ class Taxonomy:
 def normal_form(name: str) -> str:
     """Returns a name without case, separators and signs; two names with the same form cannot be told apart."""
     return "".join(c for c in name.lower() if c.isalnum() or c == "+")
-
-    def listing(self) -> list[dict[str, Any]]:
-        """Returns every technique as plain data, for ``techniques --json``."""
-        plain = {
-            "aliases": lambda t: [asdict(a) for a in t.aliases],
-            "selector": lambda t: t.selector and str(t.selector),
-        }
-        return [
-            {f.name: plain[f.name](t) if f.name in plain else getattr(t, f.name) for f in fields(t)}
-            for t in self.techniques.values()
-        ]
