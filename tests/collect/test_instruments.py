@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from civitai_replica import CivitaiReplica, models_of
 from collect_once import CLASSES, WANTED
-from github_replica import GithubReplica, Window, corpus_of
+from github_replica import File, GithubReplica, Window, corpus_of
 from serving import Faults, Replica, serve
 
 from peft_census.collect.instruments import PROBLEMS, Wanted, checked_wanted, collect, content_sha256
@@ -79,6 +79,26 @@ def test_problems_are_logged_without_secrets(tmp_path: Path, monkeypatch: pytest
     assert {(line["stage"], line["where"]) for line in lines} == {("github", "/search/code")}
     assert all(line["what"] == "status 502: (secret)" for line in lines)
     assert len(found.gaps) == 2
+
+
+def test_a_calibration_joins_an_earlier_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for a calibration or a sample later costs only what is new; the readings stay."""
+    init = tmp_path / "peft" / "src" / "peft" / "__init__.py"
+    init.parent.mkdir(parents=True)
+    init.write_text("from peft import LoraConfig\n", encoding="utf-8")
+    replica = GithubReplica([*corpus_of(FILES), File("huggingface/peft", "src/peft/__init__.py", init.read_text())])
+    replica.window = Window(100_000, 60)
+    with serve(replica) as url:
+        monkeypatch.setenv("GITHUB_API_URL", url)
+        monkeypatch.setenv("GITHUB_TOKEN", "replica")
+        plain = collect(Wanted(("github",), readings=2), CLASSES, {}, tmp_path / "raw")
+        before = replica.number
+        more = collect(Wanted(("github",), readings=2, calibrate=tmp_path / "peft"), CLASSES, {}, tmp_path / "raw")
+    assert before == plain.tables["github_counts"].num_rows == 2 * (3 * 3 + 1)
+    assert replica.number - before == 2 * 3
+    rows = [r for r in more.tables["github_counts"].to_pylist() if r["scope"] == "huggingface/peft"]
+    lora = {r["measure"]: (r["total_count"], r["local_count"]) for r in rows if r["technique"] == "lora"}
+    assert lora == {"class_python": (1, 1), "phrase": (1, 1)}
 
 
 def test_the_content_hash_follows_the_content(tmp_path: Path) -> None:

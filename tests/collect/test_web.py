@@ -9,7 +9,7 @@ import pytest
 from serving import Faults, Replica, Reply, Request, serve
 
 from peft_census.collect.limits import Answer
-from peft_census.collect.web import Pace, PoliteClient, checked_endpoint
+from peft_census.collect.web import Pace, PoliteClient, checked_endpoint, pace_for
 from peft_census.errors import SourceError, UsageError
 
 QUICK = Pace(floor_s=0.0, attempts=4, backoff_s=0.01, secondary_s=0.2, timeout_s=5.0)
@@ -192,3 +192,10 @@ def test_bad_endpoints_are_refused(url: str) -> None:
     """Plain http to another machine, credentials in a URL and things that are no URL are refused."""
     with pytest.raises(UsageError):
         checked_endpoint(url)
+
+
+def test_only_a_replica_may_be_hurried() -> None:
+    """Real sites keep their floor and a minute's wait; a server on this machine does not."""
+    assert pace_for("https://api.github.com", 7.0) == Pace(floor_s=7.0, secondary_s=60.0)
+    assert pace_for("https://127.0.0.1.example.org", 1.1).floor_s == 1.1
+    assert pace_for("http://127.0.0.1:4020", 7.0).floor_s == 0.0
