@@ -105,7 +105,8 @@ def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
         bad: int | None = None
         try:
             for token in tokenize.generate_tokens(rest.readline):
-                if token.type == tokenize.ERRORTOKEN and not token.string.isspace():
+                # Python 3.12 and later call a back-quote an operator, earlier ones an error.
+                if token.string == "`" or (token.type == tokenize.ERRORTOKEN and not token.string.isspace()):
                     bad = token.start[0]
                     break
                 held.append(token)
