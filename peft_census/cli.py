@@ -17,6 +17,7 @@ import click
 
 from peft_census import __version__
 from peft_census.errors import DONE, FAILED, GAPS, CensusError, UsageError
+from peft_census.options import estimate, instrument_options, run_instruments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -89,8 +90,9 @@ def _snapshot_option(command: Command) -> Command:
 @main.command()
 @_source_options
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder for snapshots.  [default: data/snapshots]")
+@instrument_options
 @_output_options
-def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet: bool) -> None:
+def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet: bool, **wishes: Any) -> None:
     """Run all stages: read cards, tag, count, publish; seal a snapshot.
 
     The snapshot's id derives from its content: the same cards and rules give the same id, and a second run
@@ -101,14 +103,21 @@ def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet
       peft-census census
       peft-census census --source cards.parquet --out my-snapshots
       peft-census census --source 'dumps/*.parquet' --json | jq .headline
+      peft-census census --source cards.parquet --with github,civitai,benchmark
     """
+    from peft_census.beside import make_wanted
     from peft_census.census import make_source, run_census, summary
     from peft_census.publish.brief import describe_run
 
-    outcome = run_census(make_source(source, keep_first), out or _snapshots(), _progress(quiet, "cards"))
+    wanted = make_wanted(**wishes)
+    cards = make_source(source, keep_first)
+    outcome = run_census(cards, out or _snapshots(), _progress(quiet, "cards"), run_instruments(wanted, quiet))
     facts = summary(outcome)
     _print(facts, describe_run(outcome.snapshot, facts), as_json)
-    _finish(outcome.gaps, quiet)
+    _finish(outcome.gaps, quiet, outcome.instrument_gaps)
+
+
+main.add_command(estimate)
 
 
 @main.command()
@@ -289,10 +298,12 @@ def _print(facts: dict[str, Any], text: str, as_json: bool) -> None:
     click.echo(json.dumps(facts, ensure_ascii=False, sort_keys=False, default=str) if as_json else text)
 
 
-def _finish(gaps: dict[str, int], quiet: bool) -> None:
+def _finish(gaps: dict[str, int], quiet: bool, more: tuple[str, ...] = ()) -> None:
     """Leaves with exit code 3 and one line a gap when something could not be read as it stands."""
-    if not gaps:
+    if not gaps and not more:
         sys.exit(DONE)
+    for line in more:
+        click.echo(f"gap: {line}", err=True)
     for reason, n in sorted(gaps.items()):
         click.echo(f"gap: {n:,} card{'' if n == 1 else 's'}: {reason}", err=True)
     sys.exit(GAPS)
