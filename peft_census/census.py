@@ -141,6 +141,9 @@ def tagged(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, 
             "front_matter": pa.array([r.front_matter if r else None for r in readings], pa.string()),
             "generators": pa.array([r.generators if r else [] for r in readings], pa.list_(pa.string())),
         }
+        for name in ("status", "base_model", "peft_version", "unknown_type"):
+            values = [getattr(r.config, name) if r and r.config else None for r in readings]
+            extra[f"config_{name}"] = pa.array(values, pa.string())
         schema = arrow_schema("models")
         columns = [extra[f.name] if f.name in extra else cards.column(f.name) for f in schema]
         yield pa.RecordBatch.from_arrays(columns, schema=schema), mentions

@@ -82,6 +82,23 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
                 STRINGS,
                 "Tools that wrote the card or a block of it; empty when none was found.",
             ),
+            Column(
+                "config_status",
+                pa.string(),
+                "What became of reading adapter_config.json; null where the source gave none.",
+                allowed=(
+                    "parsed",
+                    "adapterhub",
+                    "unknown_type",
+                    "no_peft_type",
+                    "not_an_object",
+                    "not_json",
+                    "too_large",
+                ),
+            ),
+            Column("config_base_model", pa.string(), "Base model that adapter_config.json names; may be a local path."),
+            Column("config_peft_version", pa.string(), "PEFT release that wrote it; PEFT tells since 0.18.0."),
+            Column("config_unknown_type", pa.string(), "The `peft_type` of a file whose type the taxonomy lacks."),
         ),
     ),
     "mentions": (

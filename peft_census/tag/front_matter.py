@@ -53,7 +53,8 @@ class FrontMatter:
         """Returns the text values under ``key``, whether written as one value, a list or a mapping's keys."""
         value = self.data.get(key)
         items = list(value) if isinstance(value, list | dict) else [] if value is None else [value]
-        return [str(item) for item in items if isinstance(item, str | int | float | bool)]
+        plain = (i for i in items if isinstance(i, str | float) or (isinstance(i, int) and i.bit_length() < 1000))
+        return [str(item) for item in plain]
 
 
 class _Loader(yaml.CSafeLoader):
@@ -102,7 +103,16 @@ def parse(block: str) -> tuple[str, dict[Any, Any]]:
         return "too_large", {}
     try:
         data = yaml.load(block, Loader=_Loader)  # noqa: S506 (a safe loader, made stricter)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError, MemoryError, AttributeError):
+    except (
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        RecursionError,
+        OverflowError,
+        MemoryError,
+        AttributeError,
+        LookupError,
+    ):
         return "invalid", {}
     if data is None:
         return "parsed", {}

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.schema import arrow_schema
+from peft_census.tag.configured import Configured, read_config
 from peft_census.tag.corrections import Correction, bundled_corrections
 from peft_census.tag.front_matter import read_front_matter
 from peft_census.tag.front_zone import PROMPT, FrontZone, own_names
@@ -80,13 +81,15 @@ class CardReading:
     front_matter: str | None = None
     generators: list[str] = field(default_factory=list)
     unread_chars: int = 0
+    config: Configured | None = None
 
 
 def tag(cards: pa.RecordBatch) -> pa.RecordBatch:
     """Returns the mentions of ``cards``, in the order of cards and of places within each.
 
     Args:
-        cards: a batch in the ``cards`` schema; only ``model_id`` and ``card`` matter.
+        cards: a batch in the ``cards`` schema; only ``model_id``, ``card`` and, where there is one,
+            ``adapter_config`` matter.
     """
     return tag_batch(cards)[0]
 
@@ -100,11 +103,12 @@ def tag_batch(cards: pa.RecordBatch) -> tuple[pa.RecordBatch, list[CardReading |
     hits = scanner().prefilter(texts)
     if corrected := bundled_corrections():
         hits = pc.or_(hits, pc.and_(pc.is_in(ids, pa.array(corrected)), texts.is_valid()))
-    for i, hit in enumerate(hits.to_pylist()):
+    configs = cards.column("adapter_config") if "adapter_config" in cards.schema.names else pa.nulls(cards.num_rows)
+    for i, hit in enumerate(pc.or_(hits, configs.is_valid()).to_pylist()):
         if not hit:
             continue
         model_id = ids[i].as_py()
-        reading = readings[i] = read_card(model_id, texts[i].as_py())
+        reading = readings[i] = read_card(model_id, texts[i].as_py(), configs[i].as_py())
         for mention in reading.mentions:
             columns["model_id"].append(model_id)
             for name, cell in vars(mention).items():
@@ -119,9 +123,16 @@ def scanner() -> Scanner:
     return Scanner(load())
 
 
-def read_card(model_id: str, card: str) -> CardReading:
-    """Returns everything that the tagger reads from one card."""
-    reading = _CardReader(model_id, card, load()).read()
+def read_card(model_id: str, card: str | None, adapter_config: str | None = None) -> CardReading:
+    """Returns everything that the tagger reads from one card and, where there is one, its adapter_config.json."""
+    reading = CardReading() if card is None else _CardReader(model_id, card, load()).read()
+    if adapter_config is not None:
+        reading.config = read_config(adapter_config, load())
+        why = "adapter_config.json"
+        reading.mentions += [
+            Mention(m.technique, "configured", None, None, None, m.matched, "config", applied=True, cue=why)
+            for m in reading.config.mentions
+        ]
     if corrections := bundled_corrections().get(model_id):
         reading.mentions = correct(reading.mentions, corrections)
     return reading
@@ -144,7 +155,7 @@ class _CardReader:
     def read(self) -> CardReading:
         reading = self.reading
         placed: list[tuple[Candidate, str]] = []
-        for candidate in scanner().candidates(self.text):
+        for candidate in scanner().candidates(self.text, MAX_CANDIDATES + 1):
             if len(placed) >= MAX_CANDIDATES:
                 reading.unread_chars += len(self.text) - candidate.start
                 break

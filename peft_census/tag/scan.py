@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -76,12 +77,18 @@ class Scanner:
         ]
         return reduce(pc.or_, hits)
 
-    def candidates(self, text: str) -> list[Candidate]:
-        """Returns the candidates of one text, left to right, not overlapping, longest name first."""
-        found = [c for m in self._pattern.finditer(text.translate(_LOWER)) if (c := self._named(text, *m.span()))]
+    def candidates(self, text: str, most: int | None = None) -> list[Candidate]:
+        """Returns the candidates of one text, left to right, not overlapping, longest name first.
+
+        Args:
+            text: the card.
+            most: how many at most; None for all.
+        """
+        named = (self._named(text, *m.span()) for m in self._pattern.finditer(text.translate(_LOWER)))
+        found = list(islice((c for c in named if c), most))
         papers = ((m, self._papers.get(m.group(1))) for m in _PAPER.finditer(text))
-        found += [Candidate(technique, m.start(), m.end(), "paper") for m, technique in papers if technique]
-        return sorted(found, key=lambda c: c.start)
+        found += islice((Candidate(t, m.start(), m.end(), "paper") for m, t in papers if t), most)
+        return sorted(found, key=lambda c: c.start)[:most]
 
     def inside(self, text: str, outer: Candidate) -> Candidate | None:
         """Returns the candidate of a shorter name within ``outer``, for when a guard refuses the longer one.

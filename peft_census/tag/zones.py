@@ -33,7 +33,7 @@ _REFERENCE_LINE = re.compile(
     r".{0,300}?arxiv preprint\b)",
     re.IGNORECASE,
 )
-_CODE_SPAN = re.compile(r"(?<!`)``?(?!`)[^`\n]{1,400}``?(?!`)")
+_CODE_SPAN = re.compile(r"(?<!`)(?:``(?!`)(?:[^`\n]|`(?!`)){1,400}``|`[^`\n]{1,400}`)(?!`)")
 _HTML_CODE = re.compile(r"<(code|pre|kbd)\b[^>\n]{0,200}>", re.IGNORECASE)
 _LONGEST_TITLE = 90
 """A longer underlined line is a paragraph above a rule, whatever Markdown says."""
@@ -165,8 +165,9 @@ class Zones:
                 zone = "heading"
             elif self._is_underline(head):
                 zone = "heading"
-            elif _is_table_row(head) or _TABLE_RULE.match(head):
+            elif _is_table_row(head) or _TABLE_RULE.match(head) or ("|" in head and self._in_open_table()):
                 zone = "table"
+                self._open_table_above(head)
             elif _REFERENCE_LINE.match(head) or (reference_level and head.strip()):
                 zone = "citation" if reference_level or _looks_bibliographic(head) else "prose"
             else:
@@ -178,6 +179,18 @@ class Zones:
     def _add_heading(self, start: int, level: int, title: str) -> None:
         plain = re.sub(r"<[^<>]{0,200}>|\[([^\]\n]{0,300})\]\([^)\n]{0,500}\)", lambda m: m.group(1) or " ", title)
         self.headings.append(Heading(start, level, plain.strip().strip("#*_ \t")))
+
+    def _in_open_table(self) -> bool:
+        """Says whether the line before is a row; a table may do without outer pipes."""
+        return bool(self.lines) and self.lines[-1].zone == "table"
+
+    def _open_table_above(self, head: str) -> None:
+        """Makes the line above a rule such as ``--- | ---`` the head of the table."""
+        above = self.lines[-1] if self.lines else None
+        if above is None or above.zone != "prose" or not _TABLE_RULE.match(head):
+            return
+        if "|" in self.text[above.start : min(above.end, above.start + 1000)]:
+            self.lines[-1] = Line(above.start, above.end, "table")
 
     def _is_underline(self, head: str) -> bool:
         """Says whether this line underlines the one before, which then becomes a heading."""

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers import SHARED
+from hypothesis import given
+from hypothesis import strategies as st
 
+from peft_census.schema import TABLES
 from peft_census.tag import load_taxonomy
-from peft_census.tag.configured import Configured, read_config
+from peft_census.tag.configured import STATUSES, Configured, read_config
 
 TAXONOMY = load_taxonomy()
 
@@ -55,10 +62,26 @@ def test_adalora_carries_loras_keys() -> None:
         ({"use_dora": True}, ["dora"]),
         ({"use_dora": True, "init_lora_weights": "pissa_niter_4", "use_rslora": True}, ["dora", "rslora", "pissa"]),
         ({"init_lora_weights": "olora"}, ["olora"]),
+        ({"init_lora_weights": "PiSSA"}, ["pissa"]),
+        ({"init_lora_weights": "eva", "eva_config": {"rho": 2.0}}, ["eva"]),
+        ({"init_lora_weights": "corda"}, ["corda"]),
+        ({"init_lora_weights": "loftq", "loftq_config": {"loftq_bits": 4}}, ["loftq"]),
+        ({"init_lora_weights": "lora_ga"}, ["lora_ga"]),
+        ({"init_lora_weights": "mica"}, ["mica"]),
+        ({"init_lora_weights": "orthogonal"}, ["orthogonal_init"]),
+        ({"init_lora_weights": "a_word_of_the_future"}, []),
+        ({"init_lora_weights": ["pissa"]}, []),
+        ({"use_qalora": True, "qalora_group_size": 32}, ["qalora"]),
+        ({"use_bdlora": {"nblocks": 2}}, ["bdlora"]),
+        ({"velora_config": {"num_groups": 8}}, ["velora"]),
+        ({"kasa_config": {"beta": 0.1}}, ["kasa"]),
+        ({"monteclora_config": {"num_samples": 4}}, ["monteclora"]),
         ({"init_lora_weights": "gaussian"}, []),
         ({"init_lora_weights": False}, []),
         ({"alora_invocation_tokens": [1, 2]}, ["alora"]),
         ({"arrow_config": {"top_k": 2}}, ["arrow"]),
+        ({"arrow_config": {}, "alora_invocation_tokens": []}, []),
+        ({"lora_bias": True, "target_parameters": ["w"], "trainable_token_indices": [3]}, []),
         ({"use_dora": "true"}, []),
         ({"use_dora": 1}, []),
     ],
@@ -75,19 +98,132 @@ def test_an_unknown_type_is_kept() -> None:
     assert (found.base_model, found.peft_version) == ("a/b", "0.99.0")
 
 
-def test_adapterhub_is_told_apart() -> None:
-    """AdapterHub's file has no peft_type; its architecture gives the technique."""
-    file = {"hidden_size": 768, "model_class": "BertModelWithHeads", "model_name": "bert-base-uncased"}
-    houlsby = read(config={"architecture": None, "reduction_factor": 16, "phm_layer": False}, **file)
-    assert (houlsby.status, shown(houlsby), houlsby.base_model) == (
-        "adapterhub",
-        ["bottleneck_adapter"],
-        "bert-base-uncased",
+@pytest.mark.parametrize("written", ["LORA", "lora", "LoRA", " LORA ", "PeftType.LORA"])
+def test_the_case_of_peft_type_is_free(written: str) -> None:
+    """However a tool writes the type, it is the same one, and the mention quotes it as written."""
+    found = read(peft_type=written)
+    assert [(m.technique, m.matched) for m in found.mentions] == [("lora", f"peft_type={written}")]
+
+
+def test_every_mention_says_what_shows_it() -> None:
+    """Key and value stand in the mention; lists and objects are shortened to their brackets."""
+    found = read(
+        peft_type="LORA",
+        use_dora=True,
+        init_lora_weights="pissa_niter_4",
+        arrow_config={"a": 1},
+        alora_invocation_tokens=[1],
     )
-    assert shown(read(config={"architecture": "prefix_tuning"}, **file)) == ["prefix_tuning"]
-    assert shown(read(config={"reduction_factor": 32, "phm_layer": True}, **file)) == ["compacter"]
-    assert shown(read(config="pfeiffer", **file)) == ["bottleneck_adapter"]
-    assert shown(read(config={"architecture": "unheard_of"}, **file)) == []
+    assert [(m.technique, m.matched) for m in found.mentions] == [
+        ("lora", "peft_type=LORA"),
+        ("dora", "use_dora=true"),
+        ("pissa", "init_lora_weights=pissa_niter_4"),
+        ("alora", "alora_invocation_tokens=[…]"),
+        ("arrow", "arrow_config={…}"),
+    ]
+    assert (found.technique, found.variants) == ("lora", ("dora", "pissa", "alora", "arrow"))
+
+
+def test_base_model_and_release() -> None:
+    """Both are kept as written; what is no text, or blank, is none."""
+    path = "C:\\Modelle\\llama"
+    found = read(peft_type="IA3", base_model_name_or_path=path, peft_version="0.19.2.dev0@UNKNOWN")
+    assert (found.base_model, found.peft_version) == (path, "0.19.2.dev0@UNKNOWN")
+    found = read(peft_type="IA3", base_model_name_or_path=" ", peft_version=0.18)
+    assert (found.status, found.base_model, found.peft_version) == ("parsed", None, None)
+
+
+def test_the_last_of_two_equal_keys_counts() -> None:
+    """A key that stands twice is read as PEFT reads it."""
+    assert shown(read_config('{"peft_type": "LORA", "peft_type": "IA3"}', TAXONOMY)) == ["ia3"]
+
+
+HUB = {
+    "hidden_size": 768,
+    "model_class": "BertAdapterModel",
+    "model_name": "acme/base",
+    "name": "sst",
+    "version": "3.2.1",
+}
+"""What AdapterHub writes beside ``config``."""
+PREFIX, LORA = (
+    {"architecture": "prefix_tuning"},
+    {"architecture": "lora", "composition_mode": "add", "init_weights": "lora"},
+)
+SEQUENTIAL = {
+    "mh_adapter": False,
+    "output_adapter": True,
+    "is_parallel": False,
+    "phm_layer": False,
+    "inv_adapter": None,
+}
+PARALLEL = {**SEQUENTIAL, "is_parallel": True}
+
+
+def gated(*members: dict[str, Any]) -> dict[str, Any]:
+    """Returns a union whose members are all gated."""
+    return {"architecture": "union", "configs": [{**m, "use_gating": True} for m in members]}
+
+
+@pytest.mark.parametrize(
+    ("config", "techniques"),
+    [
+        (SEQUENTIAL, ["bottleneck_adapter"]),
+        ({**SEQUENTIAL, "architecture": "bottleneck"}, ["bottleneck_adapter"]),
+        ({"architecture": None, "reduction_factor": 16, "phm_layer": False}, ["bottleneck_adapter"]),
+        ({**SEQUENTIAL, "inv_adapter": "nice"}, ["bottleneck_adapter", "mad_x"]),
+        ({"MH_Adapter": True, "Output_Adapter": True}, ["bottleneck_adapter"]),
+        ({"mh_adapter": True, "invertible_adapter": {"block_type": "nice"}}, ["bottleneck_adapter", "mad_x"]),
+        (PARALLEL, ["parallel_adapter"]),
+        ({**SEQUENTIAL, "phm_layer": True}, ["compacter"]),
+        (PREFIX, ["prefix_tuning"]),
+        ({"architecture": "prompt_tuning"}, ["prompt_tuning"]),
+        ({"architecture": "reft"}, ["reft"]),
+        (LORA, ["lora"]),
+        ({**LORA, "composition_mode": "scale", "init_weights": "ia3"}, ["ia3"]),
+        ({**LORA, "init_weights": "vera"}, ["vera"]),
+        ({"architecture": "union", "configs": [PREFIX, PARALLEL]}, ["parallel_adapter"]),
+        (gated(PREFIX, SEQUENTIAL, LORA), ["unipelt"]),
+        (
+            {"architecture": "union", "configs": [PREFIX, SEQUENTIAL, LORA]},
+            ["prefix_tuning", "bottleneck_adapter", "lora"],
+        ),
+        ("pfeiffer", ["bottleneck_adapter"]),
+        ("houlsby+inv", ["bottleneck_adapter", "mad_x"]),
+        ("double_seq_bn_inv", ["bottleneck_adapter", "mad_x"]),
+        ("parallel", ["parallel_adapter"]),
+        ("compacter++", ["compacter"]),
+        ("prefix_tuning_flat", ["prefix_tuning"]),
+        ("lora[r=4,alpha=8]|prompt_tuning", ["lora", "prompt_tuning"]),
+        ("loreft", ["reft"]),
+        ("mam", ["parallel_adapter"]),
+        ("unipelt", ["unipelt"]),
+        ("ia3", ["ia3"]),
+        ({}, []),
+        (None, []),
+        ({"architecture": "union"}, []),
+        ({"architecture": "union", "configs": ["lora", 7, {}]}, []),
+        ({"architecture": ["lora"]}, []),
+    ],
+)
+def test_adapterhub_is_told_apart(config: object, techniques: list[str]) -> None:
+    """AdapterHub's file has no peft_type; its architecture, or the settings that stand for one, give the technique."""
+    found = read(config=config, **HUB)
+    assert (found.status, shown(found)) == ("adapterhub", techniques)
+    assert (found.base_model, found.peft_version, found.unknown_type) == ("acme/base", None, None)
+
+
+def test_adapterhubs_unknown_architecture_is_kept() -> None:
+    """An architecture that no technique has is reported, not guessed at."""
+    found = read(config={"architecture": "mtl_lora"}, **HUB)
+    assert (found.status, found.mentions, found.unknown_type) == ("adapterhub", (), "mtl_lora")
+
+
+def test_peft_type_decides_whose_file_it_is() -> None:
+    """A file with peft_type is PEFT's whatever else it holds; a lone ``config`` makes nobody's file AdapterHub's."""
+    assert read(peft_type="IA3", config=LORA, **HUB).status == "parsed"
+    assert read(config=LORA, name="mine").status == "no_peft_type"
+    assert read(peft_type=None, config=LORA, **HUB).status == "adapterhub"
 
 
 @pytest.mark.parametrize(
@@ -95,16 +231,25 @@ def test_adapterhub_is_told_apart() -> None:
     [
         ("", "not_json"),
         ("<html>", "not_json"),
+        ("{'peft_type': 'LORA'}", "not_json"),
         ("[1]", "not_an_object"),
         ("null", "not_an_object"),
         ('{"r": 8}', "no_peft_type"),
+        ('{"peft_type": null, "use_dora": true}', "no_peft_type"),
+        ('{"peft_type": " ", "use_dora": true}', "no_peft_type"),
         ('{"peft_type": 7}', "unknown_type"),
+        ('{"peft_type": false}', "unknown_type"),
         ('{"peft_type": ["LORA"]}', "unknown_type"),
+        ('{"peft_type": "NONE"}', "unknown_type"),
         ("[" * 200_000, "too_large"),
-        ("[" * 9_000, "not_json"),
+        ("[" * 9_000, "too_large"),
+        ('{"peft_type": "LORA", "a": ' + "[" * 99 + "]" * 99 + "}", "parsed"),
+        ('{"peft_type": "LORA", "a": ' + "[" * 100 + "]" * 100 + "}", "too_large"),
+        ('{"peft_type": "LORA", "a": "' + "[{" * 9_000 + '\\"["}', "parsed"),
         ("x" * 1_000_001, "too_large"),
-        ('{"r": ' + "9" * 5_000 + ', "peft_type": "LORA"}', "not_json"),
-        ('{"peft_type": "LORA", "lora_alpha": NaN}', "parsed"),
+        ('{"r": ' + "9" * 5_000 + ', "peft_type": "LORA"}', "parsed"),
+        ('{"peft_type": "LORA", "lora_alpha": NaN, "r": -Infinity, "d": 1e999}', "parsed"),
+        ('\ufeff{"peft_type": "LORA"}', "parsed"),
     ],
 )
 def test_hostile_files_never_raise(text: str, status: str) -> None:
@@ -112,56 +257,174 @@ def test_hostile_files_never_raise(text: str, status: str) -> None:
     assert read_config(text, TAXONOMY).status == status
 
 
-SHOWN = {
-    "DoRA": {"dora"}, "QDoRA": {"dora"}, "rsLoRA": {"rslora"}, "rslora": {"rslora"}, "pissa": {"pissa"}, "PiSSA": {"pissa"},
-    "init_lora_weights='olora'": {"olora"}, "init_lora_weights='corda'": {"corda"},
-    "init_lora_weights='lora_ga'": {"lora_ga"}, "init_lora_weights='mica'": {"mica"},
-    "init_lora_weights='orthogonal'": {"orthogonal_init"}, "Activated LoRA": {"alora"}, "aLoRA": {"alora"},
-    "Arrow": {"arrow"}, "BD-LoRA": {"bdlora"}, "KaSA": {"kasa"}, "MonteCLoRA": {"monteclora"}, "VeLoRA": {"velora"},
-    "use_qalora": {"qalora"}, "EVA": {"eva"},
-}  # fmt: skip
-"""What the labels of the saved files say must be seen; by a word of the label."""
-NO_TRACE = (
-    "saved with path_initial_model",
-    "LoRA+",
-    "LoRA-FA",
-    "on the fly",
-    "QLoRA",
-    "8-bit",
-    "config given",
-    "converted with",
+@pytest.mark.parametrize(
+    "text", ["[" * 10**6, '"' * 10**6, '\\"' * 500_000, '{"r":' + "1" * 900_000 + "}", '{"a":{},' * 125_000]
 )
-"""Labels whose variant leaves nothing in the file: converted weights, optimizers, quantised bases, configurations
-without the initialisation they configure."""
+def test_hostile_files_are_quick(text: str) -> None:
+    """A megabyte of brackets, quotes, escapes or digits takes no longer than reading it."""
+    begin = time.perf_counter()
+    read_config(text, TAXONOMY)
+    assert time.perf_counter() - begin < 2
 
 
-def expected(variant: str) -> set[str]:
-    """Returns the variants that a label promises."""
-    if any(word in variant for word in NO_TRACE):
-        return set()
-    found = {t for word, techniques in SHOWN.items() if word in variant for t in techniques}
-    return found | ({"loftq"} if variant == "LoftQ" else set())
+KEYS = st.sampled_from(
+    ["peft_type", "use_dora", "init_lora_weights", "arrow_config", "base_model_name_or_path", "peft_version", "config"]
+    + [
+        "architecture",
+        "configs",
+        "use_gating",
+        "inv_adapter",
+        "output_adapter",
+        "hidden_size",
+        "model_class",
+        "model_name",
+    ]
+)
+WORDS = st.sampled_from(["LORA", "ADALORA", "pissa", "union", "lora", "prefix_tuning", "mam|x[", "\ud800", "\x00"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=9) | WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),
+    max_leaves=20,
+)
 
 
-def test_all_files_that_peft_wrote_are_read_right(shared: Path) -> None:
-    """523 files by PEFT 0.4.0 to 0.21.2: type and every variant that leaves a trace."""
-    rows = pq.read_table(shared / "real/peft_saved.parquet").to_pylist()
-    types = {t.peft_type: t.id for t in TAXONOMY.techniques.values() if t.kind == "peft_type"}
-    wrong = []
-    for row in rows:
-        found = shown(read_config(row["adapter_config"], TAXONOMY))
-        variants = expected(row["variant"]) if row["peft_type"] == "LORA" else set()
-        if found[:1] != [types[row["peft_type"]]] or set(found[1:]) != variants:
-            wrong.append((row["folder"], row["variant"], found, sorted(variants)))
-    assert len(rows) == 523
+@given(st.text() | VALUES.map(json.dumps) | st.dictionaries(KEYS, VALUES).map(json.dumps))
+def test_any_text_has_an_outcome_that_the_tables_hold(text: str) -> None:
+    """No text raises, and whatever comes out fits the columns: known technique, short text, valid Unicode."""
+    found = read_config(text, TAXONOMY)
+    assert found.status in STATUSES
+    assert all(m.technique in TAXONOMY.techniques and len(m.matched) <= 200 for m in found.mentions)
+    assert len(set(shown(found))) == len(found.mentions)
+    texts = [m.matched for m in found.mentions] + [found.base_model, found.peft_version, found.unknown_type]
+    assert pa.array(texts, pa.string()).to_pylist() == texts
+
+
+def test_the_table_of_models_knows_every_outcome() -> None:
+    """The schema's allowed values of config_status are the statuses of this module."""
+    column = next(c for c in TABLES["models"][1] if c.name == "config_status")
+    assert set(column.allowed or ()) == set(STATUSES)
+
+
+TRACES = {
+    "DoRA": "dora",
+    "DoRA on Conv2d": "dora",
+    "DoRA + PiSSA": "dora pissa",
+    "DoRA + rsLoRA": "dora rslora",
+    "DoRA + trainable_token_indices": "dora",
+    "QDoRA: DoRA on a bitsandbytes 4-bit base": "dora",
+    "rsLoRA": "rslora",
+    "rslora, second adapter of a two-adapter save": "rslora",
+    "PiSSA + rsLoRA": "rslora pissa",
+    "init_lora_weights='pissa'": "pissa",
+    "init_lora_weights='pissa_niter_4'": "pissa",
+    "init_lora_weights='olora'": "olora",
+    "init_lora_weights='orthogonal'": "orthogonal_init",
+    "init_lora_weights='mica'": "mica",
+    "init_lora_weights='corda' (preprocessed on random tokens)": "corda",
+    "init_lora_weights='lora_ga' (preprocessed on random tokens)": "lora_ga",
+    "EVA (initialised on random tokens)": "eva",
+    "LoftQ": "loftq",
+    "Activated LoRA (alora_invocation_tokens)": "alora",
+    "aLoRA": "alora",
+    "use_qalora on plain linears": "qalora",
+    "use_qalora=True on unquantised linears": "qalora",
+    "BD-LoRA": "bdlora",
+    "VeLoRA": "velora",
+    "KaSA": "kasa",
+    "MonteCLoRA": "monteclora",
+    "Arrow router": "arrow",
+    "Arrow router + GenKnowSub": "arrow",
+}
+"""Labels of saved LoRA files whose variant the file shows, with the technique ids."""
+
+NO_TRACE = {
+    "QLoRA: base really loaded in bitsandbytes 4-bit": "the base's quantisation is not in the file",
+    "base really loaded in bitsandbytes 8-bit": "the base's quantisation is not in the file",
+    "config carries a bitsandbytes 4-bit quantization_config": "the base's quantisation is not in the file",
+    "LoRA+ (one step with create_loraplus_optimizer)": "an optimizer",
+    "LoRA-FA (one step with create_lorafa_optimizer)": "an optimizer",
+    "LoftQ on the fly (replace_lora_weights_loftq) on a 4-bit base": "weights replaced after the configuration was made",
+    "pissa saved with path_initial_model_for_weight_conversion": "converted at saving: initialisation reset, rank doubled",
+    "olora saved with path_initial_model_for_weight_conversion": "converted at saving: initialisation reset, rank doubled",
+    "corda saved with path_initial_model_for_weight_conversion": "converted at saving; the corda_config left proves nothing",
+    "lora_ga saved with path_initial_model_for_weight_conversion": "converted at saving; the lora_ga_config proves nothing",
+    "gralora converted with save_as_lora": "is LoRA once converted",
+    "loha converted with save_as_lora": "is LoRA once converted",
+    "lokr converted with save_as_lora": "is LoRA once converted",
+    "miss converted with save_as_lora": "is LoRA once converted",
+}
+"""Labels of saved LoRA files whose variant, or origin, leaves nothing in the file, and why."""
+
+NOT_USED = {
+    "eva_config given, init_lora_weights left True": "",
+    "corda_config given, init_lora_weights left True": "",
+    "loftq_config given, init_lora_weights left True": "",
+    "EVA asked for but never initialised": "eva",
+}
+"""Labels whose variant was not used. The last file says eva all the same: it keeps what was asked for."""
+
+VARIANT_WORDS = (
+    "dora qlora rslora lora+ lora-fa pissa olora loftq eva corda orthogonal lora_ga mica alora arrow bd-lora velora kasa "
+    "montec bit convert"
+).split()
+"""None of these stands in a label outside the tables: all other labels are of plain options (bias, target_modules,
+layer_replication, trainable_token_indices, gaussian …), which are no techniques of their own."""
+
+
+@pytest.fixture(scope="module")
+def saved() -> list[dict[str, str]]:
+    """The files that PEFT 0.4.0 to 0.21.2 wrote, with labels saying what is true of each."""
+    file = SHARED / "real/peft_saved.parquet"
+    if not file.is_file():
+        pytest.skip("real material (../shared/real/peft_saved.parquet) is not here")
+    return pq.read_table(file).to_pylist()
+
+
+def expected(peft_type: str, variant: str) -> list[str]:
+    """Returns what a file with these labels shows: its technique, then its variants."""
+    technique = "llama_adapter" if peft_type == "ADAPTION_PROMPT" else peft_type.lower()
+    shown_variants = TRACES.get(variant, NOT_USED.get(variant, "")) if peft_type == "LORA" else ""
+    return [technique, *shown_variants.split()]
+
+
+def test_all_files_that_peft_wrote_are_read_right(saved: list[dict[str, str]]) -> None:
+    """Each of 523 files shows its type and exactly the variants that leave a trace."""
+    read_files = [read_config(row["adapter_config"], TAXONOMY) for row in saved]
+    wrong = [
+        (row["folder"], row["variant"], shown(found))
+        for row, found in zip(saved, read_files, strict=True)
+        if found.status != "parsed" or shown(found) != expected(row["peft_type"], row["variant"])
+    ]
+    assert len(saved) == 523
+    assert len({found.technique for found in read_files}) == 46
     assert wrong == []
 
 
+def test_every_label_of_a_variant_is_in_a_table(saved: list[dict[str, str]]) -> None:
+    """The tables above and the real files speak of the same variants, and no variant is passed over in silence."""
+    labels = {row["variant"] for row in saved if row["peft_type"] == "LORA"}
+    tables = TRACES.keys() | NO_TRACE.keys() | NOT_USED.keys()
+    assert tables <= labels
+    assert {label for label in labels - tables if any(word in label.lower() for word in VARIANT_WORDS)} == set()
+
+
+def test_the_release_is_read_where_peft_wrote_it(saved: list[dict[str, str]]) -> None:
+    """Files of 0.21.2 tell their release, those through 0.15.2 do not; the four of 0.18.1 with null do not either."""
+    told: dict[str, list[bool]] = {}
+    for row in saved:
+        found = read_config(row["adapter_config"], TAXONOMY).peft_version
+        assert found in (None, row["peft_version"])
+        told.setdefault(row["peft_version"], []).append(found is not None)
+    assert {version: sum(flags) for version, flags in told.items() if any(flags)} == {"0.18.1": 86, "0.21.2": 239}
+
+
 def test_real_configs_are_read(shared: Path) -> None:
-    """The 14 files of public repositories: PEFT's are parsed, AdapterHub's told apart."""
-    read_files = {
-        f.name: read_config(f.read_text(), TAXONOMY) for f in (shared / "real/adapter_configs").glob("*.json")
-    }
+    """Of 14 files of public repositories two are AdapterHub's and one shows DoRA; the others are plain LoRA."""
+    files = sorted((shared / "real/adapter_configs").glob("*.json"))
+    read_files = {f.stem: read_config(f.read_text(encoding="utf-8"), TAXONOMY) for f in files}
     assert len(read_files) == 14
-    assert {n for n, c in read_files.items() if c.status == "adapterhub"} == {"0037.json", "0039.json"}
-    assert all(c.mentions for c in read_files.values())
+    assert {n for n, c in read_files.items() if c.status == "adapterhub"} == {"0037", "0039"}
+    assert {n for n, c in read_files.items() if c.status == "parsed"} == read_files.keys() - {"0037", "0039"}
+    others = {n: shown(c) for n, c in read_files.items() if shown(c) != ["lora"]}
+    assert others == {"0039": ["bottleneck_adapter"], "0046": ["lora", "dora"]}
+    assert all(c.base_model for c in read_files.values())

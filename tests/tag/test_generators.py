@@ -1,0 +1,93 @@
+"""Generators: which tool wrote a place, or null for a person."""
+
+from __future__ import annotations
+
+import pytest
+
+from peft_census.tag import read_card
+from peft_census.tag.front_matter import read_front_matter
+from peft_census.tag.generators import find_written, generators, generators_sha256
+
+CARDS = {
+    "adapterhub": "An [adapter](https://adapterhub.ml) for the zebra model. It is a LoRA.\n",
+    "sd_concepts": "# Zebra\n\nThis is a concept taught to Stable Diffusion via Textual Inversion.\n",
+    "diffusers": "# Zebra\n\nThese are LoRA adaption weights for acme/base.\n",
+    "autotrain": "# Model Trained Using AutoTrain\n\nA LoRA of zebras.\n",
+    "simpletuner": "---\ntags:\n- lora\n- simpletuner\n---\n\nZebras.\n",
+    "ai_toolkit": "Model trained with AI Toolkit by Ostris.\n\nA LoRA of zebras.\n",
+    "replicate": "Trained on Replicate using some trainer.\n\nA LoRA of zebras.\n",
+    "trl": "# Zebra\n\nIt has been trained using [TRL](https://github.com/huggingface/trl) and LoRA.\n",
+    "unsloth": "# Zebra\n\nThis LoRA was trained 2x faster with [Unsloth](https://example.org).\n",
+    "axolotl": "# Zebra\n\n<details><summary>See axolotl config</summary>\n\n```yaml\nadapter: lora\n```\n\n</details>\n",
+    "trainer": "<!-- Written with the information the Trainer had access to. -->\n\n# Zebra\n\nA LoRA.\n",
+    "mergekit": "This is a merge of pre-trained language models created using [mergekit](x). A LoRA.\n",
+    "gguf": "static quants of https://huggingface.co/acme/zebra\n\nA LoRA.\n",
+    "peft": "---\nlibrary_name: peft\ntags:\n- lora\n---\n\nZebras.\n\n### Framework versions\n\n- PEFT 0.18.1\n",
+}
+
+
+def test_every_generator_has_a_card_here() -> None:
+    """No generator enters generators.toml without a card in this test."""
+    assert set(CARDS) == {g.id for g in generators()}
+
+
+@pytest.mark.parametrize("generator", CARDS)
+def test_fingerprint(generator: str) -> None:
+    """A card with a tool's fingerprint is known as that tool's, and its mentions as written by it."""
+    reading = read_card("acme/zebra", CARDS[generator])
+    assert [g.partition("/")[0] for g in reading.generators] == [generator]
+    assert {(m.generator or "").partition("/")[0] for m in reading.mentions} == {generator}
+
+
+def test_a_person_has_no_generator() -> None:
+    """A card without fingerprints was written by a person."""
+    reading = read_card("acme/zebra", "# Zebra\n\nI trained it with LoRA, using the Trainer and PEFT.\n")
+    assert reading.generators == []
+    assert [m.generator for m in reading.mentions] == [None]
+
+
+@pytest.mark.parametrize("line", ["- PEFT 0.18.1", "- PEFT: 0.18.1"])
+def test_peft_release(line: str) -> None:
+    """The release of PEFT stands behind the generator's id."""
+    card = f"---\ntags:\n- lora\n---\n\nI like LoRA.\n\n{line}\n"
+    mentions = read_card("acme/zebra", card).mentions
+    assert [(m.zone, m.generator) for m in mentions] == [("front_matter", "peft/0.18.1"), ("prose", None)]
+
+
+def test_development_release() -> None:
+    """A development version keeps its full number."""
+    card = "---\ntags:\n- lora\n---\n\n- PEFT 0.17.2.dev0\n"
+    assert read_card("acme/zebra", card).generators == ["peft/0.17.2.dev0"]
+
+
+@pytest.mark.parametrize(
+    ("release", "writer"),
+    [("0.4.0", None), ("0.15.2", None), ("0.16.0", "peft/0.16.0"), ("0.21.2", "peft/0.21.2"), ("1.0.0", "peft/1.0.0")],
+)
+def test_peft_writes_the_tag_since_0_16(release: str, writer: str | None) -> None:
+    """Before 0.16.0 the tag lora in a PEFT card is a person's; since then it is the tool's."""
+    card = f"---\nlibrary_name: peft\ntags:\n- lora\n---\n\n- PEFT {release}\n"
+    reading = read_card("acme/zebra", card)
+    assert reading.generators == [f"peft/{release}"]
+    assert [m.generator for m in reading.mentions] == [writer]
+
+
+def test_a_block_ends() -> None:
+    """Only the block that a tool wrote is the tool's; what stands around it is a person's."""
+    card = (
+        "I trained it with LoRA.\n\n<details><summary>See axolotl config</summary>\n\naxolotl version: `0.4.1`\n"
+        "```yaml\nadapter: lora\n```\n\n</details>\n\nAs I said, LoRA.\n"
+    )
+    assert [m.generator for m in read_card("acme/zebra", card).mentions] == [None, "axolotl/0.4.1", None]
+
+
+def test_spans_lie_in_the_card() -> None:
+    """What a tool wrote lies within the card."""
+    for card in CARDS.values():
+        for written in find_written(card, read_front_matter(card)):
+            assert 0 <= written.start <= written.end <= len(card)
+
+
+def test_hash_of_the_fingerprints() -> None:
+    """The fingerprints have a SHA-256 for the manifest."""
+    assert len(generators_sha256()) == 64
