@@ -7,10 +7,8 @@ brought up to date. Refuses to run twice at once in one folder.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from peft_census.collect import hub_sample
+from peft_census.collect.folders import alone, crawl_folder
 from peft_census.collect.hub_cards import read_cards
 from peft_census.collect.hub_client import HubClient, Limits, endpoint
 from peft_census.collect.hub_listing import is_model_id, walk_ids, walk_listing
@@ -28,7 +27,7 @@ from peft_census.collect.ledger import Ledger
 from peft_census.collect.problems import Problems, progress
 from peft_census.collect.shards import Shards
 from peft_census.collect.source import SourceInfo, cards_batch
-from peft_census.errors import SourceError, UsageError, output_error
+from peft_census.errors import SourceError, UsageError
 from peft_census.schema import arrow_schema
 
 ADAPTER_TAGS = (
@@ -153,7 +152,7 @@ class HubApi:
     def session(self) -> Iterator[tuple[HubClient, Ledger]]:
         """Opens client, ledger and problem log, for this process alone."""
         with ExitStack() as stack:
-            stack.enter_context(_alone(self.folder))
+            stack.enter_context(alone(self.folder))
             ledger = Ledger(self.folder)
             stack.callback(ledger.close)
             client = HubClient(self.limits, base=self.base)
@@ -279,26 +278,6 @@ def read_ids(path: Path) -> list[str]:
     if not ids:
         raise UsageError(f"{path}: no model id in it", "give a text file with one model id a line.")
     return sorted(set(ids))
-
-
-def crawl_folder(raw: Path, base: str, name: str) -> Path:
-    """Returns where a crawl of one endpoint keeps its ledger and shards."""
-    return raw / re.sub(r"[^a-z0-9.]+", "-", base.partition("://")[2].lower()).strip(".-") / name
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Holds the folder for this process; the lock goes with the process, however it ends."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UsageError(f"another census is at work in {folder}", "wait for it, or stop it.") from None
-            yield
-    except PermissionError as error:
-        raise output_error(folder, error) from error
 
 
 def _ticking(bar: Any, client: HubClient, bucket: str) -> Callable[[int], None]:

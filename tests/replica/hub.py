@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:
         """Says nothing: the counters tell."""
 
     def do_HEAD(self) -> None:
@@ -354,7 +354,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.replica.cdn_base and len(body) > 1000:
             oid = hashlib.sha256(body).hexdigest()
             linked = {"X-Linked-Size": str(len(body)), "X-Linked-Etag": f'"{oid}"'}
-            self._send(302, b"Found", {**headers, **linked, "Location": f"{self.replica.cdn_base}/cdn/{oid}?sig=s3cr3t"})
+            self._send(
+                302, b"Found", {**headers, **linked, "Location": f"{self.replica.cdn_base}/cdn/{oid}?sig=s3cr3t"}
+            )
         else:
             self._ranged(body, headers)
 
