@@ -155,8 +155,11 @@ class _Handler(BaseHTTPRequestHandler):
         if replica.faults.delay:
             time.sleep(replica.faults.delay)
         if not allowed:
-            wait = {"Retry-After": str(max(reset, 1))} if replica.windows.retry_after else self.rate
+            wait = {"Retry-After": str(reset + 1)} if replica.windows.retry_after else self.rate
             self._send(429, b'{"error":"Too many requests"}', wait, plain=True)
+            return
+        if self.headers.get("Authorization") == "Bearer hf_refused":
+            self._send(401, b'{"error":"Invalid credentials in Authorization header"}', {}, plain=True)
             return
         fixed = next((s for part, s in replica.faults.always.items() if part in self.path_only), None)
         if fixed:
