@@ -1,3 +1,91 @@
-"""The open census of parameter-efficient fine-tuning."""
+"""The open census of parameter-efficient fine-tuning.
+
+``load_snapshot`` gives a snapshot's tables as pandas frames, ``tag_cards`` turns a batch of cards into mentions,
+``shares`` counts mentions under every rule, ``explain`` reads one card.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+__all__ = ["Frames", "explain", "load_snapshot", "shares", "tag_cards"]
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from peft_census.snapshot import Snapshot
+    from peft_census.tag import CardReading
+
+
+class Frames:
+    """A snapshot's tables as pandas frames: ``models``, ``mentions``, ``coverage``, ``shares``, ``manifest``.
+
+    Each table is read when first asked for; columns are those of ``docs/data-dictionary.md``.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.id = snapshot.id
+        self.path = snapshot.path
+        self.manifest: dict[str, Any] = snapshot.manifest
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        if name.startswith("_") or name not in self.manifest["tables"]:
+            raise AttributeError(
+                f"snapshot {self.id} has no table {name!r}; it has {', '.join(self.manifest['tables'])}"
+            )
+        frame = self.snapshot.table(name).to_pandas()
+        setattr(self, name, frame)
+        return frame
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.manifest["tables"]]
+
+    def __repr__(self) -> str:
+        return f"<peft_census snapshot {self.id}: {', '.join(self.manifest['tables'])}>"
+
+
+def load_snapshot(id_or_path: str | Path = "latest", root: str | Path | None = None) -> Frames:
+    """Returns a snapshot as pandas frames.
+
+    Args:
+        id_or_path: a snapshot folder, an id, the start of one, or ``latest``.
+        root: folder that holds snapshots; by default the one in the settings (``data/snapshots``).
+
+    Raises:
+        UsageError: nothing fits.
+        SnapshotError: the snapshot is damaged or of another schema.
+    """
+    from peft_census.settings import settings
+    from peft_census.snapshot import find_snapshot
+
+    return Frames(find_snapshot(str(id_or_path), Path(root) if root else settings().snapshots))
+
+
+def tag_cards(cards: pa.RecordBatch | pa.Table) -> pa.Table:
+    """Returns the mentions of ``cards`` (columns ``model_id`` and ``card``) in the ``mentions`` schema."""
+    import pyarrow as pa
+
+    from peft_census.schema import arrow_schema
+    from peft_census.tag import tag
+
+    batches = cards.to_batches() if isinstance(cards, pa.Table) else [cards]
+    return pa.Table.from_batches([tag(batch) for batch in batches], schema=arrow_schema("mentions"))
+
+
+def shares(mentions: pa.Table) -> pa.Table:
+    """Returns the ``shares`` table of ``mentions`` under every rule, by the bundled taxonomy."""
+    from peft_census.count import count_shares
+    from peft_census.tag import load_taxonomy
+
+    return count_shares(mentions, load_taxonomy().facts())
+
+
+def explain(card: str, model_id: str = "") -> CardReading:
+    """Returns what the tagger reads in one card: mentions with evidence, and candidates it rejected."""
+    from peft_census.tag import read_card
+
+    return read_card(model_id, card)

@@ -132,22 +132,28 @@ def _count(rule: Rule, variants: str, pairs: pa.Table) -> list[dict[str, Any]]:
     return rows
 
 
-def headline(shares: pa.Table) -> dict[str, Any]:
-    """Returns the number that people quote: the leading technique under rule ``blog``, variants rolled up.
+SUBJECT = "lora"
+"""The technique whose share is the headline: the published figure that the census sets out to check."""
 
-    Keys: rule, variants, technique, n, base, share, low, high. Without a single countable card, technique
-    and the figures are None and n and base are 0.
+
+def headline(shares: pa.Table) -> dict[str, Any]:
+    """Returns the number that people quote: LoRA's share under rule ``blog``, variants rolled up.
+
+    Keys: rule, variants, technique, n, base, share, low, high. Without a single card that cites exactly one
+    technique the base is 0 and share, low and high are None.
     """
     keep = pc.and_(pc.equal(shares["rule"], "blog"), pc.equal(shares["variants"], "rolled_up"))
-    rows = shares.filter(keep).slice(0, 1).to_pylist()
-    first = rows[0] if rows else {}
+    rows = shares.filter(keep).to_pylist()
+    base = rows[0]["base"] if rows else 0
+    n = sum(int(row["numerator"]) for row in rows if row["technique"] == SUBJECT)
+    low, high = wilson(n, base) if base else (None, None)
     return {
         "rule": "blog",
         "variants": "rolled_up",
-        "technique": first.get("technique"),
-        "n": int(first.get("numerator", 0)),
-        "base": first.get("base", 0),
-        "share": first.get("share"),
-        "low": first.get("low"),
-        "high": first.get("high"),
+        "technique": SUBJECT,
+        "n": n,
+        "base": base,
+        "share": n / base if base else None,
+        "low": low,
+        "high": high,
     }

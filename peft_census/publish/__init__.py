@@ -1,1 +1,105 @@
-""""""
+"""Publishing: a snapshot in, files for people out. The only place that draws or renders.
+
+``publish`` writes the headline chart (SVG and PNG), ``shares.csv``, ``shares.md``, ``claims.json`` and
+``report.html`` into one folder, whole or not at all. It refuses to replace a folder that holds anything else.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from peft_census.errors import OutputError, output_error
+from peft_census.publish.claims import HEADLINE, Claim, make_claims
+from peft_census.publish.reading import SnapshotLike, read_shares, select
+from peft_census.publish.tables import claims_json, shares_csv, shares_md
+
+__all__ = ["FILES", "Claim", "make_claims", "publish"]
+
+FILES = ("headline.svg", "headline.png", "shares.csv", "shares.md", "claims.json", "report.html")
+"""What ``publish`` writes."""
+
+
+def publish(snapshot: SnapshotLike, out: Path) -> list[Path]:
+    """Writes everything publishable about ``snapshot`` into the folder ``out`` and returns the files.
+
+    The files are made in a folder beside ``out``, which then takes its place; on any failure an existing
+    ``out`` stays as it was.
+
+    Raises:
+        OutputError: ``out`` is not a folder of earlier output, or cannot be written.
+        SnapshotError: the snapshot contradicts itself.
+    """
+    out = out.resolve()  # the folder, not a link to it, is replaced
+    try:
+        _refuse_strangers(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True) as room:
+            made = Path(room) / "new"  # made inside, because the temporary folder is closed to other users
+            made.mkdir()
+            _write_all(snapshot, made, Path(room))
+            _swap(made, out, Path(room) / "old")
+    except OSError as error:
+        raise output_error(out, error) from error
+    except OutputError as error:
+        if isinstance(error.__cause__, OSError):  # name the folder asked for, not the temporary one
+            raise output_error(out, error.__cause__) from error
+        raise
+    return [out / name for name in FILES]
+
+
+def _write_all(snapshot: SnapshotLike, folder: Path, aside: Path) -> None:
+    """Writes all files to ``folder``; the phone's chart, which only the page holds, goes to ``aside``."""
+    from peft_census.publish.charts import save_chart  # Matplotlib takes a second to import
+    from peft_census.publish.headline import NARROW, WIDE, headline_chart
+    from peft_census.publish.report import write_report
+
+    claims, shares = make_claims(snapshot), read_shares(snapshot)
+    first = next(c for c in claims if c.id == HEADLINE)
+    others = [s for s in select(shares, "blog", "rolled_up") if s.technique != first.technique]
+    chart, narrow = (
+        save_chart(
+            headline_chart(first, others, wide),
+            stem,
+            base=first.subtitle,
+            source_line=first.source_line,
+            snapshot_id=first.snapshot_id,
+            alt_text=first.alt_text,
+            specimen=first.specimen,
+        )
+        for wide, stem in ((WIDE, folder / "headline"), (NARROW, aside / "narrow"))
+    )
+    write_report(snapshot, claims, [replace(chart, narrow=narrow)], folder / "report.html")
+    texts = {
+        "shares.csv": shares_csv(snapshot, shares),
+        "shares.md": shares_md(snapshot, claims, shares),
+        "claims.json": claims_json(claims),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _refuse_strangers(out: Path) -> None:
+    """Raises OutputError where replacing ``out`` would destroy what publishing did not write."""
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file, not a folder", "choose another folder with --out.")
+    strangers = sorted(p.name for p in out.iterdir() if p.name not in FILES) if out.exists() else []
+    if strangers:
+        raise OutputError(
+            f"{out} holds files that publishing did not write ({', '.join(strangers[:3])}), so it is not replaced",
+            "choose a new or empty folder with --out.",
+        )
+
+
+def _swap(made: Path, out: Path, aside: Path) -> None:
+    """Puts ``made`` in the place of ``out``; puts ``out`` back where that fails."""
+    if not out.exists():
+        made.rename(out)
+        return
+    out.rename(aside)
+    try:
+        made.rename(out)
+    except OSError:
+        aside.rename(out)
+        raise

@@ -1,0 +1,50 @@
+# Two commands do everything on a fresh machine: `make census` and `make test`.
+SOURCE ?= specimen
+OUT    ?= data/snapshots
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CENSUS := $(BIN)/peft-census
+
+.DEFAULT_GOAL := help
+.PHONY: help setup census test check docs bench notebooks clean
+
+help: ## Show these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@echo
+	@echo "  make census SOURCE=cards.parquet      a Parquet file, folder or glob of your own"
+	@echo "  make census SOURCE=cards OUT=folder   snapshots to another folder"
+
+setup: $(VENV)/installed ## Create .venv with the pinned versions of constraints.txt
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "peft_census needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	@touch $@
+
+census: $(VENV)/installed ## Run all stages on SOURCE (default: the bundled specimen)
+	$(CENSUS) census --source '$(SOURCE)' --out '$(OUT)' $(ARGS)
+
+test: $(VENV)/installed ## Run the tests
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/installed ## Lint, format check and strict types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/installed ## Write the generated pages of docs/
+	$(BIN)/python -c 'from pathlib import Path; from peft_census.schema import data_dictionary; Path("docs/data-dictionary.md").write_text(data_dictionary(), encoding="utf-8")'
+
+bench: $(VENV)/installed ## Compare the tagger with what one would otherwise do, as ratios in one run
+	$(BIN)/python benchmarks/tagging.py
+
+notebooks: $(VENV)/installed ## Run the notebooks on the newest snapshot (output is not kept)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks]'
+	$(CENSUS) census --quiet
+	$(BIN)/jupyter-nbconvert --to notebook --execute --stdout notebooks/*.ipynb > /dev/null
+
+clean: ## Remove .venv and caches; snapshots stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,242 @@
+"""The stages in order: source → tag → count → publish. The only module that knows all of them.
+
+In: a source and an output folder. Out: a sealed snapshot, or word that it already exists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from peft_census.collect.source import Source, SourceInfo
+from peft_census.errors import UsageError, output_error
+from peft_census.schema import SCHEMA_VERSION, arrow_schema
+from peft_census.settings import bundled, settings
+from peft_census.snapshot import Snapshot, find_by_key, new_snapshot, snapshot_key
+
+Progress = Callable[[Iterator[pa.RecordBatch], int], Iterator[pa.RecordBatch]]
+"""Wraps batches to show how far they are; gets the number of rows expected."""
+
+REPORT = "report"
+"""Folder inside a snapshot that holds its charts, tables and page."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of the census came to.
+
+    Args:
+        snapshot: the sealed snapshot.
+        unchanged: True when it was there already and nothing was written.
+        gaps: cards that could not be read, or only after repair, by reason.
+    """
+
+    snapshot: Snapshot
+    unchanged: bool
+    gaps: dict[str, int]
+
+
+def make_source(spec: str, keep_first: bool = False) -> Source:
+    """Returns the source that ``spec`` names: ``specimen``, a file, a folder or a glob."""
+    if spec == "specimen":
+        from peft_census.collect.specimen import Specimen
+
+        return Specimen(settings().batch_rows)
+    if spec == "":
+        raise UsageError("the source is empty", "give a Parquet file, a folder, a glob, or 'specimen'.")
+    from peft_census.collect.files import Files
+
+    return Files(spec, settings().batch_rows, keep_first)
+
+
+def run_census(source: Source, out: Path, progress: Progress) -> Outcome:
+    """Runs all stages and seals a snapshot below ``out``.
+
+    Raises:
+        CensusError: the source cannot be read or the snapshot not be written; nothing is left half-made.
+    """
+    from peft_census.count import count_shares
+    from peft_census.publish import publish
+
+    info = source.prepare()
+    inputs = rule_inputs() | {"source": info.content_sha256, "specimen": info.specimen}
+    key = snapshot_key(inputs)
+    if there := find_by_key(key, out):
+        return Outcome(there, True, find_gaps(there))
+    with new_snapshot(out) as writer:
+        span = _Span()
+        coverage: dict[tuple[str, str | None], int] = {}
+        for models, mentions in tagged(progress(source.batches(), source.total())):
+            writer.append("models", models)
+            writer.append("mentions", mentions)
+            span.add(models)
+            for pair in zip(models["status"].to_pylist(), models["reason"].to_pylist(), strict=True):
+                coverage[pair] = coverage.get(pair, 0) + 1
+        writer.finish("models")
+        writer.finish("mentions")
+        writer.put("coverage", _coverage_table(info, coverage))
+        manifest = _manifest(key, info, inputs, span, coverage)
+        mentions_table = pq.read_table(writer.path / "mentions.parquet", columns=["model_id", "technique", "zone"])
+        writer.put("shares", count_shares(mentions_table, manifest["taxonomy"]["techniques"]))
+        publish(writer.preview(manifest), writer.path / REPORT)
+        snapshot = writer.seal(manifest, out)
+    return Outcome(snapshot, False, find_gaps(snapshot))
+
+
+def rule_inputs() -> dict[str, Any]:
+    """Returns everything but the cards that decides what a snapshot says."""
+    from peft_census.count import RULES_VERSION
+    from peft_census.tag import TAGGER_VERSION, generators_sha256, load_taxonomy
+
+    return {
+        "taxonomy_sha256": load_taxonomy().sha256,
+        "generators_sha256": generators_sha256(),
+        "corrections_sha256": hashlib.sha256(bundled("corrections.toml").read_bytes()).hexdigest(),
+        "tagger_version": TAGGER_VERSION,
+        "rules_version": RULES_VERSION,
+    }
+
+
+def tagged(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    """Yields ``(models, mentions)`` for every batch of cards."""
+    from peft_census.tag import tag_batch
+
+    for cards in batches:
+        mentions, readings = tag_batch(cards)
+        texts = cards.column("card")
+        digests = [None if t is None else hashlib.sha256(t).hexdigest() for t in texts.cast(pa.binary()).to_pylist()]
+        has_text = texts.is_valid().to_pylist()
+        extra = {
+            "card_chars": pc.utf8_length(texts).cast(pa.int32()),
+            "card_sha256": pa.array(digests, pa.string()),
+            "unread_chars": pa.array(
+                [(r.unread_chars if r else 0) if there else None for r, there in zip(readings, has_text, strict=True)],
+                pa.int32(),
+            ),
+            "front_matter": pa.array([r.front_matter if r else None for r in readings], pa.string()),
+            "generators": pa.array([r.generators if r else [] for r in readings], pa.list_(pa.string())),
+        }
+        schema = arrow_schema("models")
+        columns = [extra[f.name] if f.name in extra else cards.column(f.name) for f in schema]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema), mentions
+
+
+def write_mentions(source: Source, file: Path, progress: Progress) -> dict[str, Any]:
+    """Writes the mentions of ``source`` to one Parquet file and returns what was done."""
+    source.prepare()
+    cards = rows = 0
+    gaps: dict[str, int] = {}
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with pq.ParquetWriter(partial, arrow_schema("mentions"), compression="zstd") as writer:
+            for models, mentions in tagged(progress(source.batches(), source.total())):
+                cards += models.num_rows
+                rows += mentions.num_rows
+                for status, reason in zip(models["status"].to_pylist(), models["reason"].to_pylist(), strict=True):
+                    if is_gap(status, reason):
+                        gaps[reason or status] = gaps.get(reason or status, 0) + 1
+                writer.write_batch(mentions)
+        partial.replace(file)
+    except OSError as error:
+        raise output_error(file, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return {"out": str(file), "cards": cards, "mentions": rows, "gaps": gaps}
+
+
+def find_gaps(snapshot: Snapshot) -> dict[str, int]:
+    """Returns how many models could not be read, or only after repair, by reason."""
+    gaps: dict[str, int] = {}
+    for row in snapshot.table("coverage").to_pylist():
+        if is_gap(row["status"], row["reason"]):
+            label = row["reason"] or row["status"]
+            gaps[label] = gaps.get(label, 0) + row["n"]
+    return gaps
+
+
+def is_gap(status: str, reason: str | None) -> bool:
+    """Says whether a model leaves a gap. A card that does not exist is none: that there is none was read."""
+    return status in ("gated", "failed") or (status == "text" and reason is not None)
+
+
+def count_again(snapshot: Snapshot, rule: str | None = None) -> pa.Table:
+    """Returns the ``shares`` of a snapshot by today's rules, all or those of one rule."""
+    from peft_census.count import RULES, count_shares
+
+    if rule is not None and rule not in (names := [r.name for r in RULES]):
+        raise UsageError(f"no rule {rule!r}", f"rules: {', '.join(names)}.")
+    mentions = snapshot.table("mentions", ["model_id", "technique", "zone"])
+    shares = count_shares(mentions, snapshot.manifest["taxonomy"]["techniques"])
+    return shares if rule is None else shares.filter(pc.equal(shares["rule"], rule))
+
+
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """Returns what ``census --json`` prints."""
+    from peft_census.count import headline
+
+    snapshot = outcome.snapshot
+    return {
+        "snapshot_id": snapshot.id,
+        "snapshot_path": str(snapshot.path),
+        "unchanged": outcome.unchanged,
+        "specimen": snapshot.manifest["specimen"],
+        "cards": snapshot.manifest["cards"]["rows"],
+        "cards_with_text": snapshot.manifest["cards"]["with_text"],
+        "gaps": outcome.gaps,
+        "headline": headline(snapshot.table("shares")),
+    }
+
+
+class _Span:
+    """First and last date of the cards: last commit where known, else creation."""
+
+    def __init__(self) -> None:
+        self.first: str | None = None
+        self.last: str | None = None
+
+    def add(self, models: pa.RecordBatch) -> None:
+        dates = pc.coalesce(models["last_modified"], models["created_at"])
+        ends = pc.min_max(dates)
+        low, high = (ends[k].as_py() for k in ("min", "max"))
+        if low is not None:
+            self.first = min(filter(None, (self.first, low.date().isoformat())))
+            self.last = max(filter(None, (self.last, high.date().isoformat())))
+
+
+def _coverage_table(info: SourceInfo, counts: dict[tuple[str, str | None], int]) -> pa.Table:
+    rows = [{"source": info.kind, "status": s, "reason": r, "n": n} for (s, r), n in counts.items()]
+    rows.sort(key=lambda row: (str(row["status"]), str(row["reason"] or "")))
+    return pa.Table.from_pylist(rows, schema=arrow_schema("coverage"))
+
+
+def _manifest(
+    key: str, info: SourceInfo, inputs: dict[str, Any], span: _Span, coverage: dict[tuple[str, str | None], int]
+) -> dict[str, Any]:
+    from peft_census.tag import load_taxonomy
+
+    prefix = "specimen" if info.specimen else span.last or "undated"
+    return {
+        "snapshot_id": f"{prefix}-{key}",
+        "schema_version": SCHEMA_VERSION,
+        "specimen": info.specimen,
+        "source": asdict(info),
+        "taxonomy": {"sha256": inputs["taxonomy_sha256"], "techniques": load_taxonomy().facts()},
+        "generators_sha256": inputs["generators_sha256"],
+        "corrections_sha256": inputs["corrections_sha256"],
+        "tagger_version": inputs["tagger_version"],
+        "rules_version": inputs["rules_version"],
+        "cards": {
+            "rows": sum(coverage.values()),
+            "with_text": sum(n for (status, _), n in coverage.items() if status == "text"),
+            "first": span.first,
+            "last": span.last,
+        },
+    }

@@ -1,0 +1,293 @@
+"""The command line: one verb a stage, in pipeline order. No logic here; every verb calls one function.
+
+Results go to stdout, progress and notes to stderr. Exit codes: 0 done, 1 failed, 2 called wrongly,
+3 finished, but something is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from peft_census import __version__
+from peft_census.errors import DONE, FAILED, GAPS, CensusError, UsageError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _Group(click.Group):
+    """Turns CensusError into one message and its exit code; keeps verbs in pipeline order."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CensusError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            # The reader of our output (head, less) has gone; nothing is left to say, and no traceback helps.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(FAILED)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="peft-census")
+def main() -> None:
+    """The open census of parameter-efficient fine-tuning (PEFT).
+
+    Reads model cards, finds the techniques each one cites and on what evidence, counts them under named
+    rules and publishes shares with their uncertainty and provenance.
+
+    \b
+    Start here:
+      peft-census census                        the bundled specimen, all stages
+      peft-census census --source cards.parquet your own cards
+      peft-census show                          the newest snapshot in brief
+    """
+
+
+def _source_options(command: Command) -> Command:
+    command = click.option(
+        "--keep-first",
+        is_flag=True,
+        help="Of models that occur more than once keep the first row instead of stopping.",
+    )(command)
+    return click.option(
+        "--source",
+        "-s",
+        default="specimen",
+        show_default=True,
+        metavar="SOURCE",
+        help="'specimen', or a Parquet file, folder or glob in the columns of model_cards_with_metadata.",
+    )(command)
+
+
+def _output_options(command: Command) -> Command:
+    command = click.option("--quiet", "-q", is_flag=True, help="No progress and no notes on stderr.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")(command)
+
+
+def _snapshot_option(command: Command) -> Command:
+    return click.option(
+        "--snapshot",
+        default="latest",
+        show_default=True,
+        metavar="ID|PATH",
+        help="Snapshot id, the start of one, a folder, or 'latest'.",
+    )(command)
+
+
+@main.command()
+@_source_options
+@click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder for snapshots.  [default: data/snapshots]")
+@_output_options
+def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet: bool) -> None:
+    """Run all stages: read cards, tag, count, publish; seal a snapshot.
+
+    The snapshot's id derives from its content: the same cards and rules give the same id, and a second run
+    says so and writes nothing.
+
+    \b
+    Examples:
+      peft-census census
+      peft-census census --source cards.parquet --out my-snapshots
+      peft-census census --source 'dumps/*.parquet' --json | jq .headline
+    """
+    from peft_census.census import make_source, run_census, summary
+    from peft_census.publish.brief import describe_run
+
+    outcome = run_census(make_source(source, keep_first), out or _snapshots(), _progress(quiet, "cards"))
+    facts = summary(outcome)
+    _print(facts, describe_run(outcome.snapshot, facts), as_json)
+    _finish(outcome.gaps, quiet)
+
+
+@main.command()
+@_source_options
+@click.option(
+    "--out", "-o", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Parquet file to write."
+)
+@_output_options
+def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool) -> None:
+    """Tag cards and write the mentions table alone.
+
+    \b
+    Example:
+      peft-census tag --source cards.parquet --out mentions.parquet
+    """
+    from peft_census.census import make_source, write_mentions
+
+    done = write_mentions(make_source(source, keep_first), out, _progress(quiet, "cards"))
+    _print(done, f"{done['mentions']:,} mentions in {done['cards']:,} cards → {done['out']}", as_json)
+    _finish(done["gaps"], quiet)
+
+
+@main.command()
+@_snapshot_option
+@click.option("--rule", help="Only this rule (blog, any, fractional).")
+@_output_options
+def count(snapshot: str, rule: str | None, as_json: bool, quiet: bool) -> None:
+    """Count a snapshot's mentions again, under every rule, with today's rules.
+
+    The snapshot is not changed.
+
+    \b
+    Example:
+      peft-census count --snapshot latest --rule blog
+    """
+    from peft_census.census import count_again
+    from peft_census.publish.brief import shares_text
+
+    found = _snapshot(snapshot)
+    rows = count_again(found, rule)
+    _print({"snapshot_id": found.id, "shares": rows.to_pylist()}, shares_text(found, rows), as_json)
+
+
+@main.command()
+@_snapshot_option
+@click.option("--out", "-o", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
+@_output_options
+def publish(snapshot: str, out: Path, as_json: bool, quiet: bool) -> None:
+    """Render a snapshot's charts, tables, claims and page into a folder.
+
+    An existing folder made by an earlier run is replaced.
+
+    \b
+    Example:
+      peft-census publish --snapshot latest --out blog-post
+    """
+    from peft_census.publish import publish as render
+
+    files = render(_snapshot(snapshot), out)
+    _print({"files": [str(f) for f in files]}, "\n".join(str(f) for f in files), as_json)
+
+
+@main.command()
+@click.option(
+    "--check",
+    "peft_source",
+    type=click.Path(path_type=Path),
+    metavar="WHEEL_OR_DIR",
+    help="Compare with a peft wheel or source folder (read, never imported); exit 3 when something is missing.",
+)
+@_output_options
+def techniques(peft_source: Path | None, as_json: bool, quiet: bool) -> None:
+    """List the taxonomy, or check it against a release of peft.
+
+    \b
+    Examples:
+      peft-census techniques
+      peft-census techniques --check peft-0.21.2-py3-none-any.whl
+    """
+    from peft_census.publish.brief import techniques_text
+    from peft_census.tag import load_taxonomy
+
+    taxonomy = load_taxonomy()
+    if peft_source is None:
+        listed = taxonomy.listing()
+        _print({"sha256": taxonomy.sha256, "techniques": listed}, techniques_text(listed), as_json)
+        return
+    from peft_census.tag.peft_source import missing, read_peft
+
+    facts = read_peft(peft_source)
+    lacking = missing(taxonomy, facts)
+    text = "\n".join(lacking) or f"the taxonomy covers peft {facts.version}"
+    _print({"peft_version": facts.version, "missing": lacking}, text, as_json)
+    if lacking:
+        sys.exit(GAPS)
+
+
+@main.command()
+@click.argument("model_id", required=False)
+@_snapshot_option
+@click.option("--file", "file", type=click.Path(path_type=Path), metavar="README.md", help="Read this card instead.")
+@_output_options
+def explain(model_id: str | None, snapshot: str, file: Path | None, as_json: bool, quiet: bool) -> None:
+    """Show what a card cites, on what evidence, and how each rule counts it.
+
+    \b
+    Examples:
+      peft-census explain acme/llama-lora --snapshot latest
+      peft-census explain --file README.md
+    """
+    from peft_census.explain import explain_file, explain_model
+
+    if (model_id is None) == (file is None):
+        raise UsageError("name a model of a snapshot, or a card with --file", "see peft-census explain --help.")
+    if file is not None:
+        facts, text = explain_file(file)
+    else:
+        facts, text = explain_model(_snapshot(snapshot), str(model_id))
+    _print(facts, text, as_json)
+
+
+@main.command()
+@click.argument("snapshot", default="latest")
+@_output_options
+def show(snapshot: str, as_json: bool, quiet: bool) -> None:
+    """Show a snapshot's headline, coverage and provenance.
+
+    \b
+    Example:
+      peft-census show latest
+    """
+    from peft_census.census import Outcome, find_gaps, summary
+    from peft_census.publish.brief import describe_snapshot
+
+    found = _snapshot(snapshot)
+    facts = summary(Outcome(found, True, find_gaps(found)))
+    facts["coverage"] = found.table("coverage").to_pylist()
+    facts["source"] = found.manifest["source"]
+    _print(facts, describe_snapshot(found, facts), as_json)
+
+
+def _snapshots() -> Path:
+    from peft_census.settings import settings
+
+    return settings().snapshots
+
+
+def _snapshot(name: str) -> Any:
+    from peft_census.snapshot import find_snapshot
+
+    return find_snapshot(name, _snapshots())
+
+
+def _print(facts: dict[str, Any], text: str, as_json: bool) -> None:
+    click.echo(json.dumps(facts, ensure_ascii=False, sort_keys=False, default=str) if as_json else text)
+
+
+def _finish(gaps: dict[str, int], quiet: bool) -> None:
+    """Leaves with exit code 3 and one line a gap when something could not be read as it stands."""
+    if not gaps:
+        sys.exit(DONE)
+    for reason, n in sorted(gaps.items()):
+        click.echo(f"gap: {n:,} card{'' if n == 1 else 's'}: {reason}", err=True)
+    sys.exit(GAPS)
+
+
+def _progress(quiet: bool, unit: str) -> Callable[[Iterator[Any], int], Iterator[Any]]:
+    """Returns a wrapper that shows a bar on stderr, counting rows, unless ``quiet`` or not a terminal."""
+
+    def wrap(batches: Iterator[Any], total: int) -> Iterator[Any]:
+        from tqdm import tqdm
+
+        with tqdm(total=total, unit=f" {unit}", disable=quiet, file=sys.stderr, delay=1, mininterval=0.5) as bar:
+            for batch in batches:
+                yield batch
+                bar.update(batch.num_rows)
+
+    return wrap
+
+
+if __name__ == "__main__":
+    main()

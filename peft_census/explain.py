@@ -1,0 +1,139 @@
+"""One card's evidence in words: what it cites, why, what was rejected, and how each rule counts it.
+
+In: a snapshot and a model id, or a card. Out: facts for machines and text for people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from peft_census.count import RULES
+from peft_census.count.rules import Facts, cited_pairs
+from peft_census.errors import BadInputError, UsageError
+from peft_census.schema import VARIANT_MODES
+from peft_census.snapshot import Snapshot
+from peft_census.tag import load_taxonomy, read_card
+
+
+def explain_file(file: Path) -> tuple[dict[str, Any], str]:
+    """Returns facts and text for the card in ``file``.
+
+    Raises:
+        UsageError: there is no such file.
+        BadInputError: it is no text.
+    """
+    if not file.is_file():
+        raise UsageError(f"{file} is not a file", "name a README.md.")
+    try:
+        with file.open(encoding="utf-8", newline="") as stream:  # offsets point into the text as it is
+            card = stream.read()
+    except (UnicodeDecodeError, OSError) as error:
+        raise BadInputError(f"{file}: cannot be read as UTF-8 text ({error})", "save it as UTF-8.") from error
+    reading = read_card("", card)
+    mentions = [asdict(m) for m in reading.mentions]
+    facts = {
+        "card": str(file),
+        "front_matter": reading.front_matter,
+        "generators": reading.generators,
+        "mentions": mentions,
+        "rejected": [asdict(r) for r in reading.rejected],
+        "counted": how_counted(mentions, load_taxonomy().facts()),
+    }
+    quoted = [_quote(card, m) for m in mentions]
+    return facts, _text(str(file), facts, quoted)
+
+
+def explain_model(snapshot: Snapshot, model_id: str) -> tuple[dict[str, Any], str]:
+    """Returns facts and text for a model of ``snapshot``.
+
+    Raises:
+        UsageError: the snapshot does not list the model.
+    """
+    models = snapshot.table("models")
+    row = models.filter(pc.equal(models["model_id"], model_id)).to_pylist()
+    if not row:
+        raise UsageError(
+            f"snapshot {snapshot.id} lists no model {model_id!r}",
+            "ids are owner/name, upper and lower case as on the Hub.",
+        )
+    table = snapshot.table("mentions")
+    mentions = table.filter(pc.equal(table["model_id"], model_id)).to_pylist()
+    facts = {
+        "model_id": model_id,
+        "snapshot_id": snapshot.id,
+        "status": row[0]["status"],
+        "reason": row[0]["reason"],
+        "front_matter": row[0]["front_matter"],
+        "generators": row[0]["generators"],
+        "mentions": mentions,
+        "counted": how_counted(mentions, snapshot.manifest["taxonomy"]["techniques"]),
+    }
+    return facts, _text(model_id, facts, [m["matched"] for m in mentions])
+
+
+def how_counted(mentions: list[dict[str, Any]], facts: Facts) -> list[dict[str, Any]]:
+    """Returns, for every rule and treatment of variants, the votes of one card by technique."""
+    columns = ("model_id", "technique", "zone")
+    table = pa.table(
+        {c: pa.array([m.get(c, "") if c != "model_id" else "card" for m in mentions], pa.string()) for c in columns}
+    )
+    votes = []
+    for rule in RULES:
+        for variants in VARIANT_MODES:
+            cited = sorted(cited_pairs(table, facts, variants)["technique"].to_pylist())
+            counted = bool(cited) and (rule.max_techniques is None or len(cited) <= rule.max_techniques)
+            each = 1 / len(cited) if rule.divided and cited else 1.0
+            votes.append(
+                {"rule": rule.name, "variants": variants, "votes": dict.fromkeys(cited, each) if counted else {}}
+            )
+    return votes
+
+
+def _text(title: str, facts: dict[str, Any], quoted: list[str]) -> str:
+    lines = [title]
+    if facts.get("status", "text") != "text":
+        lines.append(f"  no card to read: {facts['status']}" + (f" ({facts['reason']})" if facts["reason"] else ""))
+    if facts["generators"]:
+        lines.append(f"  written in part by: {', '.join(facts['generators'])}")
+    lines.append("")
+    if not facts["mentions"]:
+        lines.append("mentions: none")
+    for mention, quote in zip(facts["mentions"], quoted, strict=True):
+        lines += _mention_lines(mention, quote)
+    for rejected in facts.get("rejected", [])[:40]:
+        lines.append(
+            f"rejected: {rejected['technique']} at {rejected['start']} ({rejected['matched']!r}): {rejected['why']}"
+        )
+    lines += ["", "counted"]
+    for vote in facts["counted"]:
+        told = ", ".join(f"{t} {v:.2f}".removesuffix(".00") for t, v in vote["votes"].items()) or "not counted"
+        lines.append(f"  {vote['rule']:<11} {vote['variants'].replace('_', ' '):<10} {told}")
+    return "\n".join(lines)
+
+
+def _mention_lines(mention: dict[str, Any], quote: str) -> list[str]:
+    said = "denied" if mention["polarity"] == "negated" else "applied" if mention["applied"] else "cited"
+    if mention["zone"] == "name":
+        said = "in a name only, does not count"
+    where = mention["zone"] or "adapter_config.json"
+    place = f" at {mention['start']}–{mention['end']}" if mention["start"] is not None else ""
+    lines = [f"{mention['technique']}: {said}", f"    {mention['rung']} in {where}{place}: {quote}"]
+    why = [f"read as: {mention['cue']}" if mention["cue"] else "", f"recognised as {mention['form']}"]
+    why.append(f"admitted by guard {mention['guard']}" if mention["guard"] else "")
+    why.append(f"written by {mention['generator']}" if mention["generator"] else "")
+    why.append(f"correction: {mention['correction']}" if mention["correction"] else "")
+    return [*lines, "    " + "; ".join(w for w in why if w)]
+
+
+def _quote(card: str, mention: dict[str, Any]) -> str:
+    """Returns the mention with a little of its surroundings, on one line."""
+    start, end = mention["start"], mention["end"]
+    if start is None:
+        return str(mention["matched"])
+    before, after = card[max(0, start - 50) : start], card[end : end + 50]
+    return " ".join(f"…{before}»{card[start:end]}«{after}…".split())

@@ -1,0 +1,103 @@
+"""A snapshot in a few lines, for a terminal.
+
+In: a snapshot or rows made from it. Out: plain text. The figures are worded by ``numbers`` like everywhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from peft_census.publish.numbers import count, interval, percent
+from peft_census.publish.reading import SPECIMEN_MARK, SnapshotLike
+
+RULE_WORDS = {
+    "blog": "cards that cite exactly one technique",
+    "any": "cards that cite at least one technique",
+    "fractional": "cards that cite at least one, one vote a card",
+}
+
+
+def headline_text(facts: dict[str, Any], names: dict[str, Any]) -> str:
+    """Returns the headline with rule, base and interval, in one or two lines."""
+    head = facts["headline"]
+    if not head["base"]:
+        return "no card cites exactly one technique: nothing to count under rule blog"
+    name = names[head["technique"]]["name"]
+    return (
+        f"{name}: {percent(head['share'])} of cards that cite exactly one technique "
+        f"({count(head['n'])} of {count(head['base'])}; 95 % interval {interval(head['low'], head['high'])})\n"
+        f"  rule {head['rule']}, variants {head['variants'].replace('_', ' ')}"
+    )
+
+
+def describe_run(snapshot: SnapshotLike, facts: dict[str, Any]) -> str:
+    """Returns what ``census`` prints when it is done."""
+    lines = [SPECIMEN_MARK] if facts["specimen"] else []
+    lines += [
+        headline_text(facts, snapshot.manifest["taxonomy"]["techniques"]),
+        f"  {count(facts['cards'])} models listed, {count(facts['cards_with_text'])} with a card to read",
+        f"snapshot {facts['snapshot_id']}" + (" is unchanged; nothing was written" if facts["unchanged"] else ""),
+        f"  {snapshot.path}",
+        f"  {snapshot.path / 'report' / 'report.html'}",
+    ]
+    return "\n".join(lines)
+
+
+def describe_snapshot(snapshot: SnapshotLike, facts: dict[str, Any]) -> str:
+    """Returns what ``show`` prints: headline, coverage, provenance."""
+    manifest = snapshot.manifest
+    source, cards = manifest["source"], manifest["cards"]
+    lines = [f"snapshot {snapshot.id}"]
+    if facts["specimen"]:
+        lines.append(SPECIMEN_MARK)
+    lines += ["", headline_text(facts, manifest["taxonomy"]["techniques"]), "", "coverage"]
+    for row in facts["coverage"]:
+        reason = f" ({row['reason']})" if row["reason"] else ""
+        lines.append(f"  {count(row['n']):>12}  {row['status']}{reason}")
+    revision = f" @ {source['revision']}" if source["revision"] else ""
+    lines += [
+        "",
+        "provenance",
+        f"  source    {source['kind']}: {source['label']}{revision}",
+        f"  content   sha256 {source['content_sha256'][:16]}…",
+        f"  cards     {cards['first'] or 'unknown'} to {cards['last'] or 'unknown'}",
+        f"  taxonomy  sha256 {manifest['taxonomy']['sha256'][:16]}…, tagger {manifest['tagger_version']}, "
+        f"rules {manifest['rules_version']}, schema {manifest['schema_version']}",
+    ]
+    return "\n".join(lines)
+
+
+def shares_text(snapshot: SnapshotLike, shares: pa.Table) -> str:
+    """Returns a shares table as aligned text, one block for each rule and treatment of variants."""
+    names = snapshot.manifest["taxonomy"]["techniques"]
+    lines: list[str] = [SPECIMEN_MARK] if snapshot.manifest["specimen"] else []
+    block = None
+    for row in shares.to_pylist():
+        if (row["rule"], row["variants"]) != block:
+            block = (row["rule"], row["variants"])
+            lines += [
+                "",
+                f"rule {row['rule']}, variants {row['variants'].replace('_', ' ')}: "
+                f"{count(row['base'])} {RULE_WORDS[row['rule']]}",
+            ]
+        name = names.get(row["technique"], {}).get("name", row["technique"])
+        lines.append(
+            f"  {name:<34.34} {count(row['numerator']):>12} {percent(row['share']):>10}"
+            f"   {interval(row['low'], row['high'])}"
+        )
+    if block is None:
+        lines.append("no card cites a technique")
+    return "\n".join([*lines, "", f"snapshot {snapshot.id}; intervals: sampling error only"]).lstrip("\n")
+
+
+def techniques_text(listed: list[dict[str, Any]]) -> str:
+    """Returns the taxonomy as aligned text."""
+    lines = [f"{'id':<26} {'name':<34} {'kind':<13} {'variant of':<18} {'PEFT':<8} year"]
+    for t in listed:
+        lines.append(
+            f"{t['id']:<26.26} {t['name']:<34.34} {t['kind']:<13} {t['variant_of'] or '':<18.18} "
+            f"{t['since'] or '':<8} {t['year'] or ''}"
+        )
+    return "\n".join([*lines, f"{len(listed)} techniques"])

@@ -1,0 +1,164 @@
+"""The page: one HTML file that holds all of a snapshot's numbers and needs nothing else.
+
+In: snapshot, claims, charts. Out: ``report.html``, without script and without a single outside request. Every
+text is escaped by the template engine, card-derived or not; an unknown name in the template is an error.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from peft_census.errors import output_error
+from peft_census.publish.charts import ChartFiles
+from peft_census.publish.claims import COVERAGE, HEADLINE, Claim
+from peft_census.publish.evidence import read_coverage, read_examples
+from peft_census.publish.numbers import count, interval, percent
+from peft_census.publish.reading import (
+    SPECIMEN_MARK,
+    Share,
+    SnapshotLike,
+    clean,
+    read_shares,
+    root_name,
+    select,
+    source_line,
+    technique_name,
+)
+from peft_census.publish.wording import BASES, COUNTED, VARIANTS
+from peft_census.schema import RULE_NAMES, VARIANT_MODES
+
+LEADING = 4
+"""Techniques taken from the top of every way to count into the side-by-side table."""
+
+Cell = dict[str, str]
+
+
+def write_report(snapshot: SnapshotLike, claims: Sequence[Claim], charts: Sequence[ChartFiles], out: Path) -> Path:
+    """Writes the page to ``out`` and returns it.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    environment = Environment(
+        loader=PackageLoader("peft_census.publish"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["tight"] = _tight
+    page = environment.get_template("report.html.j2").render(_context(snapshot, claims, charts))
+    try:
+        out.write_text(page, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise output_error(out, error) from error
+    return out
+
+
+def _context(snapshot: SnapshotLike, claims: Sequence[Claim], charts: Sequence[ChartFiles]) -> dict[str, Any]:
+    """Returns everything the template may name; numbers are words already."""
+    shares = read_shares(snapshot)
+    first = next(c for c in claims if c.id == HEADLINE)
+    big = "" if first.share is None else percent(first.share)
+    return {
+        "headline": first,
+        "big": big,
+        "finding": first.title.removeprefix(big).lstrip(),
+        "coverage": next(c for c in claims if c.id == COVERAGE),
+        "claims": [c for c in claims if c.id not in (HEADLINE, COVERAGE)],
+        "charts": [_inline(c) for c in charts],
+        "specimen_mark": SPECIMEN_MARK if snapshot.manifest["specimen"] else "",
+        "source_line": source_line(snapshot),
+        "ways": [_way(shares, rule, variants) for variants in VARIANT_MODES for rule in RULE_NAMES],
+        "variants": VARIANTS,
+        "side_by_side": _side_by_side(snapshot, shares),
+        "full": {mode: _full(shares, mode) for mode in VARIANT_MODES},
+        "rules": [{"name": r, "base": BASES[r], "counted": COUNTED[r]} for r in RULE_NAMES],
+        "examples": read_examples(snapshot, first.technique) if first.technique else [],
+        "sources": read_coverage(snapshot),
+        "provenance": _provenance(snapshot),
+        "tables": sorted(snapshot.manifest["tables"].items()),
+    }
+
+
+def _way(shares: list[Share], rule: str, variants: str) -> Cell:
+    rows = select(shares, rule, variants)
+    return {"rule": rule, "variants": variants, "base": count(rows[0].base) if rows else "0"}
+
+
+def _side_by_side(snapshot: SnapshotLike, shares: list[Share]) -> list[tuple[str, list[Cell]]]:
+    """Returns the leading techniques of any way to count, each with one cell for every way."""
+    found = {(s.rule, s.variants, s.technique): s for s in reversed(shares)}
+    ways = [(rule, variants) for variants in VARIANT_MODES for rule in RULE_NAMES]
+    leading = dict.fromkeys(s.technique for way in ways for s in select(shares, *way)[:LEADING])
+    table = []
+    for technique in leading:
+        root = root_name(snapshot, technique)
+        cells = []
+        for rule, variants in ways:
+            share = found.get((rule, variants, technique))
+            if share:
+                cells.append({"share": percent(share.share), "n": count(share.numerator)})
+            else:
+                cells.append({"share": f"in {root}" if root and variants == "rolled_up" else "–", "n": ""})
+        table.append((technique_name(snapshot, technique), cells))
+    return table
+
+
+def _full(shares: list[Share], variants: str) -> list[tuple[str, list[Cell]]]:
+    """Returns every technique counted with ``variants``, each with one cell for every rule."""
+    rows = [s for s in shares if s.variants == variants]
+    found = {(s.rule, s.technique): s for s in reversed(rows)}
+    names = {s.technique: s.name for s in rows}
+    return [(name, [_cell(found.get((rule, technique))) for rule in RULE_NAMES]) for technique, name in names.items()]
+
+
+def _cell(share: Share | None) -> Cell:
+    if share is None:
+        return {"n": "–", "share": "–", "interval": "–"}
+    return {
+        "n": count(share.numerator),
+        "share": percent(share.share),
+        "interval": interval(share.low, share.high),
+    }
+
+
+def _provenance(snapshot: SnapshotLike) -> list[tuple[str, str]]:
+    """Returns what a reader needs to get the same numbers again."""
+    manifest: Mapping[str, Any] = snapshot.manifest
+    source = manifest["source"]
+    facts = [
+        ("Snapshot", snapshot.id),
+        ("Source", source["label"]),
+        ("Kind of source", source["kind"]),
+        ("Revision of the source", source["revision"] or "none: a bulk file has no revision"),
+        ("Content of the source (SHA-256)", source["content_sha256"]),
+        *((f"Source, {key.replace('_', ' ')}", value) for key, value in sorted(source["details"].items())),
+        ("Taxonomy (SHA-256)", manifest["taxonomy"]["sha256"]),
+        ("Generators (SHA-256)", manifest["generators_sha256"]),
+        ("Corrections (SHA-256)", manifest["corrections_sha256"]),
+        ("Tagger version", manifest["tagger_version"]),
+        ("Rules version", manifest["rules_version"]),
+        ("Schema version", manifest["schema_version"]),
+    ]
+    return [(clean(str(name)), clean(str(value))) for name, value in facts]
+
+
+def _inline(chart: ChartFiles) -> Cell:
+    """Returns the chart as a data URI: an image cannot run what a name may smuggle into it."""
+    try:
+        data = chart.svg.read_bytes()
+    except OSError as error:
+        raise output_error(chart.svg, error) from error
+    uri = f"data:image/svg+xml;base64,{base64.b64encode(data).decode()}"
+    return {"uri": uri, "alt": chart.alt_text, "narrow": _inline(chart.narrow)["uri"] if chart.narrow else ""}
+
+
+def _tight(text: str) -> str:
+    """Returns ``text`` with number and per cent sign kept on one line."""
+    return text.replace(" %", "\u00a0%")

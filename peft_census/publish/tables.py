@@ -1,0 +1,95 @@
+"""Tables for people and programs: ``shares.csv``, ``shares.md`` and ``claims.json``.
+
+In: shares and claims. Out: text. The CSV holds full precision; the Markdown holds the words and roundings of
+the claims. Every file names its snapshot and says when the cards are made up.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import groupby
+
+from peft_census.publish.claims import COVERAGE, HEADLINE, Claim
+from peft_census.publish.numbers import count, interval, percent
+from peft_census.publish.reading import SPECIMEN_MARK, Share, SnapshotLike, source_line
+from peft_census.publish.wording import BASES, COUNTED, VARIANTS
+from peft_census.schema import TABLES
+
+COLUMNS = tuple(c.name for c in TABLES["shares"][1])
+"""Columns of ``shares.csv``; after them come ``snapshot_id`` and ``specimen``."""
+
+
+def shares_csv(snapshot: SnapshotLike, shares: Sequence[Share]) -> str:
+    """Returns the shares as CSV: the columns of the schema, then snapshot id and specimen."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*COLUMNS, "snapshot_id", "specimen"])
+    specimen = "true" if snapshot.manifest["specimen"] else "false"
+    for share in shares:
+        writer.writerow([*(getattr(share, name) for name in COLUMNS), snapshot.id, specimen])
+    return buffer.getvalue()
+
+
+def claims_json(claims: Sequence[Claim]) -> str:
+    """Returns the claims as a JSON list, keys in alphabetical order."""
+    return json.dumps([asdict(c) for c in claims], indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def shares_md(snapshot: SnapshotLike, claims: Sequence[Claim], shares: Sequence[Share]) -> str:
+    """Returns the shares as Markdown: the headline, one table for each way to count, footnotes."""
+    first = next(c for c in claims if c.id == HEADLINE)
+    coverage = next(c for c in claims if c.id == COVERAGE)
+    lines = [f"# {_md(first.title)}", ""]
+    if first.specimen:
+        lines += [f"> **{SPECIMEN_MARK}**", ""]
+    lines += [
+        f"To quote: {_md(first.quote)}",
+        "",
+        f"Not to write: ~~{_md(first.misquote)}~~ {_md(first.why_not)}",
+        "",
+        _md(first.caveat),
+    ]
+    if first.share is None:
+        lines += ["", "## blog, rolled_up", "", f"{_md(first.subtitle)} Nothing to count: no share, not even of zero."]
+    for (rule, variants, population), group in groupby(shares, key=lambda s: (s.rule, s.variants, s.population)):
+        lines += _table(rule, variants, population, list(group))
+    lines += [
+        "",
+        "---",
+        "",
+        f"- {_md(coverage.quote)}",
+        "- Intervals cover sampling only. To cite a technique is not to have used it.",
+        f"- {_md(source_line(snapshot))}",
+    ]
+    if first.specimen:
+        lines.append(f"- {SPECIMEN_MARK}")
+    return "\n".join(lines) + "\n"
+
+
+def _table(rule: str, variants: str, population: str, rows: list[Share]) -> list[str]:
+    return [
+        "",
+        f"## {rule}, {variants}",
+        "",
+        f"n = {count(rows[0].base)} {BASES[rule]} (considered: {_md(population)}). Counting: {COUNTED[rule]}; "
+        f"{VARIANTS[variants]}.",
+        "",
+        "| technique | n | base | share | interval | method |",
+        "|---|---:|---:|---:|---:|---|",
+        *(
+            f"| {_md(s.name)} | {count(s.numerator)} | {count(s.base)} | {percent(s.share)} | "
+            f"{interval(s.low, s.high)} | {_md(s.method)} |"
+            for s in rows
+        ),
+    ]
+
+
+def _md(text: str) -> str:
+    """Returns ``text`` such that Markdown shows it as it is: no markup, no tag, no new cell."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*\[\]|~])", r"\\\1", text)

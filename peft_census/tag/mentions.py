@@ -1,0 +1,233 @@
+"""The tagger: from cards to mentions.
+
+In: a record batch in the ``cards`` schema. Out: a record batch in the ``mentions`` schema, one row for every
+place where a card cites a technique, with its evidence. Pure: no network, no clock, no state; a batch of n
+gives what n batches of one give. One bad card never stops a batch.
+
+The steps, in order: find candidates (scan) → tell the zone (zones, front matter, names) → ask the guard of an
+ambiguous name (taxonomy) → read polarity and applied (reading) → say who wrote the place (generators).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+
+from peft_census.schema import arrow_schema
+from peft_census.tag.front_matter import read_front_matter
+from peft_census.tag.front_zone import PROMPT, FrontZone, own_names
+from peft_census.tag.generators import Written, find_written
+from peft_census.tag.guards import Hearing
+from peft_census.tag.names import is_name, run_around
+from peft_census.tag.places import Kept, Places
+from peft_census.tag.scan import Candidate, Scanner
+from peft_census.tag.taxonomy import Taxonomy, load
+from peft_census.tag.zones import Zones
+
+TAGGER_VERSION = "1"
+"""Raised whenever the same card may get other mentions."""
+
+MAX_CARD_CHARS = 1_000_000
+MAX_CANDIDATES = 2_000
+"""Limits a card; what lies beyond is counted in ``unread_chars``."""
+_MAX_MATCHED = 200
+
+
+@dataclass(frozen=True)
+class Mention:
+    """One row of the ``mentions`` table, without the model id."""
+
+    technique: str
+    rung: str
+    zone: str | None
+    start: int | None
+    end: int | None
+    matched: str
+    form: str
+    guard: str | None = None
+    polarity: str = "affirmed"
+    applied: bool = False
+    cue: str | None = None
+    generator: str | None = None
+    correction: str | None = None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A candidate that is no mention, and why; kept for ``explain`` only."""
+
+    technique: str
+    start: int
+    end: int
+    matched: str
+    why: str
+
+
+@dataclass
+class CardReading:
+    """All that the tagger learns from one card."""
+
+    mentions: list[Mention] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    front_matter: str | None = None
+    generators: list[str] = field(default_factory=list)
+    unread_chars: int = 0
+
+
+def tag(cards: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns the mentions of ``cards``, in the order of cards and of places within each.
+
+    Args:
+        cards: a batch in the ``cards`` schema; only ``model_id`` and ``card`` matter.
+    """
+    return tag_batch(cards)[0]
+
+
+def tag_batch(cards: pa.RecordBatch) -> tuple[pa.RecordBatch, list[CardReading | None]]:
+    """Returns the mentions, and for every card its reading, or None where nothing could be found."""
+    texts = cards.column("card")
+    ids = cards.column("model_id")
+    columns: dict[str, list[Any]] = {f.name: [] for f in arrow_schema("mentions")}
+    readings: list[CardReading | None] = [None] * cards.num_rows
+    for i, hit in enumerate(scanner().prefilter(texts).to_pylist()):
+        if not hit:
+            continue
+        model_id = ids[i].as_py()
+        reading = readings[i] = read_card(model_id, texts[i].as_py())
+        for mention in reading.mentions:
+            columns["model_id"].append(model_id)
+            for name, value in vars(mention).items():
+                columns[name].append(value)
+    schema = arrow_schema("mentions")
+    return pa.RecordBatch.from_arrays([pa.array(columns[f.name], f.type) for f in schema], schema=schema), readings
+
+
+@cache
+def scanner() -> Scanner:
+    """Returns the scanner of the bundled taxonomy."""
+    return Scanner(load())
+
+
+def read_card(model_id: str, card: str) -> CardReading:
+    """Returns everything that the tagger reads from one card."""
+    return _CardReader(model_id, card, load()).read()
+
+
+class _CardReader:
+    """Reads one card; the place where the steps of the module docstring meet."""
+
+    def __init__(self, model_id: str, card: str, taxonomy: Taxonomy) -> None:
+        self.text = card[:MAX_CARD_CHARS]
+        self.taxonomy = taxonomy
+        self.front = read_front_matter(self.text)
+        self.zones = Zones(self.text, self.front)
+        self.own = own_names(model_id, self.front, self.zones)
+        self.front_zone = FrontZone(self.text, self.front, self.own)
+        self.reading = CardReading(front_matter=self.front.status, unread_chars=len(card) - len(self.text))
+        self.written: list[Written] = []
+        self.model_id = model_id
+
+    def read(self) -> CardReading:
+        reading = self.reading
+        placed: list[tuple[Candidate, str]] = []
+        for candidate in scanner().candidates(self.text):
+            if len(placed) >= MAX_CANDIDATES:
+                reading.unread_chars += len(self.text) - candidate.start
+                break
+            zone = self._zone(candidate)
+            if zone == PROMPT:
+                reading.rejected.append(self._reject(candidate, "an example prompt in the front matter"))
+            else:
+                placed.append((candidate, zone))
+        kept, refused = Hearing(self.text, self.front, self.taxonomy).decide(placed)
+        reading.rejected += [self._reject(r.candidate, r.why) for r in refused]
+        if kept:
+            self.written = find_written(self.text, self.front)
+            reading.generators = sorted({w.generator for w in self.written})
+            places = Places(self.text, self.model_id, self.front, self.zones, kept)
+            reading.mentions = settle([self._mention(k, places) for k in kept])
+        return reading
+
+    def _matched(self, candidate: Candidate) -> str:
+        return self.text[candidate.start : candidate.end][:_MAX_MATCHED]
+
+    def _reject(self, candidate: Candidate, why: str) -> Rejected:
+        return Rejected(candidate.technique, candidate.start, candidate.end, self._matched(candidate), why)
+
+    def _zone(self, candidate: Candidate) -> str:
+        """Returns the zone, with names told apart; ``PROMPT`` for places that say nothing."""
+        zone = self.zones.zone(candidate.start)
+        if candidate.form == "paper":
+            return "link" if zone != "front_matter" and self.zones.in_link(candidate.start) else zone
+        if zone == "front_matter":
+            return self.front_zone.zone(candidate.start, candidate.end)
+        if self.zones.in_link(candidate.start):
+            return "name"
+        if candidate.form in ("class", "title"):
+            return zone
+        return "name" if is_name(self.text, candidate.start, candidate.end, zone, self.own) else zone
+
+    def _mention(self, kept: Kept, places: Places) -> Mention:
+        candidate, zone = kept.candidate, kept.zone
+        reading = places.read(candidate, zone)
+        form = candidate.form
+        if form == "alias":
+            begin, stop = run_around(self.text, candidate.start, candidate.end)
+            run = self.text[begin:stop]
+            if zone == "name":
+                form = "file" if re.search(r"\.\w{1,11}$", run) and "://" not in run else form
+            elif "_" in run or run.startswith("--"):
+                form = "option"
+        return Mention(
+            technique=candidate.technique,
+            rung="tagged" if zone == "front_matter" else "named",
+            zone=zone,
+            start=candidate.start,
+            end=candidate.end,
+            matched=self._matched(candidate),
+            form=form,
+            guard=kept.guard,
+            polarity="negated" if reading.negated else "affirmed",
+            applied=reading.applied,
+            cue=reading.cue,
+            generator=self._generator(candidate.start),
+        )
+
+    def _generator(self, position: int) -> str | None:
+        for written in self.written:
+            if written.start <= position < written.end:
+                return written.generator
+        return None
+
+
+WEAK_CUES = frozenset(("card is an adapter's", "code of an adapter's card"))
+"""Readings by the card's general drift, which yield to anything that the card says outright."""
+
+
+SILENT_CUES = frozenset(("no statement", "code", "heading", "link to the paper", "bibliography"))
+"""Readings that neither say nor deny that the technique was applied."""
+
+
+def settle(mentions: list[Mention]) -> list[Mention]:
+    """Returns the mentions of one card, each read in the light of the others.
+
+    Where the card says outright which technique it applied, the drift of the card no longer speaks for
+    others it names. Where it says nothing and names one technique only, that is the one it speaks of.
+    """
+    said = {m.technique for m in mentions if m.applied and m.cue not in WEAK_CUES}
+    if said:
+        return [
+            replace(m, applied=False, cue="another technique is stated")
+            if m.applied and m.cue in WEAK_CUES and m.technique not in said
+            else m
+            for m in mentions
+        ]
+    cited = {m.technique for m in mentions if m.zone != "name"}
+    silent = all(m.zone == "name" or m.cue in SILENT_CUES for m in mentions)
+    if len(cited) == 1 and silent and not any(m.applied for m in mentions):
+        return [replace(m, applied=m.cue == "no statement") for m in mentions]
+    return mentions

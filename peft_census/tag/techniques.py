@@ -1,0 +1,146 @@
+"""The records of the taxonomy: techniques, their names, and the guards of ambiguous names.
+
+What ``taxonomy.load`` makes of ``techniques.toml`` and everybody else reads. Nothing here touches a file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+HERE = "\x00"
+"""Stands for the candidate in the text that a guard searches."""
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A name of a technique.
+
+    Args:
+        text: the name; its words may be joined by space, hyphen, underscore or nothing.
+        case: whether the letters must be as written.
+        guard: name of the guard that must admit it, or None for an unambiguous name.
+    """
+
+    text: str
+    case: bool = False
+    guard: str | None = None
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The condition on which an ambiguous name counts.
+
+    A candidate is admitted when ``unless`` is not found around it, and its zone is among ``zones``, or ``near``
+    is found around it, or ``anywhere`` in the card.
+
+    Args:
+        name: how the taxonomy and ``explain`` call it.
+        why: the reason, for people.
+        near: what must stand within ``window`` characters; matches everything in a guard with ``unless`` alone.
+        window: how many characters on either side are searched.
+        anywhere: what may stand anywhere in the card instead.
+        unless: what must not stand within the window.
+        zones: zones that need no context.
+    """
+
+    name: str
+    why: str
+    near: re.Pattern[str] | None
+    window: int
+    anywhere: re.Pattern[str] | None
+    unless: re.Pattern[str] | None
+    zones: tuple[str, ...]
+
+    def admits(self, card: str, start: int, end: int, zone: str) -> bool:
+        """Says whether the candidate ``card[start:end]`` in ``zone`` counts."""
+        around = card[max(0, start - self.window) : start] + HERE + card[end : end + self.window]
+        if self.unless and self.unless.search(around):
+            return False
+        if zone in self.zones or (self.near and self.near.search(around)):
+            return True
+        return bool(self.anywhere and self.anywhere.search(card))
+
+
+@dataclass(frozen=True)
+class Selector:
+    """How ``adapter_config.json`` shows a variant: a key and the value it must have.
+
+    Args:
+        key: key of the file.
+        value: ``true``; ``set`` (neither null, false nor empty); a word; or the beginning of one, with ``*``.
+    """
+
+    key: str
+    value: str
+
+    def matches(self, config: Mapping[str, object]) -> bool:
+        """Says whether a parsed ``adapter_config.json`` shows the variant."""
+        found = config.get(self.key)
+        if self.value == "true":
+            return found is True
+        return bool(found) if self.value == "set" else self.takes(found)
+
+    def takes(self, found: object) -> bool:
+        """Says whether ``found`` is the word, or begins with it."""
+        if not isinstance(found, str):
+            return False
+        word = self.value.removesuffix("*")
+        return found.lower().startswith(word) if word != self.value else found.lower() == word
+
+
+@dataclass(frozen=True)
+class Technique:
+    """One entry of the taxonomy; the head of ``techniques.toml`` says what each field means."""
+
+    id: str
+    name: str
+    kind: str
+    family: str
+    aliases: tuple[Alias, ...]
+    year: int
+    variant_of: str | None = None
+    peft_type: str | None = None
+    config_class: str | None = None
+    classes: tuple[str, ...] = ()
+    selector: Selector | None = None
+    arxiv: tuple[str, ...] = ()
+    title: str | None = None
+    since: str | None = None
+    removed: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """All techniques, in the order of the file, and the guards of their names.
+
+    Args:
+        techniques: by id.
+        guards: by name.
+        sha256: of the file's bytes.
+        ignored_lora_fields: fields of ``LoraConfig`` known not to select a variant.
+        ignored_lora_inits: values of ``init_lora_weights`` known to be no technique of their own.
+    """
+
+    techniques: dict[str, Technique]
+    guards: dict[str, Guard]
+    sha256: str
+    ignored_lora_fields: frozenset[str] = frozenset()
+    ignored_lora_inits: frozenset[str] = frozenset()
+
+    def root(self, technique: str) -> str:
+        """Returns the technique that ``technique`` is a variant of in the end; itself when of none."""
+        parent = self.techniques[technique].variant_of
+        return technique if parent is None else self.root(parent)
+
+    def facts(self) -> dict[str, dict[str, str | int | None]]:
+        """Returns what a snapshot's manifest keeps of every technique."""
+        keys = ("name", "kind", "variant_of", "family", "peft_type", "year")
+        return {t.id: {k: getattr(t, k) for k in keys} for t in self.techniques.values()}
+
+
+def normal_form(name: str) -> str:
+    """Returns a name without case, separators and signs; two names with the same form cannot be told apart."""
+    return "".join(c for c in name.lower() if c.isalnum() or c == "+")

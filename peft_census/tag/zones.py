@@ -1,0 +1,251 @@
+"""Which part of a card a place belongs to.
+
+In: card text and its front matter. Out: a map from character position to zone, made in one linear pass of
+line-wise rules and a few bounded patterns; no Markdown engine, because offsets must point into the original
+text and hostile text must not cost more than its length.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from peft_census.tag.front_matter import FrontMatter
+
+_FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
+_HEADING = re.compile(r"[ \t>]{0,6}(#{1,6})(?:[ \t]+|(?=[^#\s]))(.*)")
+_HTML_HEADING = re.compile(r"[ \t]*<h([1-6])\b[^>\n]{0,300}>(.*)", re.IGNORECASE)
+_TABLE_RULE = re.compile(r"[ \t>]*\|?[ \t]*:?-{1,}:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$")
+_BIBTEX = re.compile(
+    r"[ \t>]*@(?:article|misc|inproceedings|proceedings|book|software|online|techreport|phdthesis|"
+    r"mastersthesis|conference|incollection|inbook|manual|unpublished|preprint|dataset)\s*\{",
+    re.IGNORECASE,
+)
+_REFERENCE_TITLE = re.compile(
+    r"\W*(?:\d+[.)]?\s*)?(?:references?|bibliography|citations?(?: information)?|citing\b.*|how to cite\b.*|cite\b.*|"
+    r"bibtex.*|related (?:work|papers)|papers|参考文献|引用|参考|引文|参考資料|인용|참고 ?문헌|цитирование|литература|"
+    r"referências|citação|referencias|citación|références|literatur|المراجع)(?: \[optional\])?\W*$",
+    re.IGNORECASE,
+)
+_REFERENCE_LINE = re.compile(
+    r"[ \t>]*(?:[-*]\s+|\d+[.)]\s+)?(?:\[\^?\w{1,12}\]:?\s|\S.{0,200}?\bet al\b.{0,300}?(?:\(?(?:19|20)\d\d\b|arxiv)|"
+    r".{0,300}?arxiv preprint\b)",
+    re.IGNORECASE,
+)
+_CODE_SPAN = re.compile(r"(?<!`)``?(?!`)[^`\n]{1,400}``?(?!`)")
+_HTML_CODE = re.compile(r"<(code|pre|kbd)\b[^>\n]{0,200}>", re.IGNORECASE)
+_LONGEST_TITLE = 90
+"""A longer underlined line is a paragraph above a rule, whatever Markdown says."""
+_FAR = 50_000
+"""Characters after which an unclosed <code> or <pre> is taken for a slip."""
+_URL = re.compile(
+    r"(?:https?|ftp)://[^\s<>\"'`|\\^{}，。；、）】」]{1,2000}|\bwww\.[^\s<>\"'`|)\]]{1,500}", re.IGNORECASE
+)
+_TARGET = re.compile(
+    r"\]\([ \t]*<?([^\s()<>]{1,2000}(?:\([^\s()]{0,200}\)[^\s()<>]{0,200})?)|"
+    r"\b(?:href|src|srcset|poster)[ \t]*=[ \t]*[\"']?([^\s\"'<>]{1,2000})|"
+    r"^[ \t]*\[[^\]\n]{1,200}\]:[ \t]*<?(\S{1,2000})",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading: where its line starts, its level 1–6 and its text."""
+
+    start: int
+    level: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the body with the zone that its kind gives it."""
+
+    start: int
+    end: int
+    zone: str
+
+
+class Zones:
+    """The zones of one card.
+
+    Args:
+        text: the card, as far as it is read.
+        front: its front matter.
+    """
+
+    def __init__(self, text: str, front: FrontMatter) -> None:
+        self.text = text
+        self.front = front
+        self.headings: list[Heading] = []
+        self.lines: list[Line] = []
+        self._read_lines()
+        self._starts = [line.start for line in self.lines]
+        self._heading_starts = [h.start for h in self.headings]
+        self._code = _Spans([*self._inline_code(), *self._html_code()])
+        targets = [m.span(m.lastindex or 0) for m in _TARGET.finditer(text)]
+        self._links = _Spans(targets + [m.span() for m in _URL.finditer(text)])
+
+    def zone(self, position: int) -> str:
+        """Returns the zone at ``position``, before names are told apart."""
+        if self.in_front_matter(position):
+            return "front_matter"
+        line = self.line(position)
+        if line.zone in ("code", "citation"):
+            return line.zone
+        if self._links.holds(position):
+            return "link"
+        if self._code.holds(position):
+            return "code"
+        return line.zone
+
+    def in_front_matter(self, position: int) -> bool:
+        """Says whether ``position`` lies inside the front matter."""
+        return self.front.start <= position < self.front.end
+
+    def in_link(self, position: int) -> bool:
+        """Says whether ``position`` lies in a URL or a link's target, in whatever zone."""
+        return self._links.holds(position)
+
+    def line(self, position: int) -> Line:
+        """Returns the line that holds ``position``."""
+        return self.lines[self.line_index(position)]
+
+    def line_index(self, position: int) -> int:
+        """Returns the index of the line that holds ``position``."""
+        return max(0, bisect_right(self._starts, position) - 1)
+
+    def section(self, position: int) -> list[Heading]:
+        """Returns the headings above ``position``, innermost first."""
+        found: list[Heading] = []
+        for heading in reversed(
+            self.headings[
+                max(0, bisect_right(self._heading_starts, position) - 60) : bisect_right(self._heading_starts, position)
+            ]
+        ):
+            if not found or heading.level < found[-1].level:
+                found.append(heading)
+        return found
+
+    def _read_lines(self) -> None:
+        text = self.text
+        fence = ""
+        bibtex_depth = 0
+        reference_level = 0
+        position = 0
+        for raw in text.splitlines(keepends=True):
+            start, position = position, position + len(raw)
+            if start < self.front.after:
+                self.lines.append(Line(start, position, "prose"))
+                continue
+            head = raw[:1000]
+            marker = _FENCE.match(head)
+            if bibtex_depth > 0:
+                bibtex_depth += raw.count("{") - raw.count("}")
+                if marker and fence:
+                    bibtex_depth, fence = 0, ""
+                zone = "citation"
+            elif fence:
+                zone = "code"
+                if marker and marker.group(1).startswith(fence) and not head[marker.end() :].strip():
+                    fence = ""
+                elif _BIBTEX.match(head):
+                    zone, bibtex_depth = "citation", max(0, raw.count("{") - raw.count("}"))
+            elif marker and "`" not in head[marker.end() :]:
+                fence, zone = marker.group(1), "code"
+            elif _BIBTEX.match(head):
+                zone, bibtex_depth = "citation", max(0, raw.count("{") - raw.count("}"))
+            elif heading := _HEADING.match(head) or _HTML_HEADING.match(head):
+                level = int(heading.group(1)) if heading.group(1).isdigit() else len(heading.group(1))
+                self._add_heading(start, level, heading.group(2))
+                if reference_level == 0 or level <= reference_level:
+                    reference_level = level if _REFERENCE_TITLE.match(self.headings[-1].text) else 0
+                zone = "heading"
+            elif self._is_underline(head):
+                zone = "heading"
+            elif _is_table_row(head) or _TABLE_RULE.match(head):
+                zone = "table"
+            elif _REFERENCE_LINE.match(head) or (reference_level and head.strip()):
+                zone = "citation" if reference_level or _looks_bibliographic(head) else "prose"
+            else:
+                zone = "prose"
+            self.lines.append(Line(start, position, zone))
+        if not self.lines:
+            self.lines.append(Line(0, 0, "prose"))
+
+    def _add_heading(self, start: int, level: int, title: str) -> None:
+        plain = re.sub(r"<[^<>]{0,200}>|\[([^\]\n]{0,300})\]\([^)\n]{0,500}\)", lambda m: m.group(1) or " ", title)
+        self.headings.append(Heading(start, level, plain.strip().strip("#*_ \t")))
+
+    def _is_underline(self, head: str) -> bool:
+        """Says whether this line underlines the one before, which then becomes a heading."""
+        stripped = head.strip()
+        if len(stripped) < 3 or (stripped.strip("=") and stripped.strip("-")):
+            return False
+        before = self.lines[-1] if self.lines else None
+        if before is None or before.zone != "prose" or before.start < self.front.after:
+            return False
+        title = self.text[before.start : min(before.end, before.start + 300)].strip()
+        if not 0 < len(title) <= _LONGEST_TITLE or title.startswith(("- ", "* ", ">")) or title.endswith((".", "。")):
+            return False
+        self._add_heading(before.start, 1 if stripped[0] == "=" else 2, title)
+        self.lines[-1] = Line(before.start, before.end, "heading")
+        return True
+
+    def _inline_code(self) -> list[tuple[int, int]]:
+        return [m.span() for m in _CODE_SPAN.finditer(self.text, self.front.after)]
+
+    def _html_code(self) -> list[tuple[int, int]]:
+        spans = []
+        end = 0
+        closings: dict[str, int] = {}
+        for opening in _HTML_CODE.finditer(self.text, self.front.after):
+            start = opening.end()
+            if start < end:
+                continue
+            mark = f"</{opening.group(1)}"
+            if closings.get(mark, 0) < start:  # the nearest one behind an earlier opening may serve this one too
+                found = self.text.find(mark, start)
+                closings[mark] = found if found >= 0 else len(self.text) + _FAR
+            if closings[mark] - start < _FAR:
+                end = closings[mark]
+                spans.append((start, end))
+        return spans
+
+
+class _Spans:
+    """Sorted, possibly overlapping spans; answers whether one holds a position."""
+
+    def __init__(self, spans: list[tuple[int, int]]) -> None:
+        merged: list[tuple[int, int]] = []
+        for start, end in sorted(spans):
+            if merged and start <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        self._starts = [start for start, _ in merged]
+        self._ends = [end for _, end in merged]
+
+    def holds(self, position: int) -> bool:
+        at = bisect_right(self._starts, position) - 1
+        return at >= 0 and position < self._ends[at]
+
+
+def _is_table_row(head: str) -> bool:
+    stripped = head.strip().lstrip("> ")
+    if stripped.startswith("|"):
+        return stripped.count("|") >= 2
+    lowered = stripped[:4].lower()
+    return lowered.startswith(("<td", "<th", "<tr"))
+
+
+def _looks_bibliographic(head: str) -> bool:
+    """Says whether a line outside a reference section still reads as an entry of a bibliography."""
+    lowered = head.lower()
+    return (
+        "et al" in lowered
+        or "arxiv preprint" in lowered
+        or (bool(re.match(r"[ \t>]*\[\^?\d{1,3}\]:?\s", head)) and bool(re.search(r"(?:19|20)\d\d", head)))
+    )
