@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from peft_census.collect.hub_client import Answer, HubClient, NoAnswerError, TransientError
@@ -21,6 +21,8 @@ from peft_census.errors import SourceError
 
 RELIST = "the listed commit is no longer there"
 _GIT_BLOB = re.compile(r"[0-9a-f]{40}")
+_STRANGE_ETAGS = 5
+"""Models whose ETag never was the hash of the body, and none whose was: this server's ETag is something else."""
 _ROUNDS = 2
 """Failed cards are tried once more at the end of a run, when a passing trouble may be over."""
 
@@ -45,14 +47,15 @@ class Reader:
 
     client: HubClient
     file: str = "README.md"
-    etag_is_hash: bool = True
+    etag_is_hash: bool | None = None
+    """Whether the server's ETag is git's hash of the file: learnt, then relied on; None until known."""
+    mismatched: set[str] = field(default_factory=set)
 
     def read(self, wanted: Wanted) -> Outcome:
         """Returns the outcome for one model; never raises for a fault of that model alone."""
-        seen: list[str] = []
         url = f"/{quote(wanted.model_id)}/resolve/{wanted.sha}/{self.file}"
         try:
-            answer = self.client.get(url, self.client.limits.card_bytes, lambda a: self._check(a, wanted.sha, seen))
+            answer = self.client.get(url, self.client.limits.card_bytes, lambda a: self._check(a, wanted))
         except NoAnswerError as error:
             return self._outcome(wanted, "failed", error.reason, attempts=error.attempts)
         if answer.status == 200:
@@ -67,24 +70,25 @@ class Reader:
             wanted, status, reason or mended, revision=wanted.sha, text=text if status == "text" else None
         )
 
-    def _check(self, answer: Answer, sha: str, seen: list[str]) -> None:
+    def _check(self, answer: Answer, wanted: Wanted) -> None:
         """Raises TransientError where a 200 is not the file that was asked for, whole."""
-        commit = answer.header("x-repo-commit")
-        if commit is None:
+        commit, named = answer.headers.get("x-repo-commit"), answer.headers.get("etag")
+        if commit is None or named is None:  # the last hop must name both: an error page behind a redirect does not
             raise TransientError("an answer that names no commit")
-        if commit != sha:
+        if commit != wanted.sha:
             raise TransientError("an answer for another commit")
-        etag = (answer.header("etag") or "").removeprefix("W/").strip('"')
-        if answer.cut or not self.etag_is_hash or not _GIT_BLOB.fullmatch(etag):
+        etag = named.removeprefix("W/").strip('"')
+        if answer.cut or self.etag_is_hash is False or not _GIT_BLOB.fullmatch(etag):
             return
         found = hashlib.sha1(b"blob %d\0%b" % (len(answer.body), answer.body)).hexdigest()  # noqa: S324 (git's own)
         if found == etag:
+            self.etag_is_hash = True
             return
-        if found in seen:  # the same bytes twice: whole, but this server's ETag is something else
+        self.mismatched.add(wanted.model_id)
+        if self.etag_is_hash is None and len(self.mismatched) >= _STRANGE_ETAGS:
             self.etag_is_hash = False
-            self.client.report("ETag", "is not the hash of the file here; no longer compared")
+            self.client.report("ETag", "is not the hash of the file on this server; no longer compared")
             return
-        seen.append(found)
         raise TransientError("a body that does not match its ETag")
 
     @staticmethod
@@ -155,12 +159,11 @@ def read_files(
     client: HubClient, reader: Reader, wanted: Iterator[Wanted], store: Store, tick: Callable[[int], None]
 ) -> None:
     """Reads files with several threads, in order of asking, and stores them with this one."""
-    workers = client.limits.workers
-    in_a_row = 0
+    workers, most_failures = client.limits.workers, client.limits.failures_in_a_row
     pool = ThreadPoolExecutor(workers, thread_name_prefix="hub")
     running: set[Future[Outcome]] = set()
+    in_a_row, more, last = 0, True, None
     try:
-        more = True
         while running or more:
             while more and len(running) < 2 * workers:
                 following = next(wanted, None)
@@ -169,18 +172,20 @@ def read_files(
                     running.add(pool.submit(reader.read, following))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                outcome = future.result()
-                store.add(outcome)
+                last = future.result()
+                store.add(last)
                 tick(1)
-                in_a_row = in_a_row + 1 if outcome.status == "failed" else 0
-                if in_a_row >= client.limits.failures_in_a_row:
-                    raise SourceError(
-                        f"{client.base}: {in_a_row} cards in a row could not be read ({outcome.reason})",
-                        "the Hub seems to be away; run the same command again later, it resumes here.",
-                    )
+                in_a_row = in_a_row + 1 if last.status == "failed" else 0
+            if in_a_row >= most_failures:
+                more = False  # what is in flight is still waited for and kept
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         store.seal()
+    if last is not None and in_a_row >= most_failures:
+        raise SourceError(
+            f"{client.base}: {in_a_row} cards in a row could not be read ({last.reason})",
+            "the Hub seems to be away; run the same command again later, it resumes here.",
+        )
 
 
 def _wanted(ledger: Ledger, crawl: int) -> Iterator[Wanted]:
