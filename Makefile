@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 CENSUS := $(BIN)/peft-census
 
 .DEFAULT_GOAL := help
-.PHONY: help setup census test check docs bench notebooks clean
+.PHONY: help setup census test check docs gold bench notebooks clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -36,6 +36,10 @@ check: $(VENV)/installed ## Lint, format check and strict types
 
 docs: $(VENV)/installed ## Write the generated pages of docs/
 	$(BIN)/python -c 'from pathlib import Path; from peft_census.schema import data_dictionary; Path("docs/data-dictionary.md").write_text(data_dictionary(), encoding="utf-8")'
+
+gold: $(VENV)/installed ## Score the tagger on every gold set and keep the figures of record
+	@for labels in data/gold/written.jsonl data/specimen/cards.jsonl; do $(CENSUS) gold $$labels --record data/gold/scores.json | head -6; done
+	@if [ -f ../shared/gold/dev.jsonl.gz ]; then $(CENSUS) gold data/gold/real.jsonl --texts ../shared/gold/dev.jsonl.gz --record data/gold/scores.json | head -6; fi
 
 bench: $(VENV)/installed ## Compare the tagger with what one would otherwise do, as ratios in one run
 	$(BIN)/python benchmarks/tagging.py

@@ -37,7 +37,7 @@ class Frames:
             raise AttributeError(
                 f"snapshot {self.id} has no table {name!r}; it has {', '.join(self.manifest['tables'])}"
             )
-        frame = self.snapshot.table(name).to_pandas()
+        frame: pd.DataFrame = self.snapshot.table(name).to_pandas()
         setattr(self, name, frame)
         return frame
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from peft_census.collect.source import Source, SourceInfo
 from peft_census.errors import UsageError, output_error
 from peft_census.schema import SCHEMA_VERSION, arrow_schema
-from peft_census.settings import bundled, settings
+from peft_census.settings import settings
 from peft_census.snapshot import Snapshot, find_by_key, new_snapshot, snapshot_key
 
 Progress = Callable[[Iterator[pa.RecordBatch], int], Iterator[pa.RecordBatch]]
@@ -93,14 +93,16 @@ def run_census(source: Source, out: Path, progress: Progress) -> Outcome:
 def rule_inputs() -> dict[str, Any]:
     """Returns everything but the cards that decides what a snapshot says."""
     from peft_census.count import RULES_VERSION
-    from peft_census.tag import TAGGER_VERSION, generators_sha256, load_taxonomy
+    from peft_census.gold import scores_of_record
+    from peft_census.tag import TAGGER_VERSION, corrections_sha256, generators_sha256, load_taxonomy
 
     return {
         "taxonomy_sha256": load_taxonomy().sha256,
         "generators_sha256": generators_sha256(),
-        "corrections_sha256": hashlib.sha256(bundled("corrections.toml").read_bytes()).hexdigest(),
+        "corrections_sha256": corrections_sha256(),
         "tagger_version": TAGGER_VERSION,
         "rules_version": RULES_VERSION,
+        "accuracy": scores_of_record(),
     }
 
 
@@ -233,6 +235,7 @@ def _manifest(
         "corrections_sha256": inputs["corrections_sha256"],
         "tagger_version": inputs["tagger_version"],
         "rules_version": inputs["rules_version"],
+        "accuracy": inputs["accuracy"],
         "cards": {
             "rows": sum(coverage.values()),
             "with_text": sum(n for (status, _), n in coverage.items() if status == "text"),

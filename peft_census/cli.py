@@ -188,12 +188,14 @@ def techniques(peft_source: Path | None, as_json: bool, quiet: bool) -> None:
       peft-census techniques
       peft-census techniques --check peft-0.21.2-py3-none-any.whl
     """
+    from dataclasses import asdict
+
     from peft_census.publish.brief import techniques_text
     from peft_census.tag import load_taxonomy
 
     taxonomy = load_taxonomy()
     if peft_source is None:
-        listed = taxonomy.listing()
+        listed = [asdict(technique) for technique in taxonomy.techniques.values()]
         _print({"sha256": taxonomy.sha256, "techniques": listed}, techniques_text(listed), as_json)
         return
     from peft_census.tag.peft_source import missing, read_peft
@@ -228,6 +230,27 @@ def explain(model_id: str | None, snapshot: str, file: Path | None, as_json: boo
     else:
         facts, text = explain_model(_snapshot(snapshot), str(model_id))
     _print(facts, text, as_json)
+
+
+@main.command()
+@click.argument("labels", type=click.Path(path_type=Path), metavar="LABELS.jsonl")
+@click.option("--texts", type=click.Path(path_type=Path), metavar="FILE", help="Where to find texts by sha256.")
+@click.option("--record", "kept", type=click.Path(path_type=Path), metavar="FILE", help="Keep the figures here.")
+@_output_options
+def gold(labels: Path, texts: Path | None, kept: Path | None, as_json: bool, quiet: bool) -> None:
+    """Score the tagger on labelled cards: precision, recall, F1 and every disagreement.
+
+    \b
+    Examples:
+      peft-census gold data/gold/written.jsonl
+      peft-census gold data/gold/real.jsonl --texts cards-with-texts.jsonl.gz
+    """
+    from peft_census.gold import gold_text, read_labels, record, score
+
+    result = score(read_labels(labels, texts))
+    if kept is not None:
+        record(result, labels.name.partition(".")[0], kept)
+    _print(result, gold_text(result), as_json)
 
 
 @main.command()

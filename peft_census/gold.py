@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from peft_census.errors import BadInputError, UsageError
+from peft_census.settings import bundled
 from peft_census.tag import CardReading, Mention, read_card
 
 Sets = tuple[set[str], set[str]]
@@ -41,8 +42,16 @@ class Scored:
         return set(self.label["applied"]), {m.technique for m in self.reading.mentions if m.applied}
 
 
-def read_labels(file: Path) -> list[dict[str, Any]]:
+SCORES = "scores.json"
+"""Name of the file in ``data/gold`` that keeps the figures of record."""
+
+
+def read_labels(file: Path, texts: Path | None = None) -> list[dict[str, Any]]:
     """Returns the labelled cards of ``file`` that have a text.
+
+    Args:
+        file: the labels.
+        texts: another such file that holds the texts, found by ``sha256``; for labels kept without texts.
 
     Raises:
         UsageError: there is no such file.
@@ -51,12 +60,15 @@ def read_labels(file: Path) -> list[dict[str, Any]]:
     if not file.is_file():
         raise UsageError(f"{file} is not a file", "name a JSON-lines file of labelled cards.")
     labels = []
+    known = {label["sha256"]: label["text"] for label in read_labels(texts)} if texts else {}
     try:
-        opened = gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8")
-        with opened as stream:
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    labels.append(_label(json.loads(line), file, number))
+        data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        for number, line in enumerate(data.decode().split("\n"), 1):
+            if line.strip():
+                label = json.loads(line)
+                if isinstance(label, dict) and "text" not in label and label.get("sha256") in known:
+                    label["text"] = known[label["sha256"]]
+                labels.append(_label(label, file, number))
     except (ValueError, OSError, EOFError) as error:
         raise BadInputError(
             f"{file}: not labelled cards in JSON lines ({error})", "see data/gold/README.md."
@@ -70,7 +82,8 @@ def _label(label: Any, file: Path, number: int) -> dict[str, Any]:
     )
     if not fits or not isinstance(label.get("text"), str | None) or "text" not in label:
         raise BadInputError(
-            f"{file}, line {number}: not a labelled card", "it needs text (string) and cited, applied (lists of ids)."
+            f"{file}, line {number}: not a labelled card",
+            "it needs text (a string; or sha256, and --texts) and cited, applied (lists of ids).",
         )
     return dict(label)
 
@@ -104,6 +117,19 @@ def figures(pairs: Iterable[Sets]) -> dict[str, float]:
         "recall": _ratio(right, right + missed),
         "f1": _ratio(2 * right, 2 * right + wrong + missed),
     }
+
+
+def record(result: dict[str, Any], name: str, file: Path) -> None:
+    """Writes the figures of ``result`` under ``name`` into ``file``, beside those that are there."""
+    scores = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    scores[name] = {key: result[key] for key in ("cards", "cited", "applied", "exact_set", "exactly_one")}
+    file.write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def scores_of_record() -> dict[str, Any]:
+    """Returns the figures of record, by gold set; they go into every snapshot's manifest."""
+    loaded: dict[str, Any] = json.loads((bundled("gold") / SCORES).read_text(encoding="utf-8"))
+    return loaded
 
 
 def _per_technique(cards: list[Scored]) -> dict[str, Any]:

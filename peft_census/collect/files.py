@@ -93,7 +93,7 @@ class Files:
             wanted = [n for n in (*REQUIRED, *OPTIONAL) if n in file.schema_arrow.names]
             try:
                 for batch in file.iter_batches(batch_size=self.batch_rows, columns=wanted):
-                    cards = _to_cards(batch, path)
+                    cards = _to_cards(batch)
                     if self.keep_first and self.dropped:
                         cards = cards.filter(_first_seen(cards.column("model_id"), seen))
                     yield cards
@@ -108,6 +108,10 @@ class Files:
                 ids = _open(path).read(columns=["modelId"]).column("modelId").cast(pa.string())
             except (pa.ArrowException, OSError) as error:
                 raise _damaged(path, error) from error
+            try:
+                ids.validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise BadInputError(f"{path}: a modelId is not valid UTF-8", "mend the modelId column.") from error
             bad = pc.index(pc.equal(pc.utf8_trim_whitespace(pc.fill_null(ids, "")), ""), True).as_py()
             if bad >= 0:
                 raise BadInputError(f"{path}: row {bad} has no modelId", "remove the row or name its model.")
@@ -193,17 +197,14 @@ def _check_type(path: Path, name: str, found: pa.DataType) -> None:
         )
 
 
-def _to_cards(batch: pa.RecordBatch, path: Path) -> pa.RecordBatch:
+def _to_cards(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Returns ``batch`` in the cards schema, with status and reason."""
     rows: dict[str, pa.Array | list[object]] = {}
     broken: list[int] = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         target = RENAMED.get(name, name)
         rows[target], repaired = _plain(column, arrow_schema("cards").field(target).type)
-        if name == "card":
-            broken = repaired
-        elif name == "modelId" and repaired:
-            raise BadInputError(f"{path}: a modelId is not valid UTF-8", "mend the modelId column.")
+        broken = repaired if name == "card" else broken
     rows["status"], rows["reason"] = _statuses(rows["card"], broken)
     cards = cards_batch(rows, batch.num_rows)
     without_text = pc.not_equal(cards.column("status"), "text")

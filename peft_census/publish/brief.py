@@ -11,12 +11,7 @@ import pyarrow as pa
 
 from peft_census.publish.numbers import count, interval, percent
 from peft_census.publish.reading import SPECIMEN_MARK, SnapshotLike
-
-RULE_WORDS = {
-    "blog": "cards that cite exactly one technique",
-    "any": "cards that cite at least one technique",
-    "fractional": "cards that cite at least one, one vote a card",
-}
+from peft_census.publish.wording import BASES
 
 
 def headline_text(facts: dict[str, Any], names: dict[str, Any]) -> str:
@@ -80,7 +75,7 @@ def shares_text(snapshot: SnapshotLike, shares: pa.Table) -> str:
             lines += [
                 "",
                 f"rule {row['rule']}, variants {row['variants'].replace('_', ' ')}: "
-                f"{count(row['base'])} {RULE_WORDS[row['rule']]}",
+                f"{count(row['base'])} {BASES[row['rule']]}",
             ]
         name = names.get(row["technique"], {}).get("name", row["technique"])
         lines.append(
@@ -95,9 +90,9 @@ def shares_text(snapshot: SnapshotLike, shares: pa.Table) -> str:
 def techniques_text(listed: list[dict[str, Any]]) -> str:
     """Returns the taxonomy as aligned text."""
     lines = [f"{'id':<26} {'name':<34} {'kind':<13} {'variant of':<18} {'PEFT':<8} year"]
-    for t in listed:
-        lines.append(
-            f"{t['id']:<26.26} {t['name']:<34.34} {t['kind']:<13} {t['variant_of'] or '':<18.18} "
-            f"{t['since'] or '':<8} {t['year'] or ''}"
-        )
+    lines += [
+        f"{t['id']:<26.26} {t['name']:<34.34} {t['kind']:<13} {t['variant_of'] or '':<18.18} "
+        f"{t['since'] or '':<8} {t['year'] or ''}"
+        for t in listed
+    ]
     return "\n".join([*lines, f"{len(listed)} techniques"])

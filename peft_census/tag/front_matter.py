@@ -1,7 +1,7 @@
 """The YAML block at the head of a card, read tolerantly.
 
 In: card text. Out: where the block stands, how its parsing went, and its data when it is a mapping.
-Card text is hostile input: PyYAML's safe C loader only, no alias expansion, a size limit, never an exception.
+Card text is hostile input: PyYAML's safe C loader only, limits on size, depth and aliases, never an exception.
 The Hub's own client refuses many blocks that people wrote in earnest (leading text, a BOM, duplicate keys);
 a census must read them and say how it went.
 """
@@ -17,7 +17,10 @@ import yaml
 MAX_CHARS = 200_000
 """A longer block is not parsed (``too_large``); its text is still searched."""
 MAX_DEPTH = 60
+MAX_ALIASES = 10
+"""A few lines of YAML aliases and merge keys can stand for gigabytes; cards have no use for them."""
 
+_ALIAS = re.compile(r"(?:^|[\s\[,{:-])\*[\w-]+(?=[\s,\]}]|$)", re.MULTILINE)
 _OPEN = re.compile(r"\ufeff?\s*---[ \t]*(?:\r\n|\r|\n)")
 _CLOSE = re.compile(r"(?:^|(?<=[\r\n]))---[ \t]*(?=\r|\n|\Z)")
 _LATE_OPEN = re.compile(r"(?:^|(?<=[\r\n]))---[ \t]*(?:\r\n|\r|\n)(?=[ \t]*[A-Za-z_][\w -]*:)")
@@ -54,12 +57,7 @@ class FrontMatter:
 
 
 class _Loader(yaml.CSafeLoader):
-    """The safe C loader, without aliases: a few lines of them can stand for gigabytes."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("aliases are not read")
-        return super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+    """The safe C loader, with dates left as text."""
 
 
 # Dates such as 2024-13-45 raise ValueError in the stock constructor, and no date is evidence: keep them text.
@@ -100,7 +98,7 @@ def _late_block(text: str) -> re.Match[str] | None:
 
 def parse(block: str) -> tuple[str, dict[Any, Any]]:
     """Returns ``(status, data)`` of a YAML block."""
-    if len(block) > MAX_CHARS or _nested_too_deep(block):
+    if len(block) > MAX_CHARS or len(_ALIAS.findall(block)) > MAX_ALIASES or _nested_too_deep(block):
         return "too_large", {}
     try:
         data = yaml.load(block, Loader=_Loader)  # noqa: S506 (a safe loader, made stricter)

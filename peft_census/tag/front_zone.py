@@ -18,8 +18,8 @@ PROMPT = "prompt"
 
 _TOP_KEY = re.compile(r"^[\"']?([A-Za-z_][\w .-]{0,80}?)[\"']?[ \t]*:(?=\s|$)", re.MULTILINE)
 _NAME_KEYS = frozenset(
-    """base_model base_models base_model_relation model_name model-index model_index model name model_id datasets dataset
-    license license_name license_link licence thumbnail new_version repo repo_id model_creator quantized_by
+    """base_model base_models base_model_relation model_name model-index model_index model name model_id datasets
+    dataset     license license_name license_link licence thumbnail new_version repo repo_id model_creator quantized_by
     model_link author authors url homepage space spaces demo finetuned_from""".split()
 )
 _PROMPT_KEYS = frozenset(

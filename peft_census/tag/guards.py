@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from peft_census.tag.front_matter import FrontMatter
@@ -34,6 +34,9 @@ _ALONE_AFTER = re.compile(
 _FINAL = "the words around it speak against it"
 
 
+Inner = Callable[[Candidate], tuple[Candidate, str] | None]
+
+
 @dataclass(frozen=True)
 class Refused:
     """A candidate that does not count, and why."""
@@ -49,42 +52,50 @@ class Hearing:
         text: the card.
         front: its front matter.
         taxonomy: where the guards are.
+        inner: gives the shorter name inside a refused one, with its zone, or None.
     """
 
-    def __init__(self, text: str, front: FrontMatter, taxonomy: Taxonomy) -> None:
+    def __init__(self, text: str, front: FrontMatter, taxonomy: Taxonomy, inner: Inner) -> None:
         self.text = text
         self.front = front
         self.taxonomy = taxonomy
+        self.inner = inner
         self._settled: dict[str, bool] = {}
 
     def decide(self, placed: Sequence[tuple[Candidate, str]]) -> tuple[list[Kept], list[Refused]]:
         """Returns the candidates that count, in order, and the others."""
-        kept: dict[int, Kept] = {}
-        again: dict[int, str] = {}
-        refused: list[Refused] = []
-        for i, (candidate, zone) in enumerate(placed):
+        kept: list[Kept] = []
+        waiting: list[tuple[Candidate, str, str]] = []
+        for candidate, zone in placed:
             admitted, why = self._ask(candidate, zone)
             if admitted:
-                kept[i] = Kept(candidate, zone, why)
-            elif why == _FINAL:
-                refused.append(Refused(candidate, why))
+                kept.append(Kept(candidate, zone, why))
             else:
-                again[i] = why or ""
-        sure = [k for k in kept.values() if k.zone != "name"]
+                waiting.append((candidate, zone, why or ""))
+        sure = [k for k in kept if k.zone != "name"]
         named = {k.candidate.technique for k in sure}
         starts = [k.candidate.start for k in sure]
-        for i, why in again.items():
-            candidate, zone = placed[i]
-            reason = (
-                self._second_hearing(candidate, zone, named, sure, starts)
-                if _own_letters(candidate, self.text)
-                else None
-            )
+        refused: list[Refused] = []
+        for candidate, zone, why in waiting:
+            final = why == _FINAL or not _own_letters(candidate, self.text)
+            reason = None if final else self._second_hearing(candidate, zone, named, sure, starts)
             if reason:
-                kept[i] = Kept(candidate, zone, reason)
-            else:
-                refused.append(Refused(candidate, why))
-        return [kept[i] for i in sorted(kept)], sorted(refused, key=lambda r: r.candidate.start)
+                kept.append(Kept(candidate, zone, reason))
+                continue
+            refused.append(Refused(candidate, why))
+            kept += self._shorter(candidate)
+        return sorted(kept, key=lambda k: k.candidate.start), refused
+
+    def _shorter(self, candidate: Candidate) -> list[Kept]:
+        """Returns the shorter name inside a refused one, if its own guard admits it."""
+        found = self.inner(candidate)
+        while found is not None:
+            shorter, zone = found
+            admitted, why = self._ask(shorter, zone)
+            if admitted:
+                return [Kept(shorter, zone, why)]
+            found = self.inner(shorter)
+        return []
 
     def _ask(self, candidate: Candidate, zone: str) -> tuple[bool, str | None]:
         """Asks the guards of the candidate's aliases; one consent is enough, a veto is final."""

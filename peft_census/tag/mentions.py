@@ -11,13 +11,16 @@ ambiguous name (taxonomy) → read polarity and applied (reading) → say who wr
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from peft_census.schema import arrow_schema
+from peft_census.tag.corrections import Correction, bundled_corrections
 from peft_census.tag.front_matter import read_front_matter
 from peft_census.tag.front_zone import PROMPT, FrontZone, own_names
 from peft_census.tag.generators import Written, find_written
@@ -93,15 +96,18 @@ def tag_batch(cards: pa.RecordBatch) -> tuple[pa.RecordBatch, list[CardReading |
     ids = cards.column("model_id")
     columns: dict[str, list[Any]] = {f.name: [] for f in arrow_schema("mentions")}
     readings: list[CardReading | None] = [None] * cards.num_rows
-    for i, hit in enumerate(scanner().prefilter(texts).to_pylist()):
+    hits = scanner().prefilter(texts)
+    if corrected := bundled_corrections():
+        hits = pc.or_(hits, pc.and_(pc.is_in(ids, pa.array(corrected)), texts.is_valid()))
+    for i, hit in enumerate(hits.to_pylist()):
         if not hit:
             continue
         model_id = ids[i].as_py()
         reading = readings[i] = read_card(model_id, texts[i].as_py())
         for mention in reading.mentions:
             columns["model_id"].append(model_id)
-            for name, value in vars(mention).items():
-                columns[name].append(value)
+            for name, cell in vars(mention).items():
+                columns[name].append(cell)
     schema = arrow_schema("mentions")
     return pa.RecordBatch.from_arrays([pa.array(columns[f.name], f.type) for f in schema], schema=schema), readings
 
@@ -114,7 +120,10 @@ def scanner() -> Scanner:
 
 def read_card(model_id: str, card: str) -> CardReading:
     """Returns everything that the tagger reads from one card."""
-    return _CardReader(model_id, card, load()).read()
+    reading = _CardReader(model_id, card, load()).read()
+    if corrections := bundled_corrections().get(model_id):
+        reading.mentions = correct(reading.mentions, corrections)
+    return reading
 
 
 class _CardReader:
@@ -143,7 +152,7 @@ class _CardReader:
                 reading.rejected.append(self._reject(candidate, "an example prompt in the front matter"))
             else:
                 placed.append((candidate, zone))
-        kept, refused = Hearing(self.text, self.front, self.taxonomy).decide(placed)
+        kept, refused = Hearing(self.text, self.front, self.taxonomy, self._inner).decide(placed)
         reading.rejected += [self._reject(r.candidate, r.why) for r in refused]
         if kept:
             self.written = find_written(self.text, self.front)
@@ -151,6 +160,11 @@ class _CardReader:
             places = Places(self.text, self.model_id, self.front, self.zones, kept)
             reading.mentions = settle([self._mention(k, places) for k in kept])
         return reading
+
+    def _inner(self, candidate: Candidate) -> tuple[Candidate, str] | None:
+        """Returns the shorter name inside ``candidate`` and its zone; None where there is none."""
+        shorter = scanner().inside(self.text, candidate)
+        return None if shorter is None or (zone := self._zone(shorter)) == PROMPT else (shorter, zone)
 
     def _matched(self, candidate: Candidate) -> str:
         return self.text[candidate.start : candidate.end][:_MAX_MATCHED]
@@ -202,6 +216,34 @@ class _CardReader:
             if written.start <= position < written.end:
                 return written.generator
         return None
+
+
+def correct(mentions: list[Mention], corrections: Sequence[Correction]) -> list[Mention]:
+    """Returns the mentions of one card with its declared corrections applied.
+
+    A refuted citation is moved to zone ``name``, where it does not count; a citation that the tagger missed
+    is added without a place. Every touched mention carries the reason.
+    """
+    for c in corrections:
+        reason = f"{c.claim}: {c.reason} ({c.date.isoformat()})"
+        concerned = [m for m in mentions if m.technique == c.technique]
+        if c.claim != "not_cited" and not any(m.zone != "name" for m in concerned):
+            added = Mention(c.technique, "named", None, None, None, c.technique, "correction", correction=reason)
+            mentions = [*mentions, added]
+        changes: dict[str, dict[str, Any]] = {
+            "cited": {},
+            "not_cited": {"zone": "name", "applied": False},
+            "applied": {"applied": True, "polarity": "affirmed"},
+            "not_applied": {"applied": False},
+            "negated": {"applied": False, "polarity": "negated"},
+        }
+        mentions = [
+            replace(m, correction=reason, **changes[c.claim])
+            if m.technique == c.technique and (m.zone != "name" or c.claim == "not_cited")
+            else m
+            for m in mentions
+        ]
+    return mentions
 
 
 WEAK_CUES = frozenset(("card is an adapter's", "code of an adapter's card"))

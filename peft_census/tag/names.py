@@ -33,13 +33,14 @@ _PLAIN_WORDS = frozenset(
     using variant variants via vs weight weighted weights with without cfg tag triggered trigger""".split()
 )
 _SLASH_WORDS = frozenset(
-    """adapter adapters checkpoint checkpoints dpo embedding embeddings fft finetune finetuned finetuning full
-    hypernetwork hypernetworks merge merged model models none orpo peft ppo rlhf sft steps weights and or""".split()
+    """adapter adapters dpo embedding embeddings fft finetune finetuned finetuning full
+    hypernetwork hypernetworks merge merged none orpo peft ppo rlhf sft steps weights and or""".split()
 )
 _OPTION_WORDS = frozenset(
     """adapter adapters adapt add algo all alpha apply args attn base bias checkpoint ckpt config configs cpu dim dir
     directory disable dropout dtype embedding enable enabled extra factor fan file finetune finetuning for from fuse
-    fused get has id in include init is kwargs layer layers learning linear list load loaded local loraplus lr max merge
+    fused get has id in include init is k n niter iter kwargs
+    layer layers learning linear list load loaded local loraplus lr max merge
     merged mlp model module modules modulo name names network no num offload on only optimizer out params parameters
     path paths pattern peft plus pretrained prune qkv r random rank rate ratio request requests s save scale scales
     scaling scheduler seed set size sizes state strength target targets task te text train trainable training type

@@ -13,7 +13,6 @@ from functools import lru_cache
 
 from peft_census.tag.front_matter import FrontMatter
 from peft_census.tag.reading import (
-    HERE,
     SWITCHED_OFF,
     Drift,
     Reading,
@@ -22,6 +21,7 @@ from peft_census.tag.reading import (
     sentence_around,
 )
 from peft_census.tag.scan import Candidate
+from peft_census.tag.techniques import HERE
 from peft_census.tag.zones import Heading, Zones
 
 _SETTING = re.compile(

@@ -259,11 +259,8 @@ def sentence_around(text: str, start: int, end: int, floor: int, ceiling: int) -
     """
     before = text[max(floor, start - REACH) : start]
     after = text[end : min(ceiling, end + REACH)]
-    cut = None
-    for cut in _SENTENCE_END.finditer(before):
-        pass
-    if cut is not None:
-        before = before[cut.end() :]
+    cuts = [cut.end() for cut in _SENTENCE_END.finditer(before)]
+    before = before[cuts[-1] :] if cuts else before
     if stop := _SENTENCE_END.search(after):
         after = after[: stop.start() + 1]
     return _plain(before) + HERE + _plain(after)

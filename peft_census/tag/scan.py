@@ -45,10 +45,14 @@ class Scanner:
         self._papers: dict[str, str] = {}
         self._titles: dict[str, str] = {}
         names: set[tuple[str, ...]] = set()
+        titles: set[tuple[str, ...]] = set()
+        self._own: dict[Alias, re.Pattern[str]] = {}
         for technique in taxonomy.techniques.values():
             for alias in technique.aliases:
+                tokens = _alias_tokens(alias.text)
                 self._aliases.setdefault(key(alias.text), []).append((technique.id, alias))
-                names.add(_alias_tokens(alias.text))
+                self._own[alias] = re.compile("".join(tokens) + "(?:'?s)?")
+                names.add(tokens)
             for name in (technique.config_class, *technique.classes):
                 if name:
                     self._classes[name] = technique.id
@@ -57,9 +61,12 @@ class Scanner:
                 self._papers[paper] = technique.id
             if technique.title:
                 self._titles[key(technique.title)] = technique.id
-                names.add(_title_tokens(technique.title))
-        self._pattern = re.compile(rf"(?<![a-z0-9])(?:{_trie(names)})(?:'?s)?(?![a-z0-9])")
-        self.prefilter_patterns = _prefilters(names, self._papers)
+                titles.add(_title_tokens(technique.title))
+        # Titles first: "LoRA-FA: Memory-efficient …" is one title, not the name it begins with.
+        self._pattern = re.compile(
+            rf"{_NO_LETTER_BEFORE}(?:{_trie(titles)}|(?:{_trie(names)})(?:'?s)?){_NO_LETTER_AFTER}"
+        )
+        self.prefilter_patterns = _prefilters(names, titles, self._papers)
 
     def prefilter(self, cards: pa.Array) -> pa.Array:
         """Returns a boolean array: True where a card may hold a candidate; False for nulls."""
@@ -71,21 +78,40 @@ class Scanner:
 
     def candidates(self, text: str) -> list[Candidate]:
         """Returns the candidates of one text, left to right, not overlapping, longest name first."""
-        found = [c for m in self._pattern.finditer(text.translate(_LOWER)) if (c := self._named(text, m))]
+        found = [c for m in self._pattern.finditer(text.translate(_LOWER)) if (c := self._named(text, *m.span()))]
         papers = ((m, self._papers.get(m.group(1))) for m in _PAPER.finditer(text))
         found += [Candidate(technique, m.start(), m.end(), "paper") for m, technique in papers if technique]
         return sorted(found, key=lambda c: c.start)
 
-    def _named(self, text: str, match: re.Match[str]) -> Candidate | None:
-        start, end = match.span()
+    def inside(self, text: str, outer: Candidate) -> Candidate | None:
+        """Returns the candidate of a shorter name within ``outer``, for when a guard refuses the longer one.
+
+        "LoRA plus a classifier" does not name LoRA+, but it names LoRA.
+        """
+        lowered = text[outer.start : outer.end + 1].translate(_LOWER)
+        length = outer.end - outer.start
+        for start in range(length):
+            match = self._pattern.match(lowered, start, length - 1 if start == 0 else length)
+            if match is None or not re.match(_NO_LETTER_AFTER, lowered[match.end() :]):
+                continue
+            if found := self._named(text, outer.start + start, outer.start + match.end()):
+                return found
+        return None
+
+    def _named(self, text: str, start: int, end: int) -> Candidate | None:
         written = text[start:end]
+        lowered = written.translate(_LOWER)
         if technique := self._classes.get(written):
             return Candidate(technique, start, end, "class")
         for name in (key(written), key(written).removesuffix("s")):
             if technique := self._titles.get(name):
                 return Candidate(technique, start, end, "title")
             entries = self._aliases.get(name, [])
-            fits = [(t, a) for t, a in entries if not a.case or _same_letters(a.text, written)]
+            fits = [
+                (t, a)
+                for t, a in entries
+                if self._own[a].fullmatch(lowered) and (not a.case or _same_letters(a.text, written))
+            ]
             if fits:
                 return Candidate(fits[0][0], start, end, "alias", tuple(a for _, a in fits))
         return None  # the letters of a class or a case-bound alias in another case
@@ -97,6 +123,9 @@ def key(name: str) -> str:
 
 
 _LOWER = {ord(c): c.lower() for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+_NO_LETTER_BEFORE = r"(?<![a-z0-9\u00c0-\u024f])"
+_NO_LETTER_AFTER = r"(?![a-z0-9\u00c0-\u024f])"
+"""Letters of Latin script bound a name; CJK and other letters do not: ``LoRA微调`` names LoRA."""
 _PAPER = re.compile(r"(?<![0-9.])([0-9]{4}\.[0-9]{4,5})(?:v[0-9]{1,2})?(?![0-9])")
 _SEPARATOR = r"[\s_\-\u00ad\u2010-\u2014]{0,2}"
 _GAP = r"\W{1,4}"
@@ -118,21 +147,19 @@ def _title_tokens(title: str) -> tuple[str, ...]:
     return tuple(tokens)
 
 
-def _prefilters(names: set[tuple[str, ...]], papers: Iterable[str]) -> list[str]:
+def _prefilters(names: set[tuple[str, ...]], titles: set[tuple[str, ...]], papers: Iterable[str]) -> list[str]:
     """Returns RE2 patterns of which one matches every card with a candidate.
 
     RE2 has no look-arounds and an ASCII ``\\s``; it only has to say which cards are worth a closer look.
     Names, titles and paper ids stay apart: each alone runs at several hundred MB/s, together their automaton
     outgrows RE2's cache and runs twenty times as slow.
     """
-    titles = {name for name in names if _GAP in name}
-    patterns = []
-    for group in (names - titles, titles):
+    patterns = ["|".join(re.escape(p) for p in sorted(papers)) or "[^\\s\\S]"]
+    for group, end in ((names, r"(?:'?s)?(?:[^a-z0-9]|$)"), (titles, "")):
         plain = {tuple(_RE2.get(token, token) for token in _beginning(name)) for name in group}
         if plain:
-            end = "" if group is titles else r"(?:'?s)?(?:[^a-z0-9]|$)"
             patterns.append(rf"(?:^|[^a-z0-9])(?:{_trie(plain)}){end}")
-    return [*patterns, "|".join(re.escape(p) for p in sorted(papers)) or "[^\\s\\S]"]
+    return patterns
 
 
 def _beginning(name: tuple[str, ...]) -> tuple[str, ...]:

@@ -106,7 +106,8 @@ class _Reader:
         self.check(data, "the file", _TOP, ("technique",))
         written = data.get("shorthand", {})
         self.check(written, "shorthand", dict.fromkeys(written, (str, list)))
-        self.shorthand = {name: "(?:" + self.source("shorthand", name, written) + ")" for name in written}
+        for name in written:
+            self.shorthand[name] = f"(?:{self.source('shorthand', name, written)})"
         guards = {name: self.guard(name, table) for name, table in data.get("guard", {}).items()}
         techniques: dict[str, Technique] = {}
         for number, table in enumerate(data["technique"], 1):
@@ -151,21 +152,25 @@ class _Reader:
         return tuple(values)
 
     def pattern(self, entry: str, key: str, table: dict[str, Any]) -> re.Pattern[str] | None:
-        """Returns a guard's expression: a string, or a list of alternatives, with its shorthand spelled out."""
+        """Returns an expression of a guard."""
         if key not in table:
             return None
         source = self.source(entry, key, table)
-        for name in re.findall(r"%([A-Z_]+)%", source):
-            if name not in self.shorthand:
-                raise self.error(entry, f"{key}: unknown shorthand %{name}%", f"known: {', '.join(self.shorthand)}.")
-            source = source.replace(f"%{name}%", self.shorthand[name])
         try:
             return re.compile(source, re.IGNORECASE)
         except re.error as error:
             raise self.error(entry, f"{key} is no regular expression: {error}", "mend it.") from error
 
     def source(self, entry: str, key: str, table: dict[str, Any]) -> str:
-        return table[key] if isinstance(table[key], str) else "|".join(self.strings(entry, key, table))
+        """Returns the text of an expression, alternatives joined and the shorthand defined so far spelled out."""
+        source = table[key] if isinstance(table[key], str) else "|".join(self.strings(entry, key, table))
+        for name in set(re.findall(r"%([A-Z_]+)%", source)):
+            if name not in self.shorthand:
+                raise self.error(
+                    entry, f"{key}: unknown shorthand %{name}%", "define it in [shorthand], above its use."
+                )
+            source = source.replace(f"%{name}%", self.shorthand[name])
+        return str(source)
 
     def guard(self, name: str, table: Any) -> Guard:
         entry = f"guard {name}"
