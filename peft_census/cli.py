@@ -11,14 +11,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from peft_census import __version__
 from peft_census.errors import DONE, FAILED, GAPS, CensusError, UsageError
-
-Command = TypeVar("Command", bound=Callable[..., Any])
+from peft_census.options import hub_options, output_options, snapshot_option, source_options
 
 
 class _Group(click.Group):
@@ -55,42 +54,31 @@ def main() -> None:
     """
 
 
-def _source_options(command: Command) -> Command:
-    command = click.option(
-        "--keep-first",
-        is_flag=True,
-        help="Of models that occur more than once keep the first row instead of stopping.",
-    )(command)
-    return click.option(
-        "--source",
-        "-s",
-        default="specimen",
-        show_default=True,
-        metavar="SOURCE",
-        help="'specimen', or a Parquet file, folder or glob in the columns of model_cards_with_metadata.",
-    )(command)
+@main.command()
+@click.option("--source", "-s", default="hub-api", show_default=True, help="'hub-dump[@REVISION]', 'hub-api' or 'hub'.")
+@hub_options
+@output_options
+def estimate(source: str, as_json: bool, quiet: bool, **hub: Any) -> None:
+    """Say what a census of the Hub would cost: requests, minutes, bytes, disk, and what changed.
 
+    Reads the listing (the census goes on from it) or the dump's list of files; no card.
 
-def _output_options(command: Command) -> Command:
-    command = click.option("--quiet", "-q", is_flag=True, help="No progress and no notes on stderr.")(command)
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")(command)
+    \b
+    Example:
+      peft-census estimate --source hub-api
+    """
+    from peft_census.census import estimate_cost
 
-
-def _snapshot_option(command: Command) -> Command:
-    return click.option(
-        "--snapshot",
-        default="latest",
-        show_default=True,
-        metavar="ID|PATH",
-        help="Snapshot id, the start of one, a folder, or 'latest'.",
-    )(command)
+    facts, text = estimate_cost(source, quiet, **hub)
+    _print(facts, text, as_json)
 
 
 @main.command()
-@_source_options
+@source_options
+@hub_options
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder for snapshots.  [default: data/snapshots]")
-@_output_options
-def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet: bool) -> None:
+@output_options
+def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet: bool, **hub: Any) -> None:
     """Run all stages: read cards, tag, count, publish; seal a snapshot.
 
     The snapshot's id derives from its content: the same cards and rules give the same id, and a second run
@@ -101,23 +89,25 @@ def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet
       peft-census census
       peft-census census --source cards.parquet --out my-snapshots
       peft-census census --source 'dumps/*.parquet' --json | jq .headline
+      peft-census census --source hub-api
     """
     from peft_census.census import make_source, run_census, summary
     from peft_census.publish.brief import describe_run
 
-    outcome = run_census(make_source(source, keep_first), out or _snapshots(), _progress(quiet, "cards"))
+    outcome = run_census(make_source(source, keep_first, quiet, **hub), out or _snapshots(), _progress(quiet, "cards"))
     facts = summary(outcome)
     _print(facts, describe_run(outcome.snapshot, facts), as_json)
-    _finish(outcome.gaps, quiet)
+    _finish(outcome.gaps, quiet, source)
 
 
 @main.command()
-@_source_options
+@source_options
+@hub_options
 @click.option(
     "--out", "-o", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Parquet file to write."
 )
-@_output_options
-def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool) -> None:
+@output_options
+def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool, **hub: Any) -> None:
     """Tag cards and write the mentions table alone.
 
     \b
@@ -126,15 +116,15 @@ def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool) ->
     """
     from peft_census.census import make_source, write_mentions
 
-    done = write_mentions(make_source(source, keep_first), out, _progress(quiet, "cards"))
+    done = write_mentions(make_source(source, keep_first, quiet, **hub), out, _progress(quiet, "cards"))
     _print(done, f"{done['mentions']:,} mentions in {done['cards']:,} cards → {done['out']}", as_json)
-    _finish(done["gaps"], quiet)
+    _finish(done["gaps"], quiet, source)
 
 
 @main.command()
-@_snapshot_option
+@snapshot_option
 @click.option("--rule", help="Only this rule (blog, any, fractional).")
-@_output_options
+@output_options
 def count(snapshot: str, rule: str | None, as_json: bool, quiet: bool) -> None:
     """Count a snapshot's mentions again, under every rule, with today's rules.
 
@@ -153,9 +143,9 @@ def count(snapshot: str, rule: str | None, as_json: bool, quiet: bool) -> None:
 
 
 @main.command()
-@_snapshot_option
+@snapshot_option
 @click.option("--out", "-o", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
-@_output_options
+@output_options
 def publish(snapshot: str, out: Path, as_json: bool, quiet: bool) -> None:
     """Render a snapshot's charts, tables, claims and page into a folder.
 
@@ -179,7 +169,7 @@ def publish(snapshot: str, out: Path, as_json: bool, quiet: bool) -> None:
     metavar="WHEEL_OR_DIR",
     help="Compare with a peft wheel or source folder (read, never imported); exit 3 when something is missing.",
 )
-@_output_options
+@output_options
 def techniques(peft_source: Path | None, as_json: bool, quiet: bool) -> None:
     """List the taxonomy, or check it against a release of peft.
 
@@ -210,9 +200,9 @@ def techniques(peft_source: Path | None, as_json: bool, quiet: bool) -> None:
 
 @main.command()
 @click.argument("model_id", required=False)
-@_snapshot_option
+@snapshot_option
 @click.option("--file", "file", type=click.Path(path_type=Path), metavar="README.md", help="Read this card instead.")
-@_output_options
+@output_options
 def explain(model_id: str | None, snapshot: str, file: Path | None, as_json: bool, quiet: bool) -> None:
     """Show what a card cites, on what evidence, and how each rule counts it.
 
@@ -236,7 +226,7 @@ def explain(model_id: str | None, snapshot: str, file: Path | None, as_json: boo
 @click.argument("labels", type=click.Path(path_type=Path), metavar="LABELS.jsonl")
 @click.option("--texts", type=click.Path(path_type=Path), metavar="FILE", help="Where to find texts by sha256.")
 @click.option("--record", "kept", type=click.Path(path_type=Path), metavar="FILE", help="Keep the figures here.")
-@_output_options
+@output_options
 def gold(labels: Path, texts: Path | None, kept: Path | None, as_json: bool, quiet: bool) -> None:
     """Score the tagger on labelled cards: precision, recall, F1 and every disagreement.
 
@@ -255,7 +245,7 @@ def gold(labels: Path, texts: Path | None, kept: Path | None, as_json: bool, qui
 
 @main.command()
 @click.argument("snapshot", default="latest")
-@_output_options
+@output_options
 def show(snapshot: str, as_json: bool, quiet: bool) -> None:
     """Show a snapshot's headline, coverage and provenance.
 
@@ -289,12 +279,14 @@ def _print(facts: dict[str, Any], text: str, as_json: bool) -> None:
     click.echo(json.dumps(facts, ensure_ascii=False, sort_keys=False, default=str) if as_json else text)
 
 
-def _finish(gaps: dict[str, int], quiet: bool) -> None:
+def _finish(gaps: dict[str, int], quiet: bool, source: str = "") -> None:
     """Leaves with exit code 3 and one line a gap when something could not be read as it stands."""
     if not gaps:
         sys.exit(DONE)
     for reason, n in sorted(gaps.items()):
         click.echo(f"gap: {n:,} card{'' if n == 1 else 's'}: {reason}", err=True)
+    if source.startswith("hub"):
+        click.echo("run the same command again to retry what failed; nothing that was read is read again", err=True)
     sys.exit(GAPS)
 
 

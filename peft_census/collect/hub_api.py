@@ -21,8 +21,9 @@ import pyarrow as pa
 from peft_census.collect import hub_sample
 from peft_census.collect.folders import alone, crawl_folder
 from peft_census.collect.hub_cards import read_cards
-from peft_census.collect.hub_client import HubClient, Limits, endpoint
+from peft_census.collect.hub_client import HubClient, endpoint
 from peft_census.collect.hub_listing import is_model_id, walk_ids, walk_listing
+from peft_census.collect.hub_session import Limits
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.problems import Problems, progress
 from peft_census.collect.shards import Shards

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from peft_census.collect.hub_client import Answer, HubClient, NoAnswerError, TransientError
+from peft_census.collect.hub_client import Answer, ElsewhereError, HubClient, NoAnswerError, TransientError
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.shards import Outcome, Shards
 from peft_census.collect.source import card_status
@@ -58,6 +58,8 @@ class Reader:
             answer = self.client.get(url, self.client.limits.card_bytes, lambda a: self._check(a, wanted))
         except NoAnswerError as error:
             return self._outcome(wanted, "failed", error.reason, attempts=error.attempts)
+        except ElsewhereError:
+            return self._outcome(wanted, "failed", "redirected to another host, which is refused")
         if answer.status == 200:
             return self._read(answer, wanted)
         status, reason = _refusal(answer, wanted.gated, self.file)

@@ -9,7 +9,6 @@ the caller allows it (bulk files come from a CDN, and get no token).
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from peft_census import __version__
+from peft_census.collect.hub_session import Limits, allowance, find_token, install_factory, user_agent
 from peft_census.collect.pacing import Allowance, Pacer, retry_after
 from peft_census.errors import SourceError
 
@@ -32,27 +31,6 @@ _RETRIED = frozenset({408, 500, 502, 503, 504})
 _THROTTLES = 30
 """429s in a row before a request counts as failed; each one is waited for as the server says."""
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How patient and how parallel a crawl is. The defaults are for the real Hub; tests take smaller ones."""
-
-    connect_seconds: float = 10.0
-    read_seconds: float = 30.0
-    answer_seconds: float = 120.0
-    """For one whole answer, so that a server that drips cannot hold a thread."""
-    attempts: int = 6
-    backoff_seconds: float = 1.0
-    longest_backoff: float = 30.0
-    workers: int = 8
-    page_items: int = 1000
-    page_bytes: int = 64_000_000
-    card_bytes: int = 2_000_000
-    shard_rows: int = 1000
-    shard_bytes: int = 16_000_000
-    failures_in_a_row: int = 40
-    """Failed cards one after the other before the crawl stops: the Hub is away, not the cards."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +70,10 @@ class NoAnswerError(SourceError):
     def __init__(self, where: str, reason: str, attempts: int) -> None:
         super().__init__(f"{where}: {reason}", "run the same command again later; it resumes where it stopped.")
         self.reason, self.attempts = reason, attempts
+
+
+class ElsewhereError(SourceError):
+    """The server points to a host that is not the endpoint's."""
 
 
 Check = Callable[[Answer], None]
@@ -136,8 +118,8 @@ class HubClient:
     def __post_init__(self) -> None:
         if origin(self.base)[0] not in ("http", "https") or not origin(self.base)[1]:
             raise SourceError(f"HF_ENDPOINT {self.base!r} is not an http(s) address", "mend or unset it.")
-        self.token = _token()
-        _install_factory(self.limits)
+        self.token = find_token()
+        install_factory(self.limits)
 
     def get(self, url: str, max_bytes: int, check: Check | None = None) -> Answer:
         """Returns the answer to GET ``url`` (a path, or an address on the endpoint's host).
@@ -210,7 +192,7 @@ class HubClient:
                 with get_session().stream(
                     "GET", url, headers={**self._headers(url), **headers}, follow_redirects=False
                 ) as response:
-                    said = _allowance(response.headers) if origin(url) == origin(self.base) else None
+                    said = allowance(response.headers) if origin(url) == origin(self.base) else None
                     self.pacer.settle(ticket, said)
                     settled = True
                     if response.status_code != 429:
@@ -276,50 +258,6 @@ class HubClient:
         return float(jitter(state))
 
 
-def user_agent() -> str:
-    """Returns how this project names itself."""
-    from huggingface_hub import __version__ as hub_version
-
-    python = ".".join(str(n) for n in sys.version_info[:3])
-    return f"peft_census/{__version__}; hf_hub/{hub_version}; python/{python}"
-
-
-def _token() -> str | None:
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read at import: before the first import below
-    from huggingface_hub import get_token
-
-    return get_token()
-
-
-def _install_factory(limits: Limits) -> None:
-    """Lets huggingface_hub's shared session be made with time-outs."""
-    import httpx2
-    from huggingface_hub import constants, set_client_factory
-
-    timeouts = httpx2.Timeout(limits.read_seconds, connect=limits.connect_seconds, pool=None).as_dict()
-
-    def before(request: httpx2.Request) -> None:
-        """Keeps offline mode, and sets time-outs where no caller's ``timeout=None`` can undo them."""
-        if constants.is_offline_mode():
-            raise SourceError(f"HF_HUB_OFFLINE forbids asking {request.url.host}", "unset it to collect.")
-        request.extensions["timeout"] = timeouts
-
-    def make() -> httpx2.Client:
-        pool = httpx2.Limits(max_connections=limits.workers + 4, max_keepalive_connections=limits.workers + 4)
-        return httpx2.Client(event_hooks={"request": [before]}, follow_redirects=True, timeout=None, limits=pool)
-
-    set_client_factory(make)
-
-
-def _allowance(headers: Mapping[str, str]) -> Allowance | None:
-    from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]
-
-    info = parse_ratelimit_headers(headers)
-    if info is None:
-        return None
-    return Allowance(info.resource_type, info.remaining, info.reset_in_seconds, info.limit, info.window_seconds)
-
-
 def _named_wait(headers: Mapping[str, str], said: Allowance | None) -> float | None:
     """Returns the wait that a 429 names; None where it names none."""
     if said is not None and said.left == 0:
@@ -331,8 +269,8 @@ def _fault(state: RetryCallState) -> str:
     return str(state.outcome.exception()) if state.outcome else "no outcome"
 
 
-def _elsewhere(url: str, base: str) -> SourceError:
-    return SourceError(
+def _elsewhere(url: str, base: str) -> ElsewhereError:
+    return ElsewhereError(
         f"{base} points to another host ({urlsplit(url).hostname}), which is refused",
         "set HF_ENDPOINT to the host that really serves the Hub's API; nothing was sent there.",
     )

@@ -27,8 +27,9 @@ import pyarrow.parquet as pq
 
 from peft_census.collect.files import Files
 from peft_census.collect.folders import alone, crawl_folder
-from peft_census.collect.hub_client import Answer, HubClient, Limits, NoAnswerError, TransientError, endpoint
+from peft_census.collect.hub_client import Answer, HubClient, NoAnswerError, TransientError, endpoint
 from peft_census.collect.hub_listing import next_page
+from peft_census.collect.hub_session import Limits
 from peft_census.collect.problems import Problems, progress
 from peft_census.collect.source import SourceInfo
 from peft_census.errors import SourceError, UsageError, output_error

@@ -16,65 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peft_census.collect.ledger_sql import NOTE, NOTE_CONFIG, SCHEMA, TO_READ, UPSERT
 from peft_census.collect.shards import Outcome
 from peft_census.errors import SourceError, output_error
-
-LISTED = (
-    "model_id",
-    "sha",
-    "author",
-    "created_at",
-    "last_modified",
-    "downloads",
-    "likes",
-    "library_name",
-    "pipeline_tag",
-    "tags",
-    "gated",
-    "has_readme",
-    "has_config",
-    "mended",
-    "absent",
-)
-"""Columns that the listing gives."""
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS crawl (
-  id INTEGER PRIMARY KEY, started_at REAL NOT NULL, listed INTEGER NOT NULL DEFAULT 0,
-  finished INTEGER NOT NULL DEFAULT 0, relist INTEGER NOT NULL DEFAULT 0, summary TEXT NOT NULL DEFAULT '{}');
-CREATE TABLE IF NOT EXISTS walk (
-  crawl INTEGER NOT NULL, name TEXT NOT NULL, next TEXT, pages INTEGER NOT NULL DEFAULT 0,
-  items INTEGER NOT NULL DEFAULT 0, malformed INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY (crawl, name));
-CREATE TABLE IF NOT EXISTS model (
-  model_id TEXT PRIMARY KEY, crawl INTEGER NOT NULL, first_crawl INTEGER NOT NULL,
-  sha TEXT, author TEXT, created_at INTEGER, last_modified INTEGER, downloads INTEGER, likes INTEGER,
-  library_name TEXT, pipeline_tag TEXT, tags TEXT, gated TEXT NOT NULL DEFAULT '',
-  has_readme INTEGER, has_config INTEGER, mended TEXT, absent TEXT,
-  status TEXT, reason TEXT, read_sha TEXT, read_gated TEXT, read_crawl INTEGER, revision TEXT,
-  attempts INTEGER NOT NULL DEFAULT 0, shard INTEGER, row INTEGER, text_sha256 TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS config (
-  model_id TEXT PRIMARY KEY, read_sha TEXT, status TEXT, reason TEXT, attempts INTEGER NOT NULL DEFAULT 0,
-  shard INTEGER, row INTEGER, text_sha256 TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS shard (kind TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (kind, number));
-"""
-
-_TO_READ = """crawl = :crawl AND (status IS NULL OR status = 'failed'
-  OR (status = 'gone' AND read_crawl IS NOT :crawl) OR read_sha IS NOT sha
-  OR (status = 'gated' AND read_gated IS NOT gated))"""
-"""A listed model whose card must be read: new, changed, failed, back again, or with another gate."""
-
-_UPSERT = f"""INSERT INTO model (crawl, first_crawl, {", ".join(LISTED)})
-  VALUES (:crawl, :crawl, {", ".join(":" + c for c in LISTED)})
-  ON CONFLICT (model_id) DO UPDATE SET crawl = :crawl, {", ".join(f"{c} = excluded.{c}" for c in LISTED[1:])}"""  # noqa: S608 (column names of our own)
-
-_NOTE = """UPDATE model SET status = :status, reason = :reason, read_sha = :sha, read_gated = :gated,
-  read_crawl = :crawl, revision = :revision, shard = :shard, row = :row, text_sha256 = :text_sha256,
-  attempts = CASE WHEN read_sha IS :sha THEN attempts ELSE 0 END + :attempts WHERE model_id = :model_id"""
-
-_NOTE_CONFIG = """INSERT OR REPLACE INTO config (model_id, read_sha, status, reason, attempts, shard, row, text_sha256)
-  VALUES (:model_id, :sha, :status, :reason, :attempts, :shard, :row, :text_sha256)"""
 
 
 @dataclass(frozen=True)
@@ -103,7 +47,7 @@ class Ledger:
             self._db.row_factory = sqlite3.Row
             for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536"):
                 self._db.execute(f"PRAGMA {pragma}")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(SCHEMA)
         except OSError as error:
             raise output_error(folder, error) from error
         except sqlite3.DatabaseError as error:
@@ -160,7 +104,7 @@ class Ledger:
     ) -> None:
         """Stores a page's models and the place of the next page, both or neither."""
         with self._transaction() as db:
-            db.executemany(_UPSERT, [{**item, "crawl": crawl} for item in items])
+            db.executemany(UPSERT, [{**item, "crawl": crawl} for item in items])
             db.execute(
                 """INSERT INTO walk VALUES (:crawl, :name, :next, 1, :items, :malformed, :done)
                 ON CONFLICT (crawl, name) DO UPDATE SET next = :next, pages = pages + 1, items = items + :items,
@@ -201,7 +145,7 @@ class Ledger:
                 "listed": count("crawl = :crawl"),
                 "new": count("crawl = :crawl AND first_crawl = :crawl"),
                 "changed": count("crawl = :crawl AND first_crawl < :crawl AND read_sha IS NOT sha"),
-                "unchanged": count(f"crawl = :crawl AND NOT ({_TO_READ})"),
+                "unchanged": count(f"crawl = :crawl AND NOT ({TO_READ})"),
                 "missing": count("crawl < :crawl AND status IS NOT 'gone'"),
             }
             db.execute(
@@ -219,16 +163,16 @@ class Ledger:
             db.execute(
                 f"""UPDATE model SET status = 'no_card', reason = 'no README.md', read_sha = sha, read_gated = gated,
                 revision = sha, attempts = 0, shard = NULL, row = NULL, text_sha256 = NULL
-                WHERE has_readme = 0 AND sha IS NOT NULL AND {_TO_READ}""",  # noqa: S608
+                WHERE has_readme = 0 AND sha IS NOT NULL AND {TO_READ}""",  # noqa: S608
                 asked,
             )
             db.execute(
                 f"""UPDATE model SET status = 'failed', reason = 'the listing names no commit', read_sha = NULL,
                 revision = NULL, shard = NULL, row = NULL, text_sha256 = NULL
-                WHERE sha IS NULL AND {_TO_READ}""",  # noqa: S608
+                WHERE sha IS NULL AND {TO_READ}""",  # noqa: S608
                 asked,
             )
-            summary["to_read"] = count(f"sha IS NOT NULL AND {_TO_READ}")
+            summary["to_read"] = count(f"sha IS NOT NULL AND {TO_READ}")
             db.execute(
                 "UPDATE crawl SET listed = 1, summary = :s WHERE id = :crawl", {**asked, "s": json.dumps(summary)}
             )
@@ -254,7 +198,7 @@ class Ledger:
         """Returns the next models (id, sha, gated, last_modified) to read, in order of id, beyond ``after``."""
         return self._db.execute(
             f"""SELECT model_id, sha, gated, last_modified FROM model
-            WHERE model_id > :after AND sha IS NOT NULL AND {_TO_READ} ORDER BY model_id LIMIT :limit""",  # noqa: S608
+            WHERE model_id > :after AND sha IS NOT NULL AND {TO_READ} ORDER BY model_id LIMIT :limit""",  # noqa: S608
             {"crawl": crawl, "after": after, "limit": limit},
         ).fetchall()
 
@@ -262,7 +206,7 @@ class Ledger:
         """Returns how many listed models are still to read."""
         return int(
             self._db.execute(
-                f"SELECT count(*) FROM model WHERE sha IS NOT NULL AND {_TO_READ}",  # noqa: S608
+                f"SELECT count(*) FROM model WHERE sha IS NOT NULL AND {TO_READ}",  # noqa: S608
                 {"crawl": crawl},
             ).fetchone()[0]
         )
@@ -276,7 +220,7 @@ class Ledger:
             outcomes: what was read.
             shard: the sealed shard that holds them; None for failures, which are in no shard.
         """
-        statement = _NOTE if kind == "cards" else _NOTE_CONFIG
+        statement = NOTE if kind == "cards" else NOTE_CONFIG
         with self._transaction() as db:
             if shard is not None:
                 db.execute("INSERT OR IGNORE INTO shard VALUES (?, ?)", (kind, shard))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from peft_census.collect.hub_api import HubApi, Selection
-from peft_census.collect.hub_client import Limits
+from peft_census.collect.hub_session import Limits
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.shards import SCHEMA, Shards
 from peft_census.errors import SourceError, UsageError

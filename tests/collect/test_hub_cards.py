@@ -117,6 +117,14 @@ def test_an_etag_that_once_was_a_hash_is_always_compared() -> None:
             reader._check(Answer(200, right.headers, b"#"), Wanted(f"o/m{i}", "a" * 40, ""))
 
 
+def test_a_card_kept_on_another_host_is_a_failure_of_that_card(replica: Start) -> None:
+    """Nothing is sent there, and the crawl goes on."""
+    elsewhere = replica(catalogue_of(b"# x"))
+    replica(catalogue_of(b"# x"), faults=Faults(redirect_base=elsewhere.base))
+    assert read(b"")[:2] == ("failed", "redirected to another host, which is refused")
+    assert elsewhere.counts.requests.total() == 0
+
+
 def test_an_answer_that_names_no_commit_or_another_is_not_taken(replica: Start) -> None:
     """An error page with status 200 is not a card."""
     for seed in range(3):  # on the first hop or the second

@@ -227,6 +227,8 @@ def from_real(folder: Path) -> Catalogue:
         with gzip.open(path, "rt", encoding="utf-8") as stream:
             for line in stream:
                 row = json.loads(line)
+                if "id" not in row:  # notes beside the records
+                    continue
                 names = [str(s).partition("rfilename='")[2].partition("'")[0] for s in row.get("siblings") or []]
                 card = rows.get(row["id"], ({}, {}))[0].get("README.md", b"")
                 files = {name: (card if name == "README.md" else b"{}") for name in names if name}

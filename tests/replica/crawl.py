@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from peft_census.collect.hub_api import HubApi, Selection
-from peft_census.collect.hub_client import Limits
+from peft_census.collect.hub_session import Limits
+from peft_census.schema import arrow_schema
 
 QUICK = Limits(
     connect_seconds=5.0,
@@ -27,7 +28,7 @@ QUICK = Limits(
 
 def cards(source: HubApi) -> pa.Table:
     """Returns everything that a prepared source hands over."""
-    return pa.Table.from_batches(source.batches())
+    return pa.Table.from_batches(source.batches(), arrow_schema("cards"))
 
 
 def main() -> None:
