@@ -16,7 +16,8 @@ ANONYMOUS = {"api": 500, "resolvers": 3000, "pages": 100}
 """The Hub's published anonymous quotas for 300 seconds: assumed until a response says otherwise."""
 
 _SPREAD = 0.9
-"""The second half of a quota is spread over this part of the time left, as the Hub's documentation asks."""
+"""The second half of a quota is spread over this part of the time left, as the Hub's documentation asks; the
+second by which a server may round is left out, lest the window end before the quota is used."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Window:
     def take(self, now: float) -> None:
         """Charges one request that leaves now."""
         if self.left < self.limit / 2:
-            self.next_at = now + max(0.0, self.ends_by - now) * _SPREAD / max(self.left, 1)
+            self.next_at = now + max(0.0, self.ends_by - 1 - now) * _SPREAD / max(self.left, 1)
         self.left -= 1
         self.in_flight += 1
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from huggingface_hub import HfApi, ModelCard, get_hf_file_metadata, hf_hub_download
+from huggingface_hub import HfApi, ModelCard, get_hf_file_metadata, hf_hub_download, set_client_factory
 from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HfHubHTTPError
+from huggingface_hub.utils._http import default_client_factory
 
 from tests.replica.catalogue import Dataset, from_generator
 from tests.replica.hub import serving
+
+
+@pytest.fixture(autouse=True)
+def the_clients_own_session() -> None:
+    """Puts back the session that the client makes by itself; the collector's tests replace it."""
+    set_client_factory(default_client_factory)
 
 
 def test_the_real_client_lists_every_model_of_a_tag_over_many_pages() -> None:
