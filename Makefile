@@ -1,19 +1,21 @@
 # Two commands do everything on a fresh machine: `make census` and `make test`.
 SOURCE ?= specimen
 OUT    ?= data/snapshots
+WITH   ?=
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CENSUS := $(BIN)/peft-census
 
 .DEFAULT_GOAL := help
-.PHONY: help setup census test check docs gold bench replica notebooks clean
+.PHONY: help setup census test check docs gold bench replica notebooks conformance clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 	@echo
 	@echo "  make census SOURCE=cards.parquet      a Parquet file, folder or glob of your own"
 	@echo "  make census SOURCE=cards OUT=folder   snapshots to another folder"
+	@echo "  make census WITH='github civitai'     and what stands beside the cards"
 
 setup: $(VENV)/installed ## Create .venv with the pinned versions of constraints.txt
 
@@ -24,7 +26,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 census: $(VENV)/installed ## Run all stages on SOURCE (default: the bundled specimen)
-	$(CENSUS) census --source '$(SOURCE)' --out '$(OUT)' $(ARGS)
+	$(CENSUS) census --source '$(SOURCE)' --out '$(OUT)' $(if $(WITH),--with '$(WITH)') $(ARGS)
 
 test: $(VENV)/installed ## Run the tests
 	$(BIN)/python -m pytest -q
@@ -53,6 +55,9 @@ notebooks: $(VENV)/installed ## Run the notebooks on the newest snapshot (output
 	$(CENSUS) census --quiet
 	$(BIN)/jupyter-nbconvert --to notebook --execute --stdout notebooks/*.ipynb > /dev/null
 
+conformance: $(VENV)/installed ## Check the GitHub replica against GitHub's schema (needs Node and 500 MB; not in CI)
+	$(BIN)/python tests/replica/conformance.py .conformance
+
 clean: ## Remove .venv and caches; snapshots stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info dist build
+	rm -rf $(VENV) .conformance .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,17 +9,22 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from peft_census.beside import Beside
 from peft_census.collect.source import Source, SourceInfo
 from peft_census.errors import UsageError, output_error
 from peft_census.schema import SCHEMA_VERSION, arrow_schema
 from peft_census.settings import settings
 from peft_census.snapshot import Snapshot, find_by_key, new_snapshot, snapshot_key
+
+if TYPE_CHECKING:
+    from peft_census.collect.hub_api import HubApi
+    from peft_census.collect.hub_dump import HubDump
 
 Progress = Callable[[Iterator[pa.RecordBatch], int], Iterator[pa.RecordBatch]]
 """Wraps batches to show how far they are; gets the number of rows expected."""
@@ -36,11 +41,13 @@ class Outcome:
         snapshot: the sealed snapshot.
         unchanged: True when it was there already and nothing was written.
         gaps: cards that could not be read, or only after repair, by reason.
+        instrument_gaps: one line for everything that the instruments beside the cards could not read.
     """
 
     snapshot: Snapshot
     unchanged: bool
     gaps: dict[str, int]
+    instrument_gaps: tuple[str, ...] = ()
 
 
 def make_source(spec: str, keep_first: bool = False, quiet: bool = False, **hub: Any) -> Source:
@@ -73,15 +80,21 @@ def estimate_cost(spec: str, quiet: bool = False, **hub: Any) -> tuple[dict[str,
     return told.as_json(), str(told)
 
 
-def _hub_source(spec: str, quiet: bool, hub: dict[str, Any]) -> Any:
+def _hub_source(spec: str, quiet: bool, hub: dict[str, Any]) -> HubApi | HubDump:
     from peft_census.collect.hub_api import Selection
     from peft_census.collect.hub_sources import hub_source
 
     return hub_source(spec, settings().raw, settings().batch_rows, Selection(**hub), quiet)
 
 
-def run_census(source: Source, out: Path, progress: Progress) -> Outcome:
+def run_census(source: Source, out: Path, progress: Progress, beside: Beside | None = None) -> Outcome:
     """Runs all stages and seals a snapshot below ``out``.
+
+    Args:
+        source: the cards.
+        out: folder of snapshots.
+        progress: shows how far the cards are.
+        beside: what the instruments beside the cards gave, where some were asked for.
 
     Raises:
         CensusError: the source cannot be read or the snapshot not be written; nothing is left half-made.
@@ -91,9 +104,12 @@ def run_census(source: Source, out: Path, progress: Progress) -> Outcome:
 
     info = source.prepare()
     inputs = rule_inputs() | {"source": info.content_sha256, "specimen": info.specimen}
+    if beside:
+        inputs["instruments"] = beside.content_sha256
+    instrument_gaps = beside.gaps if beside else ()
     key = snapshot_key(inputs)
     if there := find_by_key(key, out):
-        return Outcome(there, True, find_gaps(there))
+        return Outcome(there, True, find_gaps(there), instrument_gaps)
     with new_snapshot(out) as writer:
         span = _Span()
         coverage: dict[tuple[str, str | None], int] = {}
@@ -105,13 +121,17 @@ def run_census(source: Source, out: Path, progress: Progress) -> Outcome:
                 coverage[pair] = coverage.get(pair, 0) + 1
         writer.finish("models")
         writer.finish("mentions")
-        writer.put("coverage", _coverage_table(info, coverage))
+        writer.put("coverage", _coverage_table(info, coverage, beside))
         manifest = _manifest(key, info, inputs, span, coverage)
+        if beside:
+            manifest["instruments"] = beside.about
+            for name, table in beside.tables.items():
+                writer.put(name, table)
         mentions_table = pq.read_table(writer.path / "mentions.parquet", columns=["model_id", "technique", "zone"])
         writer.put("shares", count_shares(mentions_table, manifest["taxonomy"]["techniques"]))
         publish(writer.preview(manifest), writer.path / REPORT)
         snapshot = writer.seal(manifest, out)
-    return Outcome(snapshot, False, find_gaps(snapshot))
+    return Outcome(snapshot, False, find_gaps(snapshot), instrument_gaps)
 
 
 def rule_inputs() -> dict[str, Any]:
@@ -217,6 +237,8 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "cards": snapshot.manifest["cards"]["rows"],
         "cards_with_text": snapshot.manifest["cards"]["with_text"],
         "gaps": outcome.gaps,
+        "instruments": snapshot.manifest.get("instruments", {}),
+        "instrument_gaps": list(outcome.instrument_gaps),
         "headline": headline(snapshot.table("shares")),
     }
 
@@ -237,9 +259,14 @@ class _Span:
             self.last = max(filter(None, (self.last, high.date().isoformat())))
 
 
-def _coverage_table(info: SourceInfo, counts: dict[tuple[str, str | None], int]) -> pa.Table:
-    rows = [{"source": info.kind, "status": s, "reason": r, "n": n} for (s, r), n in counts.items()]
+def _coverage_table(
+    info: SourceInfo, counts: dict[tuple[str, str | None], int], beside: Beside | None = None
+) -> pa.Table:
+    rows: list[dict[str, Any]] = [
+        {"source": info.kind, "status": s, "reason": r, "n": n} for (s, r), n in counts.items()
+    ]
     rows.sort(key=lambda row: (str(row["status"]), str(row["reason"] or "")))
+    rows += beside.coverage if beside else []
     return pa.Table.from_pylist(rows, schema=arrow_schema("coverage"))
 
 

@@ -11,13 +11,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from peft_census import __version__
 from peft_census.errors import DONE, FAILED, GAPS, CensusError, UsageError
-from peft_census.options import hub_options, output_options, snapshot_option, source_options
+from peft_census.hub_options import hub_options, take_hub
+from peft_census.options import estimate, instrument_options, run_instruments
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class _Group(click.Group):
@@ -54,31 +57,45 @@ def main() -> None:
     """
 
 
+def _source_options(command: Command) -> Command:
+    command = click.option(
+        "--keep-first",
+        is_flag=True,
+        help="Of models that occur more than once keep the first row instead of stopping.",
+    )(command)
+    return click.option(
+        "--source",
+        "-s",
+        default="specimen",
+        show_default=True,
+        metavar="SOURCE",
+        help="'specimen'; a Parquet file, folder or glob in the columns of model_cards_with_metadata; or "
+        "'hub-dump[@REVISION]', 'hub-api', 'hub'.",
+    )(command)
+
+
+def _output_options(command: Command) -> Command:
+    command = click.option("--quiet", "-q", is_flag=True, help="No progress and no notes on stderr.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")(command)
+
+
+def _snapshot_option(command: Command) -> Command:
+    return click.option(
+        "--snapshot",
+        default="latest",
+        show_default=True,
+        metavar="ID|PATH",
+        help="Snapshot id, the start of one, a folder, or 'latest'.",
+    )(command)
+
+
 @main.command()
-@click.option("--source", "-s", default="hub-api", show_default=True, help="'hub-dump[@REVISION]', 'hub-api' or 'hub'.")
-@hub_options
-@output_options
-def estimate(source: str, as_json: bool, quiet: bool, **hub: Any) -> None:
-    """Say what a census of the Hub would cost: requests, minutes, bytes, disk, and what changed.
-
-    Reads the listing (the census goes on from it) or the dump's list of files; no card.
-
-    \b
-    Example:
-      peft-census estimate --source hub-api
-    """
-    from peft_census.census import estimate_cost
-
-    facts, text = estimate_cost(source, quiet, **hub)
-    _print(facts, text, as_json)
-
-
-@main.command()
-@source_options
+@_source_options
 @hub_options
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder for snapshots.  [default: data/snapshots]")
-@output_options
-def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet: bool, **hub: Any) -> None:
+@instrument_options
+@_output_options
+def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet: bool, **wishes: Any) -> None:
     """Run all stages: read cards, tag, count, publish; seal a snapshot.
 
     The snapshot's id derives from its content: the same cards and rules give the same id, and a second run
@@ -89,24 +106,32 @@ def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet
       peft-census census
       peft-census census --source cards.parquet --out my-snapshots
       peft-census census --source 'dumps/*.parquet' --json | jq .headline
+      peft-census census --source cards.parquet --with github,civitai,benchmark
       peft-census census --source hub-api
     """
+    from peft_census.beside import make_wanted
     from peft_census.census import make_source, run_census, summary
     from peft_census.publish.brief import describe_run
 
-    outcome = run_census(make_source(source, keep_first, quiet, **hub), out or _snapshots(), _progress(quiet, "cards"))
+    hub = take_hub(wishes)
+    wanted = make_wanted(**wishes)
+    cards = make_source(source, keep_first, quiet, **hub)
+    outcome = run_census(cards, out or _snapshots(), _progress(quiet, "cards"), run_instruments(wanted, quiet))
     facts = summary(outcome)
     _print(facts, describe_run(outcome.snapshot, facts), as_json)
-    _finish(outcome.gaps, quiet, source)
+    _finish(outcome.gaps, quiet, outcome.instrument_gaps, source)
+
+
+main.add_command(estimate)
 
 
 @main.command()
-@source_options
+@_source_options
 @hub_options
 @click.option(
     "--out", "-o", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Parquet file to write."
 )
-@output_options
+@_output_options
 def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool, **hub: Any) -> None:
     """Tag cards and write the mentions table alone.
 
@@ -118,13 +143,13 @@ def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool, **
 
     done = write_mentions(make_source(source, keep_first, quiet, **hub), out, _progress(quiet, "cards"))
     _print(done, f"{done['mentions']:,} mentions in {done['cards']:,} cards → {done['out']}", as_json)
-    _finish(done["gaps"], quiet, source)
+    _finish(done["gaps"], quiet, source=source)
 
 
 @main.command()
-@snapshot_option
+@_snapshot_option
 @click.option("--rule", help="Only this rule (blog, any, fractional).")
-@output_options
+@_output_options
 def count(snapshot: str, rule: str | None, as_json: bool, quiet: bool) -> None:
     """Count a snapshot's mentions again, under every rule, with today's rules.
 
@@ -143,9 +168,9 @@ def count(snapshot: str, rule: str | None, as_json: bool, quiet: bool) -> None:
 
 
 @main.command()
-@snapshot_option
+@_snapshot_option
 @click.option("--out", "-o", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
-@output_options
+@_output_options
 def publish(snapshot: str, out: Path, as_json: bool, quiet: bool) -> None:
     """Render a snapshot's charts, tables, claims and page into a folder.
 
@@ -169,7 +194,7 @@ def publish(snapshot: str, out: Path, as_json: bool, quiet: bool) -> None:
     metavar="WHEEL_OR_DIR",
     help="Compare with a peft wheel or source folder (read, never imported); exit 3 when something is missing.",
 )
-@output_options
+@_output_options
 def techniques(peft_source: Path | None, as_json: bool, quiet: bool) -> None:
     """List the taxonomy, or check it against a release of peft.
 
@@ -200,9 +225,9 @@ def techniques(peft_source: Path | None, as_json: bool, quiet: bool) -> None:
 
 @main.command()
 @click.argument("model_id", required=False)
-@snapshot_option
+@_snapshot_option
 @click.option("--file", "file", type=click.Path(path_type=Path), metavar="README.md", help="Read this card instead.")
-@output_options
+@_output_options
 def explain(model_id: str | None, snapshot: str, file: Path | None, as_json: bool, quiet: bool) -> None:
     """Show what a card cites, on what evidence, and how each rule counts it.
 
@@ -211,7 +236,7 @@ def explain(model_id: str | None, snapshot: str, file: Path | None, as_json: boo
       peft-census explain acme/llama-lora --snapshot latest
       peft-census explain --file README.md
     """
-    from peft_census.explain import explain_file, explain_model
+    from peft_census.explanation import explain_file, explain_model
 
     if (model_id is None) == (file is None):
         raise UsageError("name a model of a snapshot, or a card with --file", "see peft-census explain --help.")
@@ -226,7 +251,7 @@ def explain(model_id: str | None, snapshot: str, file: Path | None, as_json: boo
 @click.argument("labels", type=click.Path(path_type=Path), metavar="LABELS.jsonl")
 @click.option("--texts", type=click.Path(path_type=Path), metavar="FILE", help="Where to find texts by sha256.")
 @click.option("--record", "kept", type=click.Path(path_type=Path), metavar="FILE", help="Keep the figures here.")
-@output_options
+@_output_options
 def gold(labels: Path, texts: Path | None, kept: Path | None, as_json: bool, quiet: bool) -> None:
     """Score the tagger on labelled cards: precision, recall, F1 and every disagreement.
 
@@ -245,7 +270,7 @@ def gold(labels: Path, texts: Path | None, kept: Path | None, as_json: bool, qui
 
 @main.command()
 @click.argument("snapshot", default="latest")
-@output_options
+@_output_options
 def show(snapshot: str, as_json: bool, quiet: bool) -> None:
     """Show a snapshot's headline, coverage and provenance.
 
@@ -279,13 +304,15 @@ def _print(facts: dict[str, Any], text: str, as_json: bool) -> None:
     click.echo(json.dumps(facts, ensure_ascii=False, sort_keys=False, default=str) if as_json else text)
 
 
-def _finish(gaps: dict[str, int], quiet: bool, source: str = "") -> None:
+def _finish(gaps: dict[str, int], quiet: bool, more: tuple[str, ...] = (), source: str = "") -> None:
     """Leaves with exit code 3 and one line a gap when something could not be read as it stands."""
-    if not gaps:
+    if not gaps and not more:
         sys.exit(DONE)
+    for line in more:
+        click.echo(f"gap: {line}", err=True)
     for reason, n in sorted(gaps.items()):
         click.echo(f"gap: {n:,} card{'' if n == 1 else 's'}: {reason}", err=True)
-    if source.startswith("hub"):
+    if gaps and source.startswith("hub"):
         click.echo("run the same command again to retry what failed; nothing that was read is read again", err=True)
     sys.exit(GAPS)
 

@@ -1,74 +1,87 @@
-"""Options that several verbs of the command line share."""
+"""The command line's part for instruments: their options, the bar they run behind, and what they would cost."""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from peft_census.hub_options import hub_options, take_hub
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def source_options(command: Command) -> Command:
-    """Where cards come from."""
-    command = click.option(
-        "--keep-first",
-        is_flag=True,
-        help="Of models that occur more than once keep the first row instead of stopping.",
-    )(command)
-    return click.option(
-        "--source",
-        "-s",
-        default="specimen",
-        show_default=True,
-        metavar="SOURCE",
-        help="'specimen'; a Parquet file, folder or glob in the columns of model_cards_with_metadata; or "
-        "'hub-dump[@REVISION]', 'hub-api', 'hub'.",
-    )(command)
-
-
-def hub_options(command: Command) -> Command:
-    """What to take from the Hub."""
-    for option in reversed(
-        (
-            click.option("--ids", type=click.Path(path_type=Path), help="Hub: the models of this file, one id a line."),
-            click.option(
-                "--population",
-                type=click.Choice(["adapters", "all"]),
-                default="adapters",
-                show_default=True,
-                help="Hub: models with an adapter or technique tag, or every model.",
-            ),
-            click.option(
-                "--adapter-configs",
-                type=click.IntRange(min=0),
-                default=0,
-                metavar="N",
-                help="Hub: read adapter_config.json of a declared random sample of N models (each counts a download).",
-            ),
-            click.option(
-                "--accept-shrunk", is_flag=True, help="Hub: take a dump or listing that lost models since the last one."
-            ),
-        )
-    ):
+def instrument_options(command: Command) -> Command:
+    """Adds the options of the instruments beside the cards; their names are the fields of ``Wanted``."""
+    folder = click.Path(path_type=Path)
+    options = (
+        click.option(
+            "--with",
+            "given",
+            multiple=True,
+            metavar="NAMES",
+            help="Instruments to read beside the cards: github, civitai, benchmark (repeat, or with commas).",
+        ),
+        click.option("--readings", default=3, show_default=True, help="GitHub: complete readings of each query."),
+        click.option("--sample", default=0, show_default=True, help="GitHub: requests for a sample of files."),
+        click.option("--seed", default=0, show_default=True, help="GitHub: seed of that sample."),
+        click.option("--calibrate", type=folder, help="GitHub: a checkout of huggingface/peft to compare with."),
+        click.option("--civitai", default="all", show_default=True, metavar="N|all", help="Civitai: how many models."),
+        click.option("--civitai-order", "order", default="Oldest", show_default=True, help="Civitai: the order."),
+        click.option("--civitai-types", "types", default="", metavar="TYPES", help="Civitai: only these types."),
+        click.option("--benchmark", type=folder, help="Benchmark: a checkout of peft instead of the bundled table."),
+        click.option("--fresh", is_flag=True, help="Ask GitHub and Civitai anew, whatever was read before."),
+    )
+    for option in reversed(options):
         command = option(command)
     return command
 
 
-def output_options(command: Command) -> Command:
-    """How results are told."""
-    command = click.option("--quiet", "-q", is_flag=True, help="No progress and no notes on stderr.")(command)
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")(command)
+def run_instruments(wanted: Any, quiet: bool) -> Any:
+    """Runs the wanted instruments behind a bar that counts answers and models; None where none is named."""
+    if wanted is None:
+        return None
+    from tqdm import tqdm
+
+    from peft_census.beside import collect_instruments
+
+    def note(line: str) -> None:
+        if not quiet:
+            tqdm.write(line, file=sys.stderr)
+
+    with tqdm(unit=" answers", disable=quiet, file=sys.stderr, delay=1, mininterval=0.5) as bar:
+        return collect_instruments(wanted, note, bar.update)
 
 
-def snapshot_option(command: Command) -> Command:
-    """Which snapshot."""
-    return click.option(
-        "--snapshot",
-        default="latest",
-        show_default=True,
-        metavar="ID|PATH",
-        help="Snapshot id, the start of one, a folder, or 'latest'.",
-    )(command)
+@click.command()
+@click.option("--source", "-s", help="A source of the Hub: 'hub-dump[@REVISION]', 'hub-api' or 'hub'.")
+@hub_options
+@instrument_options
+@click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
+def estimate(source: str | None, quiet: bool, as_json: bool, **wishes: Any) -> None:
+    """Tell how many requests and minutes a census of the Hub, or instruments, would cost.
+
+    For the Hub the listing is read (the census goes on from it), or the dump's list of files; no card. For
+    instruments nothing is asked.
+
+    \b
+    Examples:
+      peft-census estimate --source hub-api
+      peft-census estimate --with github,civitai --sample 200 --civitai 10000
+    """
+    from peft_census.beside import estimate as cost
+    from peft_census.beside import estimate_text, make_wanted
+    from peft_census.census import estimate_cost
+
+    hub = take_hub(wishes)
+    costs = cost(make_wanted(**wishes))
+    if source is None:
+        click.echo(json.dumps(costs) if as_json else estimate_text(costs) or "nothing named; see --source and --with")
+        return
+    facts, text = estimate_cost(source, quiet, **hub)
+    click.echo(json.dumps({**facts, "instruments": costs}) if as_json else f"{text}\n{estimate_text(costs)}".rstrip())

@@ -6,12 +6,13 @@ anything is written, and ``docs/data-dictionary.md``. A column that is not here 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 import pyarrow as pa
 
+from peft_census.columns import STRINGS, TIME, Column
 from peft_census.errors import SnapshotError
+from peft_census.schema_instruments import INSTRUMENT_TABLES
 
 SCHEMA_VERSION = 1
 """Raised when a column is renamed, removed or changes its meaning."""
@@ -21,35 +22,21 @@ RUNGS = ("named", "tagged", "configured")
 POLARITIES = ("affirmed", "negated")
 FORMS = ("alias", "class", "option", "file", "paper", "title", "config", "correction")
 STATUSES = ("text", "no_card", "gated", "gone", "failed")
+COVERAGE_STATUSES = (*STATUSES, "read", "incomplete", "refused", "missing", "skipped")
 RULE_NAMES = ("blog", "any", "fractional")
 VARIANT_MODES = ("rolled_up", "split")
-
-_TIME = pa.timestamp("us", tz="UTC")
-_STRINGS = pa.list_(pa.string())
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its name, Arrow type, meaning, unit and, where the list is closed, allowed values."""
-
-    name: str
-    type: pa.DataType
-    meaning: str
-    unit: str = ""
-    nullable: bool = True
-    allowed: tuple[str, ...] = ()
 
 
 _MODEL_COLUMNS = (
     Column("model_id", pa.string(), "Hub id of the model, `owner/name`.", nullable=False),
     Column("author", pa.string(), "Owner of the repository as the source gives it."),
-    Column("created_at", _TIME, "Creation of the repository; the Hub's floor is 2022-03-02.", "UTC"),
-    Column("last_modified", _TIME, "Last commit of the repository.", "UTC"),
+    Column("created_at", TIME, "Creation of the repository; the Hub's floor is 2022-03-02.", "UTC"),
+    Column("last_modified", TIME, "Last commit of the repository.", "UTC"),
     Column("downloads", pa.int64(), "Downloads over the 30 days before the source was read.", "downloads"),
     Column("likes", pa.int64(), "Likes when the source was read.", "likes"),
     Column("library_name", pa.string(), "Library as labelled by the Hub."),
     Column("pipeline_tag", pa.string(), "Task as labelled by the Hub."),
-    Column("tags", _STRINGS, "The Hub's computed tags; not evidence (the tagger reads the card itself)."),
+    Column("tags", STRINGS, "The Hub's computed tags; not evidence (the tagger reads the card itself)."),
     Column("revision", pa.string(), "Commit at which the card was read; null for bulk dumps."),
     Column(
         "status",
@@ -92,7 +79,7 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
             ),
             Column(
                 "generators",
-                _STRINGS,
+                STRINGS,
                 "Tools that wrote the card or a block of it; empty when none was found.",
             ),
         ),
@@ -155,10 +142,17 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "coverage": (
         "What the source listed and could or could not read. A gap is a gap, never a zero.",
         (
-            Column("source", pa.string(), "Source or stage.", nullable=False),
-            Column("status", pa.string(), "As in `models`.", nullable=False, allowed=STATUSES),
+            Column("source", pa.string(), "Source of cards, or instrument.", nullable=False),
+            Column(
+                "status",
+                pa.string(),
+                "Cards: as in `models`. Instruments: `read`; `incomplete` and `refused` answers, not used; "
+                "`missing`: could not be had; `skipped`: not run.",
+                nullable=False,
+                allowed=COVERAGE_STATUSES,
+            ),
             Column("reason", pa.string(), "As in `models`; null when nothing needs saying."),
-            Column("n", pa.int64(), "How many.", "models", nullable=False),
+            Column("n", pa.int64(), "How many.", "models; readings, models or runs of an instrument", nullable=False),
         ),
     ),
     "shares": (
@@ -189,6 +183,7 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
             Column("method", pa.string(), "How the interval was made.", nullable=False),
         ),
     ),
+    **INSTRUMENT_TABLES,
 }
 
 

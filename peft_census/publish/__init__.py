@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from peft_census.errors import OutputError, output_error
+from peft_census.publish.beside import instrument_claims, side_by_side, side_by_side_md
 from peft_census.publish.claims import HEADLINE, Claim, make_claims
 from peft_census.publish.reading import SnapshotLike, read_shares, select
 from peft_census.publish.tables import claims_json, shares_csv, shares_md
@@ -55,7 +56,7 @@ def _write_all(snapshot: SnapshotLike, folder: Path, aside: Path) -> None:
     from peft_census.publish.headline import NARROW, WIDE, headline_chart
     from peft_census.publish.report import write_report
 
-    claims, shares = make_claims(snapshot), read_shares(snapshot)
+    claims, shares = make_claims(snapshot) + instrument_claims(snapshot), read_shares(snapshot)
     first = next(c for c in claims if c.id == HEADLINE)
     others = [s for s in select(shares, "blog", "rolled_up") if s.technique != first.technique]
     chart, narrow = (
@@ -73,7 +74,7 @@ def _write_all(snapshot: SnapshotLike, folder: Path, aside: Path) -> None:
     write_report(snapshot, claims, [replace(chart, narrow=narrow)], folder / "report.html")
     texts = {
         "shares.csv": shares_csv(snapshot, shares),
-        "shares.md": shares_md(snapshot, claims, shares),
+        "shares.md": shares_md(snapshot, claims, shares, side_by_side_md(side_by_side(snapshot, first))),
         "claims.json": claims_json(claims),
     }
     for name, text in texts.items():

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from peft_census.publish.beside import brief_lines
 from peft_census.publish.numbers import count, interval, percent
 from peft_census.publish.reading import SPECIMEN_MARK, SnapshotLike
 from peft_census.publish.wording import BASES
@@ -33,6 +34,7 @@ def describe_run(snapshot: SnapshotLike, facts: dict[str, Any]) -> str:
     lines += [
         headline_text(facts, snapshot.manifest["taxonomy"]["techniques"]),
         f"  {count(facts['cards'])} models listed, {count(facts['cards_with_text'])} with a card to read",
+        *brief_lines(snapshot),
         f"snapshot {facts['snapshot_id']}" + (" is unchanged; nothing was written" if facts["unchanged"] else ""),
         f"  {snapshot.path}",
         f"  {snapshot.path / 'report' / 'report.html'}",
@@ -50,7 +52,7 @@ def describe_snapshot(snapshot: SnapshotLike, facts: dict[str, Any]) -> str:
     lines += ["", headline_text(facts, manifest["taxonomy"]["techniques"]), "", "coverage"]
     for row in facts["coverage"]:
         reason = f" ({row['reason']})" if row["reason"] else ""
-        lines.append(f"  {count(row['n']):>12}  {row['status']}{reason}")
+        lines.append(f"  {count(row['n']):>12}  {row['source']}: {row['status']}{reason}")
     revision = f" @ {source['revision']}" if source["revision"] else ""
     lines += [
         "",

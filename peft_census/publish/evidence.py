@@ -76,7 +76,7 @@ def _example(row: dict[str, str | None]) -> Example:
 
 def read_coverage(snapshot: SnapshotLike) -> list[tuple[str, str, list[Part]]]:
     """Returns for each source its name, the number of models listed, and its parts, gaps last."""
-    rows = [r for r in snapshot.table("coverage").to_pylist() if r["n"] > 0]
+    rows = [r for r in snapshot.table("coverage").to_pylist() if r["n"] > 0 and r["status"] in STATUSES]
     rows.sort(key=lambda r: (r["source"], STATUSES.index(r["status"]), -r["n"], r["reason"] or ""))
     sources = []
     for source, group in groupby(rows, key=lambda r: r["source"]):

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from peft_census.errors import output_error
+from peft_census.publish.beside import is_beside, side_by_side
 from peft_census.publish.charts import ChartFiles
 from peft_census.publish.claims import COVERAGE, HEADLINE, Claim
 from peft_census.publish.evidence import read_coverage, read_examples
@@ -70,7 +71,9 @@ def _context(snapshot: SnapshotLike, claims: Sequence[Claim], charts: Sequence[C
         "big": big,
         "finding": first.title.removeprefix(big).lstrip(),
         "coverage": next(c for c in claims if c.id == COVERAGE),
-        "claims": [c for c in claims if c.id not in (HEADLINE, COVERAGE)],
+        "claims": [c for c in claims if c.id not in (HEADLINE, COVERAGE) and not is_beside(c)],
+        "beside": side_by_side(snapshot, first),
+        "beside_claims": [c for c in claims if is_beside(c)],
         "charts": [_inline(c) for c in charts],
         "specimen_mark": SPECIMEN_MARK if snapshot.manifest["specimen"] else "",
         "source_line": source_line(snapshot),

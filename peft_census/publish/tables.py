@@ -40,8 +40,10 @@ def claims_json(claims: Sequence[Claim]) -> str:
     return json.dumps([asdict(c) for c in claims], indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def shares_md(snapshot: SnapshotLike, claims: Sequence[Claim], shares: Sequence[Share]) -> str:
-    """Returns the shares as Markdown: the headline, one table for each way to count, footnotes."""
+def shares_md(
+    snapshot: SnapshotLike, claims: Sequence[Claim], shares: Sequence[Share], beside: Sequence[str] = ()
+) -> str:
+    """Returns the shares as Markdown: the headline, one table for each way to count, ``beside``, footnotes."""
     first = next(c for c in claims if c.id == HEADLINE)
     coverage = next(c for c in claims if c.id == COVERAGE)
     lines = [f"# {_md(first.title)}", ""]
@@ -58,6 +60,7 @@ def shares_md(snapshot: SnapshotLike, claims: Sequence[Claim], shares: Sequence[
         lines += ["", "## blog, rolled_up", "", f"{_md(first.subtitle)} Nothing to count: no share, not even of zero."]
     for (rule, variants, population), group in groupby(shares, key=lambda s: (s.rule, s.variants, s.population)):
         lines += _table(rule, variants, population, list(group))
+    lines += [_md_row(line) for line in beside]
     lines += [
         "",
         "---",
@@ -87,6 +90,11 @@ def _table(rule: str, variants: str, population: str, rows: list[Share]) -> list
             for s in rows
         ),
     ]
+
+
+def _md_row(line: str) -> str:
+    """Returns a line of a table whose cells hold no markup: only tags could do harm there."""
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _md(text: str) -> str:

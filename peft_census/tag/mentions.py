@@ -11,7 +11,7 @@ ambiguous name (taxonomy) → read polarity and applied (reading) → say who wr
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -27,6 +27,7 @@ from peft_census.tag.generators import Written, find_written
 from peft_census.tag.guards import Hearing
 from peft_census.tag.names import is_name, run_around
 from peft_census.tag.places import Kept, Places
+from peft_census.tag.reading import OPENS
 from peft_census.tag.scan import Candidate, Scanner
 from peft_census.tag.taxonomy import Taxonomy, load
 from peft_census.tag.zones import Zones
@@ -158,7 +159,7 @@ class _CardReader:
             self.written = find_written(self.text, self.front)
             reading.generators = sorted({w.generator for w in self.written})
             places = Places(self.text, self.model_id, self.front, self.zones, kept)
-            reading.mentions = settle([self._mention(k, places) for k in kept])
+            reading.mentions = settle([self._mention(k, places) for k in kept], self.taxonomy.root)
         return reading
 
     def _inner(self, candidate: Candidate) -> tuple[Candidate, str] | None:
@@ -246,7 +247,7 @@ def correct(mentions: list[Mention], corrections: Sequence[Correction]) -> list[
     return mentions
 
 
-WEAK_CUES = frozenset(("card is an adapter's", "code of an adapter's card"))
+WEAK_CUES = frozenset(("card is an adapter's", "code of an adapter's card", OPENS))
 """Readings by the card's general drift, which yield to anything that the card says outright."""
 
 
@@ -254,22 +255,23 @@ SILENT_CUES = frozenset(("no statement", "code", "heading", "link to the paper",
 """Readings that neither say nor deny that the technique was applied."""
 
 
-def settle(mentions: list[Mention]) -> list[Mention]:
+def settle(mentions: list[Mention], root: Callable[[str], str]) -> list[Mention]:
     """Returns the mentions of one card, each read in the light of the others.
 
     Where the card says outright which technique it applied, the drift of the card no longer speaks for
-    others it names. Where it says nothing and names one technique only, that is the one it speaks of.
+    others it names, unless they are recipes of that one. Where it says nothing and names one technique only,
+    that is the one it speaks of.
     """
     said = {m.technique for m in mentions if m.applied and m.cue not in WEAK_CUES}
     if said:
         return [
             replace(m, applied=False, cue="another technique is stated")
-            if m.applied and m.cue in WEAK_CUES and m.technique not in said
+            if m.applied and m.cue in WEAK_CUES and not {m.technique, root(m.technique)} & said
             else m
             for m in mentions
         ]
     cited = {m.technique for m in mentions if m.zone != "name"}
     silent = all(m.zone == "name" or m.cue in SILENT_CUES for m in mentions)
     if len(cited) == 1 and silent and not any(m.applied for m in mentions):
-        return [replace(m, applied=m.cue == "no statement") for m in mentions]
+        return [replace(m, applied=m.cue == "no statement" or m.form == "class") for m in mentions]
     return mentions

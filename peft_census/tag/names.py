@@ -34,7 +34,10 @@ _PLAIN_WORDS = frozenset(
 )
 _SLASH_WORDS = frozenset(
     """adapter adapters dpo embedding embeddings fft finetune finetuned finetuning full
-    hypernetwork hypernetworks merge merged none orpo peft ppo rlhf sft steps weights and or""".split()
+    hypernetwork hypernetworks merge merged none orpo peft ppo rlhf sft steps and or""".split()
+)
+_FOLDER_WORDS = frozenset(
+    ("models", "checkpoints", "outputs", "output", "weights", "data", "configs", "scripts", "src")
 )
 _OPTION_WORDS = frozenset(
     """adapter adapters adapt add algo all alpha apply args attn base bias checkpoint ckpt config configs cpu dim dir
@@ -111,6 +114,8 @@ def _is_path(run: str, start: int, end: int, zone: str) -> bool:
 def _is_alternative(piece: str) -> bool:
     """Says whether a piece between slashes reads as another method rather than as a folder or an owner."""
     lowered = piece.lower()
+    if lowered in _FOLDER_WORDS:
+        return False
     return (
         not piece
         or lowered in _SLASH_WORDS

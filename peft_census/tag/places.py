@@ -33,6 +33,13 @@ _YAML_OPTION = re.compile(rf"[ \t]*\w*{HERE}\w*[ \t]*:")
 _ADAPTER_KEY = re.compile(r"^[ \t]*adapter:[ \t]*[\"']?([A-Za-z]\w*)?", re.MULTILINE)
 _SETTINGS_REACH = 6_000
 """Characters on either side that are taken for the same configuration file."""
+_OWN_ROW = re.compile(
+    r"\b(?:this|ours?|released|shipped|here|chosen|selected|final|submitted)\b"
+    r"|\*\*|\.safetensors\b|/`?[ \t]*\||←|本模型|我们",
+    re.IGNORECASE,
+)
+_TABLE_REACH = 30
+"""Rows on either side that are taken for the same table."""
 _OWN_LOAD = re.compile(
     r"(?:PeftModel\w*|PeftConfig|AutoPeftModel\w*|load_lora\w*|load_adapter|load_attn_procs|set_adapters|"
     r"load_textual_inversion)\b"
@@ -70,6 +77,7 @@ class Places:
         self.front = front
         self.zones = zones
         self.drift = find_drift(text, model_id, front, kept)
+        self.in_tables = [(k.candidate.start, k.candidate.technique) for k in kept if k.zone == "table"]
         self.tags = {k.candidate.technique for k in kept if k.zone == "front_matter"}
 
     def read(self, candidate: Candidate, zone: str) -> Reading:
@@ -84,6 +92,8 @@ class Places:
         if zone == "code":
             around = self._around(candidate, line.start, line.end)
             return self._setting(candidate, around) or read_code(around, self.drift)
+        if zone == "table" and self._is_compared(candidate):
+            return Reading(False, False, "row of a comparison")
         if self._in_link_text(candidate):
             return Reading(False, False, "text of a link")
         floor, ceiling = self._paragraph(candidate.start, zone)
@@ -120,6 +130,25 @@ class Places:
         if (adapter.group(1) or "none").lower() in ("none", "null", "false"):
             return Reading(False, False, "setting of a run without an adapter")
         return Reading(False, not empty, "empty setting" if empty else "setting of the run")
+
+    def _is_compared(self, candidate: Candidate) -> bool:
+        """Says whether the row is one of several techniques in a table and is not marked as this model's."""
+        at = self.zones.line_index(candidate.start)
+        lines = self.zones.lines
+        row = self.text[lines[at].start : lines[at].end]
+        if _OWN_ROW.search(row):
+            return False
+        first = last = at
+        while first > 0 and lines[first - 1].zone == "table" and at - first < _TABLE_REACH:
+            first -= 1
+        while last + 1 < len(lines) and lines[last + 1].zone == "table" and last - at < _TABLE_REACH:
+            last += 1
+        return any(
+            technique != candidate.technique
+            and lines[first].start <= start < lines[last].end
+            and not lines[at].start <= start < lines[at].end
+            for start, technique in self.in_tables
+        )
 
     def _in_link_text(self, candidate: Candidate) -> bool:
         """Says whether the place is inside a longer link text, which speaks of what it links to.

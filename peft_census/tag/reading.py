@@ -67,6 +67,8 @@ _NEGATED = _compiled(
     rf"{HERE}{_AFTER}(?:을|를|은|는|이|가)?\s?(?:사용하지|적용하지|쓰지|없이|아닌|미사용)",
     rf"{HERE}{_AFTER}(?:не|wurde nicht|n'a pas|não foi|no se|nicht)\s?(?:\w+\s)?(?:использова\w+|применя\w+|verwendet|benutzt|eingesetzt|été|usad\w|utilizad\w|usó|utilizó)",
     rf"{HERE}-free\b",
+    rf"\bkein(?:e[nmr]?)?\s+{_LINK}{HERE}",
+    rf"\b(?:(?:did|do|does|was|were|is|are) not|n't|never|without|neither)\b[^.;:]{{0,40}}\b(?:or|nor)\s+{_LINK}{HERE}",
     rf"(?:do|does|did)(?:\s+not|n't)\s+(?:use|apply|employ|involve|rely on|include)\s(?:a |an |any |the )?{_LINK}{HERE}",
 )
 SWITCHED_OFF = _compiled(
@@ -95,8 +97,8 @@ _ADVICE = _compiled(
     rf"good|great|usable|capable|ability|able|used|base) (?:\w+ ){{0,5}}(?:for|of|with|to|in|by)\b.{{0,50}}"
     rf"(?<!using )(?<!with )(?<!via ){HERE}",
     rf"\brecommend(?:s|ed)?\b.{{0,60}}{HERE}",
-    rf"{HERE}[^.|]{{0,60}}\b(?:support(?:ed|s)?|compatib(?:le|ility)|is possible|scripts?|tutorials?|examples?|notebook|guide|coming soon|"
-    rf"to come|planned|toolkit|recipes?)\b",
+    rf"{HERE}{_AFTER}[^.|]{{0,60}}\b(?:support(?:ed|s)?|compatib(?:le|ility)|is possible|coming soon|to come|planned)\b",
+    rf"{HERE}{_AFTER}\W{{0,3}}(?:(?:fine-?tuning|training|tuning|inference|loading|example) ){{0,2}}(?:scripts?|tutorials?|examples?|notebooks?|guides?|toolkit|recipes?)\b",
     rf"(?:^|[:;,(]\s?)(?:in order )?to (?:further )?(?:fine-?tune|train|load|use|enable|apply|perform|run|do|continue|learn|merge)\b.{{0,120}}{HERE}",
     rf"\bhow to\b.{{0,120}}{HERE}",
     rf"\b(?:examples?|scripts?|tutorials?|notebooks?|guides?|recipes?|instructions|code|demo|tips|command|tools?)\b.{{0,30}}"
@@ -126,6 +128,11 @@ _ASIDE = _compiled(
     rf"{HERE}.{{0,30}}\b(?:vs\.?|versus|baselines?|counterparts?|paper|freezes|decomposes|is a (?:method|technique|parameter|way)|works by|"
     rf"introduces|reduces|lacks)\b",
     rf"{HERE}[- ](?:style|like|inspired)\b",
+    rf"\b(?:ahead of|behind|in contrast to|contrary to|measured against|as good as|at the (?:price|cost|budget) of|(?:an? )?(?:ordinary|conventional|usual)|"
+    rf"default|less than|more than|would be|would have|choose between|chose between|on the list)\b.{{0,40}}{HERE}",
+    rf"{HERE}.{{0,30}}\b(?:would|needs|needed|claims|in our setting|had been|still held)\b",
+    rf"(?:rispetto a|respecto a|par rapport à|im Vergleich zu|gegenüber|بدل[اًا]* من|مقارنة|相比|相较|比起|по сравнению с|в отличие от|so với|hơn|comparado)\W{{0,12}}{HERE}",
+    rf"{HERE}{_AFTER}(?:に比べ|と比べ|より|보다|के मुक़ाबले|के साथ|के مقابلے|相比)",
     rf"\b(?:tried|considered|dropped|rejected|abandoned|discarded|ruled out|tested|evaluated|explored|experimented with|looked at|"
     rf"asked|offers?|probamos|getestet|testé)\b.{{0,60}}{HERE}",
     rf"{HERE}.{{0,40}}\b(?:was|were) (?:also )?(?:tried|considered|dropped|rejected|abandoned|discarded|tested|slower|worse|unstable)\b",
@@ -194,6 +201,11 @@ _ACTIVE_SECTION = _compiled(
 )
 
 
+_OPENING = re.compile(rf"[\s>*_`\"'-]{{0,6}}{HERE}{_AFTER}(?:[,:.;(—–→]|\Z)")
+OPENS = "opens the sentence"
+"""A sentence that begins with the name and goes on as a specification; gives way to anything said outright."""
+
+
 def read_sentence(sentence: str, zone: str, section: list[Heading], drift: Drift) -> Reading:
     """Returns how a mention in running text, a heading or a table is read.
 
@@ -221,6 +233,8 @@ def read_sentence(sentence: str, zone: str, section: list[Heading], drift: Drift
         return Reading(False, True, "stated")
     if any(_ACTIVE_SECTION.search(h.text) for h in section[:2]):
         return Reading(False, True, "section on training")
+    if zone == "prose" and _OPENING.match(sentence):
+        return Reading(False, True, OPENS)
     return Reading(False, drift.adapter, "card is an adapter's" if drift.adapter else "no statement")
 
 

@@ -1,0 +1,159 @@
+"""The Civitai crawl against its replica."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from civitai_replica import CivitaiReplica, Model, models_of, real_models
+from serving import SHARED, Faults, serve
+
+from peft_census.collect.answers import Campaign, open_campaign
+from peft_census.collect.civitai import Frame, checked_frame, civitai_client, crawl, describe_crawl, models_table
+from peft_census.errors import SourceError, UsageError
+from peft_census.schema import check
+
+TYPES = {"LORA": 700, "LoCon": 40, "DoRA": 3, "Checkpoint": 250}
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Iterator[Campaign]:
+    """Gives an empty campaign."""
+    with open_campaign(tmp_path / "l.sqlite", "civitai", {}) as opened:
+        yield opened
+
+
+def _crawl(replica: CivitaiReplica, campaign: Campaign, monkeypatch: pytest.MonkeyPatch, frame: Frame) -> None:
+    with serve(replica) as url:
+        monkeypatch.setenv("CIVITAI_API_URL", url)
+        crawl(civitai_client(), campaign, frame)
+
+
+@pytest.mark.parametrize("sort", ["Oldest", "Most Downloaded"])
+def test_every_model_is_found_once_under_faults(campaign: Campaign, monkeypatch: pytest.MonkeyPatch, sort: str) -> None:
+    """With breaking requests, ties and hidden levels the crawl finds each model exactly once."""
+    models = models_of(TYPES, nsfw=0.3, ties=7)
+    replica = CivitaiReplica(models, Faults(4, error=0.08, reset=0.05, truncate=0.05, html=0.05), busy_after=6)
+    _crawl(replica, campaign, monkeypatch, Frame(sort=sort))
+    table = models_table(campaign, Frame(sort=sort))
+    check("civitai", table)
+    assert table["model_id"].to_pylist() == sorted(m.id for m in models)
+    assert Counter(table["type"].to_pylist()) == TYPES
+    assert describe_crawl(campaign, Frame(sort=sort))["whole"]
+    assert max(replica.served.values()) == 1
+
+
+def test_what_is_asked_is_explicit(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All levels are asked for, types are repeated, and no page number is ever sent."""
+    replica = CivitaiReplica(models_of(TYPES))
+    frame = Frame(types=("LORA", "DoRA"))
+    _crawl(replica, campaign, monkeypatch, frame)
+    for _, query in replica.asked:
+        assert ("nsfw", "true") in query
+        assert ("sort", "Oldest") in query
+        assert [v for k, v in query if k == "types"] == ["DoRA", "LORA"]
+        assert "page" not in dict(query)
+    assert Counter(models_table(campaign, frame)["type"].to_pylist()) == {"LORA": 700, "DoRA": 3}
+
+
+def test_a_declared_sample_stops(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample of N models holds N, the first in the order asked, and says that it is not everything."""
+    frame = Frame(models=250)
+    replica = CivitaiReplica(models_of(TYPES))
+    _crawl(replica, campaign, monkeypatch, frame)
+    table = models_table(campaign, frame)
+    assert table.num_rows == 250
+    assert table["model_id"].to_pylist() == list(range(1000, 1250))
+    assert (describe_crawl(campaign, frame)["whole"], replica.number) == (False, 3)
+
+
+def test_newest_is_refused_because_it_loses_models(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The replica shows the defect: Newest loses one model a page; so that order is not offered."""
+    replica = CivitaiReplica(models_of(TYPES))
+    _crawl(replica, campaign, monkeypatch, Frame(sort="Newest"))
+    lost = sum(TYPES.values()) - models_table(campaign, Frame()).num_rows
+    assert lost == 9
+    with pytest.raises(UsageError, match="loses one model"):
+        checked_frame(Frame(sort="Newest"))
+
+
+def test_the_paging_429_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The 429 against deep page numbers is returned at once; one with Retry-After is waited out."""
+    replica = CivitaiReplica(models_of(TYPES), busy_after=2)
+    with serve(replica) as url:
+        monkeypatch.setenv("CIVITAI_API_URL", url)
+        client = civitai_client()
+        assert client.get("/api/v1/models", [("limit", "100"), ("page", "11")]).status == 429
+        assert replica.number == 1
+        assert client.get("/api/v1/models", [("limit", "1")]).status == 200
+    assert replica.number == 3
+
+
+def test_a_refused_page_keeps_what_was_read(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown type is refused by the server with 400, said once and not repeated."""
+    replica = CivitaiReplica(models_of(TYPES))
+    with pytest.raises(SourceError, match="400"):
+        _crawl(replica, campaign, monkeypatch, Frame(types=("lora",)))
+    assert replica.number == 1
+
+
+def test_a_cursor_that_stands_still_is_noticed(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More models at one moment than fit on a page would be asked for ever; the crawl stops and says so."""
+    with pytest.raises(SourceError, match="stands still"):
+        _crawl(CivitaiReplica(models_of({"LORA": 400}, ties=400)), campaign, monkeypatch, Frame())
+
+
+def test_malformed_items_are_counted_and_left_out(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An item without id or type costs itself, not its page."""
+    replica = CivitaiReplica(models_of(TYPES))
+    replica.spoil = {1003, 1500}
+    _crawl(replica, campaign, monkeypatch, Frame())
+    assert models_table(campaign, Frame()).num_rows == sum(TYPES.values()) - 2
+    assert describe_crawl(campaign, Frame())["items_malformed"] == 2
+
+
+def test_a_crawl_resumes_at_its_cursor(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failure in the middle the next run asks only for the pages that are missing."""
+    models = models_of(TYPES)
+    with pytest.raises(SourceError):
+        _crawl(CivitaiReplica(models, dies_after=4), campaign, monkeypatch, Frame())
+    replica = CivitaiReplica(models)
+    _crawl(replica, campaign, monkeypatch, Frame())
+    assert models_table(campaign, Frame()).num_rows == len(models)
+    assert replica.number == 10 - 4
+
+
+def test_only_types_dates_and_counts_are_kept(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the table nor the ledger holds a name, a description or a user."""
+    _crawl(
+        CivitaiReplica([Model(5, "LORA", datetime(2024, 1, 2, tzinfo=UTC), downloads=9)]),
+        campaign,
+        monkeypatch,
+        Frame(),
+    )
+    row = models_table(campaign, Frame()).to_pylist()[0]
+    assert (row["type"], row["base_models"], row["downloads"]) == ("LORA", ["SD 1.5"], 9)
+    assert (row["created_at"], row["published_at"]) == (
+        datetime(2024, 1, 2, tzinfo=UTC),
+        datetime(2024, 1, 2, tzinfo=UTC),
+    )
+    kept = str(list(campaign.bodies()))
+    assert "model 5" not in kept
+    assert "words that" not in kept
+    assert "user5" not in kept
+
+
+def test_real_models_are_read(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real model records of 2023 to 2025 come through with type and base model."""
+    folder = SHARED / "real" / "api" / "civitai"
+    if not folder.is_dir():
+        pytest.skip("real answers are not at hand")
+    models = real_models(folder)
+    _crawl(CivitaiReplica(models), campaign, monkeypatch, Frame())
+    rows = models_table(campaign, Frame()).to_pylist()
+    assert Counter(r["type"] for r in rows) == Counter(m.type for m in models)
+    assert all(bool(r["created_at"]) == (r["versions"] > 0) for r in rows)
+    assert describe_crawl(campaign, Frame())["items_malformed"] == 0
