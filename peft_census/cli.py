@@ -17,7 +17,7 @@ import click
 
 from peft_census import __version__
 from peft_census.errors import DONE, FAILED, GAPS, CensusError, UsageError
-from peft_census.hub_options import hub_options, take_hub
+from peft_census.hub_options import source_options, take_hub
 from peft_census.options import estimate, instrument_options, run_instruments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -57,23 +57,6 @@ def main() -> None:
     """
 
 
-def _source_options(command: Command) -> Command:
-    command = click.option(
-        "--keep-first",
-        is_flag=True,
-        help="Of models that occur more than once keep the first row instead of stopping.",
-    )(command)
-    return click.option(
-        "--source",
-        "-s",
-        default="specimen",
-        show_default=True,
-        metavar="SOURCE",
-        help="'specimen'; a Parquet file, folder or glob in the columns of model_cards_with_metadata; or "
-        "'hub-dump[@REVISION]', 'hub-api', 'hub'.",
-    )(command)
-
-
 def _output_options(command: Command) -> Command:
     command = click.option("--quiet", "-q", is_flag=True, help="No progress and no notes on stderr.")(command)
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")(command)
@@ -90,8 +73,7 @@ def _snapshot_option(command: Command) -> Command:
 
 
 @main.command()
-@_source_options
-@hub_options
+@source_options
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder for snapshots.  [default: data/snapshots]")
 @instrument_options
 @_output_options
@@ -126,8 +108,7 @@ main.add_command(estimate)
 
 
 @main.command()
-@_source_options
-@hub_options
+@source_options
 @click.option(
     "--out", "-o", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Parquet file to write."
 )

@@ -1,4 +1,4 @@
-"""The command line's options for the Hub, and how they are told from the others."""
+"""The command line's options for sources of cards, the Hub's among them, and how those are told from others."""
 
 from __future__ import annotations
 
@@ -37,6 +37,25 @@ def hub_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def source_options(command: Command) -> Command:
+    """Adds what says where cards come from."""
+    command = hub_options(command)
+    command = click.option(
+        "--keep-first",
+        is_flag=True,
+        help="Of models that occur more than once keep the first row instead of stopping.",
+    )(command)
+    return click.option(
+        "--source",
+        "-s",
+        default="specimen",
+        show_default=True,
+        metavar="SOURCE",
+        help="'specimen'; a Parquet file, folder or glob in the columns of model_cards_with_metadata; or "
+        "'hub-dump[@REVISION]', 'hub-api', 'hub'.",
+    )(command)
 
 
 def take_hub(wishes: dict[str, Any]) -> dict[str, Any]:
