@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 CENSUS := $(BIN)/peft-census
 
 .DEFAULT_GOAL := help
-.PHONY: help setup census test check docs gold bench notebooks conformance clean
+.PHONY: help setup census test check docs gold bench replica notebooks conformance clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -45,6 +45,10 @@ gold: $(VENV)/installed ## Score the tagger on every gold set and keep the figur
 
 bench: $(VENV)/installed ## Compare the tagger with what one would otherwise do, as ratios in one run
 	$(BIN)/python benchmarks/tagging.py
+	$(BIN)/python -m benchmarks.hub_listing
+
+replica: $(VENV)/installed ## Serve a replica of the Hub on loopback for hand use (ARGS='--models 2000 --faults')
+	$(BIN)/python -m tests.replica.hub $(ARGS)
 
 notebooks: $(VENV)/installed ## Run the notebooks on the newest snapshot (output is not kept)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks]'

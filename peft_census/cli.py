@@ -17,6 +17,7 @@ import click
 
 from peft_census import __version__
 from peft_census.errors import DONE, FAILED, GAPS, CensusError, UsageError
+from peft_census.hub_options import source_options, take_hub
 from peft_census.options import estimate, instrument_options, run_instruments
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -56,22 +57,6 @@ def main() -> None:
     """
 
 
-def _source_options(command: Command) -> Command:
-    command = click.option(
-        "--keep-first",
-        is_flag=True,
-        help="Of models that occur more than once keep the first row instead of stopping.",
-    )(command)
-    return click.option(
-        "--source",
-        "-s",
-        default="specimen",
-        show_default=True,
-        metavar="SOURCE",
-        help="'specimen', or a Parquet file, folder or glob in the columns of model_cards_with_metadata.",
-    )(command)
-
-
 def _output_options(command: Command) -> Command:
     command = click.option("--quiet", "-q", is_flag=True, help="No progress and no notes on stderr.")(command)
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")(command)
@@ -88,7 +73,7 @@ def _snapshot_option(command: Command) -> Command:
 
 
 @main.command()
-@_source_options
+@source_options
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder for snapshots.  [default: data/snapshots]")
 @instrument_options
 @_output_options
@@ -104,29 +89,31 @@ def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet
       peft-census census --source cards.parquet --out my-snapshots
       peft-census census --source 'dumps/*.parquet' --json | jq .headline
       peft-census census --source cards.parquet --with github,civitai,benchmark
+      peft-census census --source hub-api
     """
     from peft_census.beside import make_wanted
     from peft_census.census import make_source, run_census, summary
     from peft_census.publish.brief import describe_run
 
+    hub = take_hub(wishes)
     wanted = make_wanted(**wishes)
-    cards = make_source(source, keep_first)
+    cards = make_source(source, keep_first, quiet, **hub)
     outcome = run_census(cards, out or _snapshots(), _progress(quiet, "cards"), run_instruments(wanted, quiet))
     facts = summary(outcome)
     _print(facts, describe_run(outcome.snapshot, facts), as_json)
-    _finish(outcome.gaps, quiet, outcome.instrument_gaps)
+    _finish(outcome.gaps, quiet, outcome.instrument_gaps, source)
 
 
 main.add_command(estimate)
 
 
 @main.command()
-@_source_options
+@source_options
 @click.option(
     "--out", "-o", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Parquet file to write."
 )
 @_output_options
-def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool) -> None:
+def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool, **hub: Any) -> None:
     """Tag cards and write the mentions table alone.
 
     \b
@@ -135,9 +122,9 @@ def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool) ->
     """
     from peft_census.census import make_source, write_mentions
 
-    done = write_mentions(make_source(source, keep_first), out, _progress(quiet, "cards"))
+    done = write_mentions(make_source(source, keep_first, quiet, **hub), out, _progress(quiet, "cards"))
     _print(done, f"{done['mentions']:,} mentions in {done['cards']:,} cards → {done['out']}", as_json)
-    _finish(done["gaps"], quiet)
+    _finish(done["gaps"], quiet, source=source)
 
 
 @main.command()
@@ -298,7 +285,7 @@ def _print(facts: dict[str, Any], text: str, as_json: bool) -> None:
     click.echo(json.dumps(facts, ensure_ascii=False, sort_keys=False, default=str) if as_json else text)
 
 
-def _finish(gaps: dict[str, int], quiet: bool, more: tuple[str, ...] = ()) -> None:
+def _finish(gaps: dict[str, int], quiet: bool, more: tuple[str, ...] = (), source: str = "") -> None:
     """Leaves with exit code 3 and one line a gap when something could not be read as it stands."""
     if not gaps and not more:
         sys.exit(DONE)
@@ -306,6 +293,8 @@ def _finish(gaps: dict[str, int], quiet: bool, more: tuple[str, ...] = ()) -> No
         click.echo(f"gap: {line}", err=True)
     for reason, n in sorted(gaps.items()):
         click.echo(f"gap: {n:,} card{'' if n == 1 else 's'}: {reason}", err=True)
+    if gaps and source.startswith("hub"):
+        click.echo("run the same command again to retry what failed; nothing that was read is read again", err=True)
     sys.exit(GAPS)
 
 

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from peft_census.hub_options import hub_options, take_hub
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -56,17 +58,30 @@ def run_instruments(wanted: Any, quiet: bool) -> Any:
 
 
 @click.command()
+@click.option("--source", "-s", help="A source of the Hub: 'hub-dump[@REVISION]', 'hub-api' or 'hub'.")
+@hub_options
 @instrument_options
+@click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
-def estimate(as_json: bool, **wishes: Any) -> None:
-    """Tell how many requests and minutes instruments would cost; nothing is asked.
+def estimate(source: str | None, quiet: bool, as_json: bool, **wishes: Any) -> None:
+    """Tell how many requests and minutes a census of the Hub, or instruments, would cost.
+
+    For the Hub the listing is read (the census goes on from it), or the dump's list of files; no card. For
+    instruments nothing is asked.
 
     \b
-    Example:
+    Examples:
+      peft-census estimate --source hub-api
       peft-census estimate --with github,civitai --sample 200 --civitai 10000
     """
     from peft_census.beside import estimate as cost
     from peft_census.beside import estimate_text, make_wanted
+    from peft_census.census import estimate_cost
 
+    hub = take_hub(wishes)
     costs = cost(make_wanted(**wishes))
-    click.echo(json.dumps(costs) if as_json else estimate_text(costs) or "no instrument named; see --with")
+    if source is None:
+        click.echo(json.dumps(costs) if as_json else estimate_text(costs) or "nothing named; see --source and --with")
+        return
+    facts, text = estimate_cost(source, quiet, **hub)
+    click.echo(json.dumps({**facts, "instruments": costs}) if as_json else f"{text}\n{estimate_text(costs)}".rstrip())

@@ -1,0 +1,142 @@
+"""Raw shards: what was read from the Hub, in Parquet, each file sealed by one rename and never changed.
+
+In: outcomes of reading a file of a model. Out: rows by place, and the same rows in the order of model ids.
+Every shard is sorted by model id. So a walk over all models in that order reads each shard once from front
+to back, with one row group of each in memory, however many crawls wrote them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from peft_census.errors import SourceError, output_error
+
+ROW_GROUP = 128
+_OPEN_GROUPS = 512
+"""Row groups kept while reading; more shards than this may overlap, then groups are read again."""
+
+SCHEMA = pa.schema(
+    [
+        pa.field("model_id", pa.string(), nullable=False),
+        pa.field("sha", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("reason", pa.string()),
+        pa.field("revision", pa.string()),
+        pa.field("gated", pa.string()),
+        pa.field("attempts", pa.int32()),
+        pa.field("text", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of reading one file of one model.
+
+    Args:
+        model_id: the model.
+        sha: the commit that was asked for.
+        status: as in ``schema.STATUSES``.
+        reason: why there is no text, or what was mended.
+        revision: the commit that was read; None where a bulk dump supplied the text.
+        gated: the gate as listed at that time.
+        attempts: how many attempts it took.
+        text: the file; None without text.
+    """
+
+    model_id: str
+    sha: str
+    status: str
+    reason: str | None = None
+    revision: str | None = None
+    gated: str = ""
+    attempts: int = 1
+    text: str | None = None
+
+    @property
+    def text_sha256(self) -> str | None:
+        """SHA-256 of the text's UTF-8 bytes."""
+        return None if self.text is None else hashlib.sha256(self.text.encode()).hexdigest()
+
+
+class Shards:
+    """The sealed shards of one folder.
+
+    Args:
+        folder: where they are; made if missing. Half-written files of a killed run are removed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._groups: OrderedDict[int, tuple[int, pa.Array]] = OrderedDict()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for left_over in folder.glob("*.partial"):
+                left_over.unlink()
+        except OSError as error:
+            raise output_error(folder, error) from error
+
+    def numbers(self) -> list[int]:
+        """Returns the numbers of all sealed shards."""
+        return sorted(int(p.stem) for p in self.folder.glob("*.parquet") if p.stem.isdigit())
+
+    def seal(self, outcomes: list[Outcome]) -> tuple[int, list[Outcome]]:
+        """Writes one shard; returns its number and the outcomes in the order of its rows."""
+        ordered = sorted(outcomes, key=lambda o: o.model_id)
+        number = max(self.numbers(), default=0) + 1
+        partial = self._path(number).with_suffix(".partial")
+        columns = {name: [getattr(o, name) for o in ordered] for name in SCHEMA.names}
+        try:
+            pq.write_table(
+                pa.table(columns, SCHEMA),
+                partial,
+                compression="zstd",
+                row_group_size=ROW_GROUP,
+                write_page_checksum=True,
+            )
+            with partial.open("rb") as stream:
+                os.fsync(stream.fileno())
+            partial.rename(self._path(number))
+        except OSError as error:
+            raise output_error(self.folder, error) from error
+        return number, ordered
+
+    def outcomes(self, number: int) -> list[Outcome]:
+        """Returns all rows of a shard, for a ledger that was killed before it could note them."""
+        return [Outcome(**row) for row in self._open(number).read().to_pylist()]
+
+    def text(self, number: int, row: int) -> str | None:
+        """Returns the text at a place; cheap where places are asked for in the order of model ids."""
+        group, offset = divmod(row, ROW_GROUP)
+        held = self._groups.get(number)
+        if held is None or held[0] != group:
+            held = (group, self._open(number).read_row_group(group, columns=["text"]).column(0).combine_chunks())
+            self._groups[number] = held
+        self._groups.move_to_end(number)
+        if len(self._groups) > _OPEN_GROUPS:
+            self._groups.popitem(last=False)
+        value: str | None = held[1][offset].as_py()
+        return value
+
+    def bytes(self) -> int:
+        """Returns the size of all shards."""
+        return sum(p.stat().st_size for p in self.folder.glob("*.parquet"))
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.parquet"
+
+    def _open(self, number: int) -> pq.ParquetFile:
+        path = self._path(number)
+        try:
+            return pq.ParquetFile(path, page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            raise SourceError(
+                f"{path}: damaged raw shard ({error})", "remove this file and run again; its cards are read anew."
+            ) from error

@@ -1,0 +1,107 @@
+"""From the Hub to a sealed snapshot, by the command line: the same bytes whatever went wrong on the way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from peft_census.census import run_census
+from peft_census.collect.hub_api import HubApi, Selection
+from peft_census.snapshot import Snapshot
+from tests.collect.conftest import Start
+from tests.replica.catalogue import from_generator, from_real, from_specimen
+from tests.replica.crawl import QUICK, cards
+from tests.replica.faults import Faults, Windows
+
+REPO = Path(__file__).parents[2]
+
+
+def snapshot(folder: Path) -> Snapshot:
+    """Crawls into a new folder and seals a snapshot."""
+    source = HubApi(folder / "raw", Selection("all"), QUICK, quiet=True)
+    return run_census(source, folder / "snapshots", lambda batches, total: batches).snapshot
+
+
+def test_the_snapshot_of_a_faulty_crawl_is_byte_identical(replica: Start, tmp_path: Path) -> None:
+    """Every file of it, page and charts included."""
+    server = replica(from_generator(250))
+    smooth = snapshot(tmp_path / "smooth")
+    server.faults = Faults(error=0.05, reset=0.02, truncated=0.02, wrong_length=0.02, html=0.02)
+    server.windows = Windows({"api": 20, "resolvers": 250, "pages": 10}, 3.0)
+    rough = snapshot(tmp_path / "rough")
+    files = sorted(str(p.relative_to(smooth.path)) for p in smooth.path.rglob("*") if p.is_file())
+    assert len(files) > 5
+    assert files == sorted(str(p.relative_to(rough.path)) for p in rough.path.rglob("*") if p.is_file())
+    assert [f for f in files if (smooth.path / f).read_bytes() != (rough.path / f).read_bytes()] == []
+
+
+def test_a_census_with_failures_ends_with_code_3_and_says_how_to_go_on(replica: Start, run: Any) -> None:
+    """What is missing is named by reason, and the same command mends it."""
+    catalogue = from_generator(60)
+    for model_id in [m.id for m in catalogue.models.values() if m.gated]:
+        catalogue.delete(model_id)
+    server = replica(catalogue)
+    server.faults.always["owner-007/model-0000007/resolve"] = 404
+    arguments = ("census", "--source", "hub-api", "--population", "all", "--quiet", "--json")
+    first = run(*arguments)
+    assert first.exit_code == 3
+    assert "gap: 1 card: HTTP 404" in first.stderr
+    assert "run the same command again" in first.stderr
+    server.faults.always.clear()
+    second = run(*arguments)
+    assert second.exit_code == 0
+    assert json.loads(second.stdout)["snapshot_id"] != json.loads(first.stdout)["snapshot_id"]
+
+
+def test_the_estimate_is_told_by_the_command_line(replica: Start, run: Any) -> None:
+    """As text and as JSON."""
+    replica(from_generator(60))
+    told = run("estimate", "--source", "hub-api", "--population", "all", "--quiet", "--json")
+    assert json.loads(told.stdout)["changes"]["listed"] == 60
+    text = run("estimate", "--source", "hub", "--population", "all", "--quiet").stdout
+    assert "requests" in text and "minutes" in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--source", "hub-dump", "--population", "all"),
+        ("--source", "hub-dump@../x"),
+        ("--source", "hub-api@main"),
+        ("--source", "hub-api", "--ids", "absent.txt"),
+    ],
+)
+def test_options_that_do_not_fit_are_usage_errors(run: Any, arguments: tuple[str, ...]) -> None:
+    """Before anything is asked of the Hub."""
+    assert run("census", *arguments).exit_code == 2
+
+
+def test_the_specimen_can_be_read_through_the_replica(replica: Start, tmp_path: Path) -> None:
+    """Its cards come out of the API as they went in, but for byte-order marks."""
+    path = REPO / "data" / "specimen" / "cards.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    if not rows:
+        pytest.skip("the specimen is empty")
+    replica(from_specimen(path))
+    source = HubApi(tmp_path, Selection("all"), QUICK, quiet=True)
+    source.prepare()
+    found = {r["model_id"]: r["card"] for r in cards(source).to_pylist() if r["status"] == "text"}
+    assert found == {r["model_id"]: r["text"].removeprefix("\ufeff") for r in rows if r["model_id"] in found}
+    assert len(found) > 0.9 * len(rows)
+
+
+def test_real_records_can_be_read_through_the_replica(replica: Start, tmp_path: Path, shared: Path) -> None:
+    """Real ids, tags, dates and cards pass through listing and reading without one problem."""
+    catalogue = from_real(shared / "real")
+    replica(catalogue)
+    source = HubApi(tmp_path, Selection("adapters"), QUICK, quiet=True)
+    source.prepare()
+    rows = cards(source).to_pylist()
+    assert len(rows) > 100
+    assert {r["status"] for r in rows} <= {"text", "no_card", "gated"}
+    readme = {r["model_id"]: catalogue.models[r["model_id"]].files["README.md"] for r in rows if r["status"] == "text"}
+    assert all(r["card"].encode() == readme[r["model_id"]] for r in rows if r["status"] == "text")
+    assert (source.folder / "problems.jsonl").read_text(encoding="utf-8") == ""

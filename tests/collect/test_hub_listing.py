@@ -1,0 +1,206 @@
+"""The listing: paged, resumable, complete, and closed to whatever the server may put into it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from peft_census.collect.hub_client import Answer, HubClient
+from peft_census.collect.hub_listing import is_model_id, listed_model, next_page, walk_ids, walk_listing
+from peft_census.collect.ledger import Ledger
+from peft_census.errors import SourceError
+from tests.collect.conftest import Start
+from tests.replica.catalogue import Catalogue, Record, commit_of, from_generator
+from tests.replica.crawl import QUICK
+from tests.replica.faults import Faults
+
+
+def listed(folder: Path, tag: str | None = None, client: HubClient | None = None) -> tuple[Ledger, list[str]]:
+    """Walks a listing; returns ledger and ids."""
+    ledger = Ledger(folder)
+    crawl = ledger.open_crawl(3600)
+    walk_listing(client or HubClient(QUICK), ledger, crawl, tag, lambda n: None)
+    return ledger, [row["model_id"] for row in ledger.models()]
+
+
+@pytest.mark.parametrize(
+    "model_id",
+    [
+        "../../etc/passwd",
+        "a/../b",
+        "/abs",
+        "a/b/c",
+        "a b/c",
+        "a/b?x",
+        "a/.hidden",
+        "",
+        None,
+        7,
+        "a\\b",
+        "a/b\n",
+        "a//b",
+    ],
+)
+def test_what_could_be_a_path_is_no_model_id(model_id: object) -> None:
+    """Ids with dots, slashes and signs out of place are refused."""
+    assert not is_model_id(model_id)
+    with pytest.raises(ValueError, match="model id"):
+        listed_model({"id": model_id})
+
+
+def test_ordinary_ids_are_model_ids() -> None:
+    """Owner and name, or a bare name of the early days."""
+    assert all(map(is_model_id, ("gpt2", "owner/name", "O-w_n.er/Na.me--x", "_a/_b")))
+
+
+def test_a_field_that_cannot_be_read_is_null_and_named() -> None:
+    """A model is not lost for a bad date or count."""
+    row = listed_model(
+        {"id": "o/m", "sha": "a" * 40, "createdAt": "yesterday", "downloads": True, "tags": ["x", 3], "likes": -1}
+    )
+    assert row["created_at"] is row["downloads"] is row["likes"] is None
+    assert json.loads(row["tags"]) == ["x"]
+    assert row["mended"] == "unreadable in the listing: tags, downloads, likes, createdAt"
+
+
+def test_a_date_without_time_and_a_lone_surrogate_are_taken() -> None:
+    """Dates without time are midnight UTC; text that no encoding allows is mended."""
+    row = listed_model({"id": "o/m", "createdAt": "1970-01-02", "pipeline_tag": "\ud800x", "sha": "nonsense"})
+    assert (row["created_at"], row["pipeline_tag"], row["sha"]) == (86_400_000_000, "?x", None)
+
+
+def test_every_model_of_a_tag_is_listed_once_over_many_pages(replica: Start, tmp_path: Path) -> None:
+    """Pages are followed to the end, ties in the date included."""
+    catalogue = from_generator(700)
+    server = replica(catalogue)
+    limits = type(QUICK)(**{**vars(QUICK), "page_items": 50})
+    _, ids = listed(tmp_path, "peft", HubClient(limits))
+    assert ids == sorted(m.id for m in catalogue.models.values() if "peft" in m.tags)
+    assert server.counts.pages == 1 + 5  # the probe, and 234 models in fifties
+
+
+def test_models_that_come_and_go_between_pages_cost_no_other_model(replica: Start, tmp_path: Path) -> None:
+    """The key of the listing never moves: what stays is listed, whatever happens around it."""
+    catalogue = from_generator(400)
+    server = replica(catalogue)
+    stay = {m for m in catalogue.models if not m.endswith(("00", "50"))}
+
+    def happen(models: Catalogue) -> None:
+        for model_id in [m for m in models.models if m not in stay]:
+            models.delete(model_id)
+        models.change(sorted(models.models)[200], "# changed\n")
+        models.put(Record("new/model", commit_of(1), "f" * 24, "2026-11-01T00:00:00.000Z", "", {}, ("peft",)))
+
+    server.after_page[3] = happen
+    _, ids = listed(tmp_path, None, HubClient(type(QUICK)(**{**vars(QUICK), "page_items": 50})))
+    assert stay <= set(ids)
+    assert len(ids) == len(set(ids))
+
+
+def test_malformed_items_are_reported_and_skipped(replica: Start, tmp_path: Path) -> None:
+    """Four impossible items cost neither their page nor the models after them."""
+    malformed = (None, [], {"id": "../x"}, {"modelId": "o/m"}, {"id": "o/dated", "createdAt": 1, "self": {}})
+    replica(from_generator(5), faults=Faults(malformed=malformed))
+    reported: list[str] = []
+    ledger, ids = listed(tmp_path, None, HubClient(QUICK, report=lambda where, what: reported.append(what)))
+    assert len(ids) == 6 and "o/dated" in ids
+    assert [r for r in reported if r.endswith("; skipped")] == [
+        "item is not an object; skipped",
+        "item is not an object; skipped",
+        "item has no valid model id; skipped",
+        "item has no valid model id; skipped",
+    ]
+    assert ledger.walk(1, "all").items == 6
+
+
+def test_a_link_to_another_host_is_refused_and_nothing_sent_there(
+    replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the crawl nor the token follows a Link away from the endpoint."""
+    monkeypatch.setenv("HF_TOKEN", "hf_madeUpSecretForTests")
+    elsewhere = replica(from_generator(10))
+    replica(from_generator(10), faults=Faults(link_base=elsewhere.base))
+    with pytest.raises(SourceError, match="another host"):
+        listed(tmp_path)
+    assert sum(elsewhere.counts.requests.values()) == 0
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '<https://evil.example/api/models?cursor=x>; rel="next"',
+        '<http://hub.example/api/models?cursor=x>; rel="next"',
+        '<https://hub.example:8443/api/models?cursor=x>; rel="next"',
+        '<//evil.example/api/models>; rel="next"',
+        '<https://hub.example@evil.example/api/models>; rel="next"',
+        '</logout>; rel="next"',
+    ],
+)
+def test_only_the_endpoints_own_api_is_a_next_page(link: str) -> None:
+    """Another scheme, host, port or path is refused, however it is spelt."""
+    with pytest.raises(SourceError, match="refused"):
+        next_page(Answer(200, {"link": link}, b""), "/api/models", "https://hub.example")
+
+
+def test_a_relative_link_is_followed_and_rel_prev_is_not() -> None:
+    """What stays on the endpoint is kept as path and query."""
+    both = '</api/models?cursor=a>; rel="prev", </api/models?cursor=b&limit=5>; rel="next"'
+    assert next_page(Answer(200, {"link": both}, b""), "/api/models", "https://hub.example") == (
+        "/api/models?cursor=b&limit=5"
+    )
+    assert next_page(Answer(200, {}, b""), "/api/models", "https://hub.example") is None
+
+
+@pytest.mark.parametrize("what", ["limit", "sort", "filter", "paging"])
+def test_a_server_that_ignores_what_it_is_asked_is_noticed(replica: Start, tmp_path: Path, what: str) -> None:
+    """A mirror that drops limit, sort, filter or paging would lose models unseen; it is refused."""
+    replica(from_generator(120), faults=Faults(ignores=(what,)))
+    with pytest.raises(SourceError, match=f"ignores '{what}'"):
+        listed(tmp_path, "peft")
+
+
+def test_html_instead_of_json_is_asked_again(replica: Start, tmp_path: Path) -> None:
+    """An error page that claims to be fine does not end the listing."""
+    replica(from_generator(300), faults=Faults(html=0.4, error=0.1, truncated=0.1, wrong_length=0.1, seed=5))
+    limits = type(QUICK)(**{**vars(QUICK), "page_items": 20, "attempts": 40})
+    _, ids = listed(tmp_path, None, HubClient(limits))
+    assert len(ids) == 300
+
+
+def test_smaller_pages_are_asked_for_where_the_server_cannot_manage(replica: Start, tmp_path: Path) -> None:
+    """A 504 that does not pass leads to half the page, and so on."""
+    server = replica(from_generator(900), faults=Faults(too_many_expands=250))
+    _, ids = listed(tmp_path, None, HubClient(type(QUICK)(**{**vars(QUICK), "attempts": 2})))
+    assert len(ids) == 900
+    assert any("limit=250" in path for path in server.counts.paths)
+
+
+def test_a_broken_listing_goes_on_at_the_page_where_it_broke(replica: Start, tmp_path: Path) -> None:
+    """No page that was stored is asked for again."""
+    server = replica(from_generator(300))
+    limits = type(QUICK)(**{**vars(QUICK), "page_items": 30, "attempts": 1})
+    server.after_page[5] = lambda catalogue: server.faults.always.update({"/api/models": 500})
+    with pytest.raises(SourceError, match="HTTP 500"):
+        listed(tmp_path, None, HubClient(limits))
+    server.faults.always.clear()
+    before = set(server.counts.paths)
+    _, ids = listed(tmp_path, None, HubClient(limits))
+    assert len(ids) == 300
+    again = [path for path in server.counts.paths if server.counts.paths[path] > 1]
+    assert len(again) == 1 and again[0] in before  # the page that failed
+
+
+def test_ids_of_ones_own_are_looked_up_one_by_one(replica: Start, tmp_path: Path) -> None:
+    """A model that is not there becomes gone, with the reason; the others are as listed."""
+    replica(from_generator(9))
+    ledger = Ledger(tmp_path)
+    crawl = ledger.open_crawl(3600)
+    walk_ids(HubClient(QUICK), ledger, crawl, ["nobody/nothing", "owner-001/model-0000001"], lambda n: None)
+    ledger.close_listing(crawl, "no longer in the list of ids")
+    rows = {row["model_id"]: (row["status"], row["reason"]) for row in ledger.models()}
+    assert rows == {
+        "nobody/nothing": ("gone", "HTTP 401: deleted, private or never there"),
+        "owner-001/model-0000001": (None, None),
+    }
