@@ -64,8 +64,8 @@ class Configured:
     Args:
         status: one of ``STATUSES``; ``parsed`` is a file of PEFT whose type the taxonomy knows.
         mentions: the technique, then its variants in the taxonomy's order.
-        base_model: as written: a repository id or a local path.
-        peft_version: as written; releases before 0.18 write none.
+        base_model: a repository id or a local path. This and what follows stand as written, cut at 200 characters.
+        peft_version: releases before 0.18 write none.
         unknown_type: ``peft_type``, or AdapterHub's architecture, where no technique has it.
     """
 
@@ -168,10 +168,10 @@ def _hub_named(key: str, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _hub_bottleneck(config: dict[str, object]) -> Iterator[tuple[str, str]]:
-    """Yields the technique of a configuration without ``architecture``; the oldest ones write keys in capitals."""
+    """Yields the technique of a configuration without ``architecture``; its keys may be of any case."""
     settings = {key.lower(): value for key, value in config.items()}
-    placed = [key for key in ("output_adapter", "mh_adapter", "cross_adapter") if settings.get(key) is True]
-    placed += [key for key in ("reduction_factor",) if settings.get(key) is not None]
+    bottleneck = ("output_adapter", "mh_adapter", "cross_adapter", "reduction_factor")
+    placed = [key for key in bottleneck if settings.get(key)]
     if settings.get("phm_layer") is True:
         yield "compacter", _show("phm_layer", True)
     elif settings.get("is_parallel") is True:

@@ -85,8 +85,10 @@ def find_written(text: str, front: FrontMatter) -> list[Written]:
 
 
 def _blocks(text: str, generator: Generator, name: str) -> list[Written]:
-    blocks = []
+    blocks: list[Written] = []
     for start in generator.block.finditer(text) if generator.block else ():
+        if blocks and start.start() < blocks[-1].end:
+            continue  # inside the block before
         end = _BLOCK_END.search(text, start.end())
         blocks.append(Written(start.start(), end.start() if end else len(text), name))
     return blocks

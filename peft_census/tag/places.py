@@ -135,7 +135,8 @@ class Places:
         """Says whether the row is one of several techniques in a table and is not marked as this model's."""
         at = self.zones.line_index(candidate.start)
         lines = self.zones.lines
-        row = self.text[lines[at].start : lines[at].end]
+        near = slice(max(lines[at].start, candidate.start - 400), min(lines[at].end, candidate.end + 400))
+        row = self.text[near]
         if _OWN_ROW.search(row):
             return False
         first = last = at

@@ -54,7 +54,7 @@ def _compiled(*parts: str) -> re.Pattern[str]:
 _LINK = r"[\s*_`\"'“”(\[]{0,4}"
 _AFTER = r"[\s*_`\"'“”)\]]{0,4}"
 _NEGATED = _compiled(
-    rf"\b(?:no|without|sans|ohne|sem|sin|без|senza|zonder|neither|nor)\s+(?:the\s|any\s|use of\s|using\s|a\s|un\s|une\s|ein\w*\s|um\s|use\s|adapters?\s*(?:or|/|,)\s*|(?:peft|lora|qlora|adapters?)\s*(?:or|/|,|nor)\s*)*{_LINK}{HERE}(?!-?(?:free\b|merg|required|needed|trigger))",
+    rf"\b(?:no|without|sans|ohne|sem|sin|без|senza|zonder|بدون|بلا|neither|nor)\s+(?:the\s|any\s|use of\s|using\s|a\s|un\s|une\s|ein\w*\s|um\s|use\s|adapters?\s*(?:or|/|,)\s*|(?:peft|lora|qlora|adapters?)\s*(?:or|/|,|nor)\s*)*{_LINK}{HERE}(?!-?(?:free\b|merg|required|needed|trigger))",
     rf"\b(?:not|never|n't|nicht|nunca|não|ne|pas|не)\s+(?:\w+\s){{0,1}}(?:us(?:e|ed|ing)|appl(?:y|ied)|employ(?:ed)?|involve|rely on|trained (?:with|using|via)|fine-?tuned (?:with|using|via)|using|with|via|through|a|an|based on|utili[sz]ed?|use of|использ\w+|utilis\w+|usa\w*|utiliza\w*)\s(?:a |an |any |the |de |of |la |le |a técnica )?{_LINK}{HERE}",
     rf"{HERE}{_AFTER}(?:adapters?|weights|training|fine-?tuning)?\s*(?:was|were|is|are|has been|have been)(?:\s+(?:deliberately|intentionally|explicitly))?\s*(?:not|never|n't)\s+(?:\w+ly\s)?(?:used|applied|employed|involved|utili[sz]ed|needed|part of)",
     rf"{HERE}{_AFTER}(?:wasn't|weren't|isn't) (?:used|applied|employed)",

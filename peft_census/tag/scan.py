@@ -135,7 +135,8 @@ _NO_LETTER_AFTER = r"(?![a-z0-9\u00c0-\u024f])"
 """Letters of Latin script bound a name; CJK and other letters do not: ``LoRA微调`` names LoRA."""
 _PAPER = re.compile(r"(?<![0-9.])([0-9]{4}\.[0-9]{4,5})(?:v[0-9]{1,2})?(?![0-9])")
 _SEPARATOR = r"[\s_\-\u00ad\u2010-\u2014]{0,2}"
-_GAP = r"\W{1,4}"
+_GAP = r"\W{1,20}"
+"""Between the words of a title; a wrapped BibTeX line has a break and an indent."""
 _RE2 = {_SEPARATOR: "[^a-z0-9]*", _GAP: "[^a-z0-9]+"}
 
 

@@ -140,6 +140,10 @@ class Zones:
             if start < self.front.after:
                 self.lines.append(Line(start, position, "prose"))
                 continue
+            if raw.isspace():
+                inside = "citation" if bibtex_depth > 0 else "code" if fence else "prose"
+                self.lines.append(Line(start, position, inside))
+                continue
             head = raw[:1000]
             marker = _FENCE.match(head)
             if bibtex_depth > 0:

@@ -66,10 +66,9 @@ def test_an_admitted_mention_names_its_guard() -> None:
 
 def test_named_in_full_elsewhere() -> None:
     """A name that another place of the card settles counts everywhere in it."""
-    card = (
-        "We use VeRA (vector-based random matrix adaptation), a PEFT method.\n\n" + "Zebras. " * 60 + "\n\nVeRA won.\n"
-    )
-    assert len([m for m in read_card("acme/zebra", card).mentions if m.matched == "VeRA"]) == 2
+    card = "Vector-based random matrix adaptation tunes it.\n\n" + "Zebras. " * 60 + "\n\nVeRA won.\n"
+    mentions = read_card("acme/zebra", card).mentions
+    assert [(m.technique, bool(m.guard)) for m in mentions] == [("vera", False), ("vera", True)]
 
 
 def test_guards_do_not_backtrack() -> None:

@@ -28,9 +28,21 @@ HOSTILE = {
     "underlines": ("LoRA\n" + "a\n---\n" * 80_000, False),
     "open-bibtex": ("LoRA\n" + "@misc{\n" * 80_000, False),
     "spaces": ("LoRA" + " " * 900_000 + "x", False),
-    "blank-lines": ("LoRA" + "\n" * 500_000 + "x", False),
+    "carriage-returns": ("LoRA" + "\r" * 300_000 + "x", False),
+    "long-word": ("LoRA " + "x" * 900_000, False),
+    "long-option": ("LoRA" + "_" * 400_000, False),
+    "urls": ("LoRA " + "http://" * 100_000, False),
+    "link-targets": ("LoRA " + "](" * 200_000, False),
+    "reference-lines": ("LoRA\n" + "x et al " * 100_000, False),
+    "tags": ("---\ntags:\n" + "- lora\n" * 60_000 + "---\n", True),
+    "codes": ("`lora` " * 100_000, True),
+    "guarded-names": ("vera, dora, lily, prompt tuning, " * 20_000, True),
+    "blank-lines": ("LoRA" + "\n" * 300_000 + "x", False),
     "hyphens": ("LoRA " + "-" * 500_000, False),
     "titles": ("LoRA " + "low-rank adaptation of large language " * 20_000, True),
+    "blocks": ("See axolotl config\nlora\n" * 40_000, True),
+    "cells": ("| LoRA | no " * 40_000, True),
+    "line-ends": ("LoRA" + "\r\n" * 499_000, False),
     "quotations": ("LoRA " + ">" * 300_000, False),
 }
 
@@ -42,7 +54,7 @@ def test_under_two_seconds(card: str, cut: bool) -> None:
     began = time.process_time()
     reading = read_card("acme/zebra", card)
     assert time.process_time() - began < 2
-    assert reading.mentions
+    assert reading.mentions or reading.rejected
     assert (reading.unread_chars > 0) is cut
 
 

@@ -13,7 +13,7 @@ from peft_census.tag.front_matter import read_front_matter
 
 PIECES = """
 LoRA|lora|QLoRA|AdaLoRA|use_dora=True|VeRA|prefix tuning|LoraConfig|2106.09685|https://arxiv.org/abs/2106.09685|PEFT|adapter
----|```|~~~|`|# |## Training|## References|=====|@misc{|}|<code>|</code>|<details>|</details>|[|](|)|<|"|'|\\|/|:|- |> |1. 
+---|```|~~~|`|# |## Training|## References|=====|@misc{|}|<code>|</code>|<details>|</details>|[|](|)|<|"|'|\\|/|:|- |> |1.
 no|not used|without|was trained with|you can|未使用|微调|アダプタ|를|без|tags:|base_model:|widget:|- text:|acme/llama-7b-lora
 a.safetensors|&a|*a|!!int|0x|null|{|||,|.|。|--|_|=|false|é|🦓
 """.replace("\n", "|").split("|")

@@ -67,21 +67,9 @@ CITED_ONLY = {
 }
 
 
-def cases(cards: dict[str, str], **known: str) -> list[object]:
-    """Returns the cards as parameters; ``known`` names those that are read wrongly today, and why."""
-    unknown = set(known) - {name.replace("-", "_") for name in cards}
-    if unknown:
-        raise ValueError(f"no such case: {unknown}")
-    return [
-        pytest.param(
-            card,
-            id=name,
-            marks=[pytest.mark.xfail(strict=True, reason=known[key])]
-            if (key := name.replace("-", "_")) in known
-            else [],
-        )
-        for name, card in cards.items()
-    ]
+def cases(cards: dict[str, str]) -> list[object]:
+    """Returns the cards as parameters, each under its name."""
+    return [pytest.param(card, id=name) for name, card in cards.items()]
 
 
 @pytest.mark.parametrize("card", cases(APPLIED))

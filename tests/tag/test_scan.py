@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pyarrow as pa
 import pytest
 
@@ -54,7 +56,7 @@ def test_candidates_do_not_overlap() -> None:
     """Candidates come left to right, the longest name first."""
     found = scanner().candidates("AdaLoRA, LoRA and QLoRA; LoraConfig(…)")
     assert [c.technique for c in found] == ["adalora", "lora", "qlora", "lora"]
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(found))
 
 
 @pytest.mark.parametrize("text", ["exploration", "floral", "LoRaWAN", "12106.09685", "2106.096851", "xLoRAx"])

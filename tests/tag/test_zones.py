@@ -45,7 +45,6 @@ def zone_of(card: str, needle: str = "HERE") -> str:
             "Set ``a `HERE` b`` now.",
             "code",
             id="backticks-inside-double-backticks",
-            marks=pytest.mark.xfail(strict=True, reason="zones._CODE_SPAN ends a double span at a single backtick"),
         ),
         pytest.param("Between `a` HERE `b`.", "prose", id="between-two-inline-codes"),
         pytest.param("Set <code>HERE</code> now.", "code", id="html-code"),
@@ -79,7 +78,6 @@ def test_zone(card: str, zone: str) -> None:
     assert zone_of(card) == zone
 
 
-@pytest.mark.xfail(strict=True, reason="a table without outer pipes is read as prose (zones._is_table_row)")
 @pytest.mark.parametrize("card", ["a | b\n--- | ---\n1 | HERE\n", "a | HERE\n--- | ---\n1 | 2\n"])
 def test_table_without_outer_pipes(card: str) -> None:
     """A table needs no pipes at the ends of its rows."""
