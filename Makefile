@@ -37,11 +37,12 @@ check: $(VENV)/installed ## Lint, format check and strict types
 	$(BIN)/mypy
 
 docs: $(VENV)/installed ## Write the generated pages of docs/
-	$(BIN)/python -c 'from pathlib import Path; from peft_census.schema import data_dictionary; Path("docs/data-dictionary.md").write_text(data_dictionary(), encoding="utf-8")'
+	$(BIN)/python docs/generate.py
 
 gold: $(VENV)/installed ## Score the tagger on every gold set and keep the figures of record
 	@for labels in data/gold/written.jsonl data/specimen/cards.jsonl; do $(CENSUS) gold $$labels --record data/gold/scores.json | head -6; done
 	@if [ -f ../shared/gold/dev.jsonl.gz ]; then $(CENSUS) gold data/gold/real.jsonl --texts ../shared/gold/dev.jsonl.gz --record data/gold/scores.json | head -6; fi
+	@$(BIN)/python docs/generate.py
 
 bench: $(VENV)/installed ## Compare the tagger with what one would otherwise do, as ratios in one run
 	$(BIN)/python benchmarks/tagging.py

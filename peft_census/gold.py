@@ -132,6 +132,15 @@ def scores_of_record() -> dict[str, Any]:
     return loaded
 
 
+def score_rows() -> list[str]:
+    """Returns the figures of record as rows of the README's table."""
+    return [
+        f"| `{name}` | {s['cards']} | {s['cited']['precision']:.3f} | {s['cited']['recall']:.3f} | "
+        f"{s['applied']['precision']:.3f} | {s['applied']['recall']:.3f} | {s['exact_set']:.3f} |"
+        for name, s in sorted(scores_of_record().items())
+    ]
+
+
 def _per_technique(cards: list[Scored]) -> dict[str, Any]:
     names = sorted({t for c in cards for pair in (c.cited, c.applied) for side in pair for t in side})
     labelled = Counter(t for c in cards for t in c.cited[0])
