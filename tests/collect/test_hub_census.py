@@ -26,12 +26,14 @@ def snapshot(folder: Path) -> Snapshot:
     return run_census(source, folder / "snapshots", lambda batches, total: batches).snapshot
 
 
-def test_the_snapshot_of_a_faulty_crawl_is_byte_identical(replica: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("models", [250, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_the_snapshot_of_a_faulty_crawl_is_byte_identical(replica: Start, tmp_path: Path, models: int) -> None:
     """Every file of it, page and charts included."""
-    server = replica(from_generator(250))
+    server = replica(from_generator(models))
     smooth = snapshot(tmp_path / "smooth")
     server.faults = Faults(error=0.05, reset=0.02, truncated=0.02, wrong_length=0.02, html=0.02)
-    server.windows = Windows({"api": 20, "resolvers": 250, "pages": 10}, 3.0)
+    quota = {"api": max(20, models // 400), "resolvers": max(250, models // 5), "pages": 10}
+    server.windows = Windows(quota, 3.0)
     rough = snapshot(tmp_path / "rough")
     files = sorted(str(p.relative_to(smooth.path)) for p in smooth.path.rglob("*") if p.is_file())
     assert len(files) > 5
