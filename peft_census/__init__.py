@@ -53,7 +53,8 @@ def load_snapshot(id_or_path: str | Path = "latest", root: str | Path | None = N
 
     Args:
         id_or_path: a snapshot folder, an id, the start of one, or ``latest``.
-        root: folder that holds snapshots; by default the one in the settings (``data/snapshots``).
+        root: folder that holds snapshots; by default the one in the settings (``data/snapshots``), looked for
+            from the working directory upwards, so that notebooks find it.
 
     Raises:
         UsageError: nothing fits.
@@ -62,7 +63,11 @@ def load_snapshot(id_or_path: str | Path = "latest", root: str | Path | None = N
     from peft_census.settings import settings
     from peft_census.snapshot import find_snapshot
 
-    return Frames(find_snapshot(str(id_or_path), Path(root) if root else settings().snapshots))
+    if root is None:
+        here = Path.cwd()
+        places = [folder / settings().snapshots for folder in (here, *here.parents)]
+        root = next((place for place in places if place.is_dir()), settings().snapshots)
+    return Frames(find_snapshot(str(id_or_path), Path(root)))
 
 
 def tag_cards(cards: pa.RecordBatch | pa.Table) -> pa.Table:

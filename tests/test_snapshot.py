@@ -126,6 +126,17 @@ def test_load_snapshot_gives_frames(run: Any, tmp_path: Path) -> None:
         peft_census.load_snapshot("nothing")
 
 
+def test_a_notebook_in_a_folder_below_finds_the_snapshots(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """load_snapshot looks for data/snapshots from the working directory upwards."""
+    write_cards(tmp_path / "cards.parquet", ROWS)
+    run("census", "-s", "cards.parquet")
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert len(peft_census.load_snapshot().models) == len(ROWS)
+
+
 def test_a_failed_run_leaves_no_trace(tmp_path: Path) -> None:
     """An error while writing removes the half-made folder."""
     with pytest.raises(ZeroDivisionError), new_snapshot(tmp_path) as writer:
