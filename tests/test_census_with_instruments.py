@@ -61,6 +61,9 @@ def test_the_published_shapes_come_out_side_by_side(cards: Path, monkeypatch: py
         "github.phrase.loha": 3.7,
     }
     assert {k: round(100 * shares[k], 1) for k in wanted} == wanted
+    phrase = [r for r in pq.read_table(folder / "github_counts.parquet").to_pylist() if r["measure"] == "phrase"]
+    hits = {r["technique"]: r["total_count"] for r in phrase if r["scope"] == "all"}
+    assert round(100 * hits["adalora"] / sum(hits.values()), 1) == 3.5
     page = (folder / "report" / "report.html").read_text("utf-8")
     assert "Other instruments, side by side" in page
     assert {"github_counts", "github_imports", "civitai", "benchmark"} <= {f.stem for f in folder.glob("*.parquet")}
