@@ -65,7 +65,7 @@ class Snapshot:
         """Raises SnapshotError unless every table's bytes are those that were sealed."""
         for name, facts in self.manifest["tables"].items():
             file = self.path / f"{name}.parquet"
-            if not file.is_file() or _sha256(file) != facts["sha256"]:
+            if not file.is_file() or file_sha256(file) != facts["sha256"]:
                 raise SnapshotError(f"{file}: changed since it was sealed", "run the census again.")
 
 
@@ -176,7 +176,7 @@ class SnapshotWriter:
             file.stem: {
                 "bytes": file.stat().st_size,
                 "rows": pq.read_metadata(file).num_rows,
-                "sha256": _sha256(file),
+                "sha256": file_sha256(file),
             }
             for file in sorted(self.path.glob("*.parquet"))
         }
@@ -236,6 +236,7 @@ def _remove_stale(root: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file's bytes, read in pieces."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

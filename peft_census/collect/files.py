@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from peft_census.collect.source import SourceInfo, card_status, cards_batch
 from peft_census.errors import BadInputError, UsageError
 from peft_census.schema import arrow_schema
+from peft_census.snapshot import file_sha256
 
 RENAMED = {"modelId": "model_id", "createdAt": "created_at"}
 REQUIRED = ("modelId", "card")
@@ -65,9 +66,9 @@ class Files:
         self.rows = sum(_open(path).metadata.num_rows for path in self.paths)
         self.dropped = self._check_ids()
         base = Path(self.spec) if Path(self.spec).is_dir() else None
-        digests = {str(path.relative_to(base)) if base else path.name: _sha256(path) for path in self.paths}
+        digests = {str(path.relative_to(base)) if base else path.name: file_sha256(path) for path in self.paths}
         if len(digests) < len(self.paths):  # a glob may meet one name in several folders
-            digests = {str(path): _sha256(path) for path in self.paths}
+            digests = {str(path): file_sha256(path) for path in self.paths}
         content = hashlib.sha256("".join(digests.values()).encode())
         if self.keep_first:
             content.update(b"keep_first")
@@ -265,11 +266,6 @@ def _first_seen(ids: pa.Array, seen: set[str]) -> pa.Array:
         keep.append(model_id not in seen)
         seen.add(model_id)
     return pa.array(keep)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _brief(error: Exception) -> str:

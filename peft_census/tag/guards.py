@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from peft_census.tag.front_matter import FrontMatter
 from peft_census.tag.places import Kept
 from peft_census.tag.scan import Candidate
-from peft_census.tag.techniques import HERE, Guard, Taxonomy
+from peft_census.tag.techniques import Guard, Taxonomy
 
 _CLOSE = 120
 """Characters within which another technique counts as beside this one."""
@@ -104,8 +104,7 @@ class Hearing:
             return True, None
         why = ""
         for guard in guards:
-            before = self.text[max(0, candidate.start - guard.window) : candidate.start]
-            around = before + HERE + self.text[candidate.end : candidate.end + guard.window]
+            around = guard.around(self.text, candidate.start, candidate.end)
             if guard.unless and guard.unless.search(around):
                 why = why or _FINAL
             elif zone in guard.zones or (guard.near and guard.near.search(around)) or self._card_settles(guard):

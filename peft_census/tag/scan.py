@@ -15,7 +15,7 @@ from itertools import islice
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.tag.taxonomy import Alias, Taxonomy
+from peft_census.tag.techniques import Alias, Taxonomy, normal_form
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Scanner:
         for technique in taxonomy.techniques.values():
             for alias in technique.aliases:
                 tokens = _alias_tokens(alias.text)
-                self._aliases.setdefault(key(alias.text), []).append((technique.id, alias))
+                self._aliases.setdefault(normal_form(alias.text), []).append((technique.id, alias))
                 self._own[alias] = re.compile("".join(tokens) + "(?:'?s)?")
                 names.add(tokens)
             for name in (technique.config_class, *technique.classes):
@@ -61,7 +61,7 @@ class Scanner:
             for paper in technique.arxiv:
                 self._papers[paper] = technique.id
             if technique.title:
-                self._titles[key(technique.title)] = technique.id
+                self._titles[normal_form(technique.title)] = technique.id
                 titles.add(_title_tokens(technique.title))
         # Titles first: "LoRA-FA: Memory-efficient …" is one title, not the name it begins with.
         self._pattern = re.compile(
@@ -110,7 +110,7 @@ class Scanner:
         lowered = written.translate(_LOWER)
         if technique := self._classes.get(written):
             return Candidate(technique, start, end, "class")
-        for name in (key(written), key(written).removesuffix("s")):
+        for name in (normal_form(written), normal_form(written).removesuffix("s")):
             if technique := self._titles.get(name):
                 return Candidate(technique, start, end, "title")
             entries = self._aliases.get(name, [])
@@ -122,11 +122,6 @@ class Scanner:
             if fits:
                 return Candidate(fits[0][0], start, end, "alias", tuple(a for _, a in fits))
         return None  # the letters of a class or a case-bound alias in another case
-
-
-def key(name: str) -> str:
-    """Returns a name without case, separators and brackets, the way aliases are compared."""
-    return "".join(c for c in name.lower() if c.isalnum() or c == "+")
 
 
 _LOWER = {ord(c): c.lower() for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}

@@ -53,9 +53,13 @@ class Guard:
     unless: re.Pattern[str] | None
     zones: tuple[str, ...]
 
+    def around(self, card: str, start: int, end: int) -> str:
+        """Returns the text that the guard searches: the window, with the candidate replaced by ``HERE``."""
+        return card[max(0, start - self.window) : start] + HERE + card[end : end + self.window]
+
     def admits(self, card: str, start: int, end: int, zone: str) -> bool:
         """Says whether the candidate ``card[start:end]`` in ``zone`` counts."""
-        around = card[max(0, start - self.window) : start] + HERE + card[end : end + self.window]
+        around = self.around(card, start, end)
         if self.unless and self.unless.search(around):
             return False
         if zone in self.zones or (self.near and self.near.search(around)):

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from peft_census.tag.mentions import scanner
-from peft_census.tag.scan import Scanner, key
+from peft_census.tag.scan import Scanner
 from peft_census.tag.taxonomy import load
+from peft_census.tag.techniques import normal_form
 
 WRITTEN = ["LoRA", "QLoRA", "Prefix-Tuning", "prefix tuning", "P-Tuning", "LoraConfig", "2106.09685", "use_dora", "IA3"]
 
@@ -73,8 +74,8 @@ def test_class_names_keep_their_letters() -> None:
 
 def test_key() -> None:
     """Names are compared without case and separators; the plus sign tells LoRA+ from LoRA."""
-    assert key("Prefix-Tuning") == key("prefix tuning") == "prefixtuning"
-    assert key("LoRA+") != key("LoRA")
+    assert normal_form("Prefix-Tuning") == normal_form("prefix tuning") == "prefixtuning"
+    assert normal_form("LoRA+") != normal_form("LoRA")
 
 
 def test_a_scanner_is_made_from_the_taxonomy_alone() -> None:
