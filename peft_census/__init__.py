@@ -1,7 +1,7 @@
 """The open census of parameter-efficient fine-tuning.
 
 ``load_snapshot`` gives a snapshot's tables as pandas frames, ``tag_cards`` turns a batch of cards into mentions,
-``shares`` counts mentions under every rule, ``explain`` reads one card.
+``shares`` counts a snapshot under any rule, ``explain`` reads one card.
 """
 
 from __future__ import annotations
@@ -81,12 +81,24 @@ def tag_cards(cards: pa.RecordBatch | pa.Table) -> pa.Table:
     return pa.Table.from_batches([tag(batch) for batch in batches], schema=arrow_schema("mentions"))
 
 
-def shares(mentions: pa.Table) -> pa.Table:
-    """Returns the ``shares`` table of ``mentions`` under every rule, by the bundled taxonomy."""
-    from peft_census.count import count_shares
-    from peft_census.tag import load_taxonomy
+def shares(snapshot: Frames | str | Path = "latest", *rules: str) -> pd.DataFrame:
+    """Returns the shares of every technique, one row each, in the columns of the ``shares`` table.
 
-    return count_shares(mentions, load_taxonomy().facts())
+    Args:
+        snapshot: what ``load_snapshot`` gave, or what it takes.
+        rules: names such as ``blog`` or ``blog/split/people``; without any, the standard ones.
+
+    Raises:
+        UsageError: there is no such snapshot or rule.
+    """
+    from peft_census.census import evidence_of
+    from peft_census.count import STANDARD, count_shares, parse_rule
+
+    frames = snapshot if isinstance(snapshot, Frames) else load_snapshot(snapshot)
+    counted: pd.DataFrame = count_shares(
+        evidence_of(frames.snapshot), [parse_rule(rule) for rule in rules] or STANDARD
+    ).to_pandas()
+    return counted
 
 
 def explain(card: str, model_id: str = "") -> CardReading:

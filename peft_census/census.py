@@ -25,6 +25,8 @@ from peft_census.snapshot import Snapshot, find_by_key, new_snapshot, snapshot_k
 if TYPE_CHECKING:
     from peft_census.collect.hub_api import HubApi
     from peft_census.collect.hub_dump import HubDump
+    from peft_census.count import Evidence
+    from peft_census.tag import CardReading
 
 Progress = Callable[[Iterator[pa.RecordBatch], int], Iterator[pa.RecordBatch]]
 """Wraps batches to show how far they are; gets the number of rows expected."""
@@ -99,7 +101,6 @@ def run_census(source: Source, out: Path, progress: Progress, beside: Beside | N
     Raises:
         CensusError: the source cannot be read or the snapshot not be written; nothing is left half-made.
     """
-    from peft_census.count import count_shares
     from peft_census.publish import publish
 
     info = source.prepare()
@@ -127,8 +128,8 @@ def run_census(source: Source, out: Path, progress: Progress, beside: Beside | N
             manifest["instruments"] = beside.about
             for name, table in beside.tables.items():
                 writer.put(name, table)
-        mentions_table = pq.read_table(writer.path / "mentions.parquet", columns=["model_id", "technique", "zone"])
-        writer.put("shares", count_shares(mentions_table, manifest["taxonomy"]["techniques"]))
+        for name, table in count_tables(evidence_of(writer.preview(manifest))).items():
+            writer.put(name, table)
         publish(writer.preview(manifest), writer.path / REPORT)
         snapshot = writer.seal(manifest, out)
     return Outcome(snapshot, False, find_gaps(snapshot), instrument_gaps)
@@ -168,6 +169,11 @@ def tagged(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, 
             ),
             "front_matter": pa.array([r.front_matter if r else None for r in readings], pa.string()),
             "generators": pa.array([r.generators if r else [] for r in readings], pa.list_(pa.string())),
+            "base_model": pa.array(
+                [_base_model(r, t) for r, t in zip(readings, cards["tags"], strict=True)], pa.string()
+            ),
+            "languages": pa.array([r.languages if r else None for r in readings], pa.list_(pa.string())),
+            "near_duplicate": pa.array([r.near_duplicate if r else None for r in readings], pa.string()),
         }
         for name in ("status", "base_model", "peft_version", "unknown_type"):
             values = [getattr(r.config, name) if r and r.config else None for r in readings]
@@ -175,6 +181,23 @@ def tagged(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, 
         schema = arrow_schema("models")
         columns = [extra[f.name] if f.name in extra else cards.column(f.name) for f in schema]
         yield pa.RecordBatch.from_arrays(columns, schema=schema), mentions
+
+
+_BASE_TAG = "base_model:"
+_RELATIONS = ("adapter", "finetune", "quantized", "merge")
+
+
+def _base_model(reading: CardReading | None, tags: pa.ListScalar) -> str | None:
+    """Returns the first base model of a card that was read: by its front matter, the Hub's tags, its configuration."""
+    if reading is None:
+        return None
+    if reading.base_models:
+        return reading.base_models[0]
+    for tag in tags.as_py() or ():
+        if tag and tag.startswith(_BASE_TAG):
+            relation, _, name = tag.removeprefix(_BASE_TAG).partition(":")
+            return str(name if relation in _RELATIONS else tag.removeprefix(_BASE_TAG))
+    return reading.config.base_model if reading.config else None
 
 
 def write_mentions(source: Source, file: Path, progress: Progress) -> dict[str, Any]:
@@ -216,15 +239,34 @@ def is_gap(status: str, reason: str | None) -> bool:
     return status == "failed" or (status == "text" and reason is not None)
 
 
-def count_again(snapshot: Snapshot, rule: str | None = None) -> pa.Table:
-    """Returns the ``shares`` of a snapshot by today's rules, all or those of one rule."""
-    from peft_census.count import RULES, count_shares
+def evidence_of(snapshot: Snapshot) -> Evidence:
+    """Returns a snapshot's evidence, ready to be counted under any rule."""
+    from peft_census.count import MENTION_COLUMNS, MODEL_COLUMNS, Evidence
 
-    if rule is not None and rule not in (names := [r.name for r in RULES]):
-        raise UsageError(f"no rule {rule!r}", f"rules: {', '.join(names)}.")
-    mentions = snapshot.table("mentions", ["model_id", "technique", "zone"])
-    shares = count_shares(mentions, snapshot.manifest["taxonomy"]["techniques"])
-    return shares if rule is None else shares.filter(pc.equal(shares["rule"], rule))
+    return Evidence(
+        snapshot.table("models", MODEL_COLUMNS),
+        snapshot.table("mentions", MENTION_COLUMNS),
+        snapshot.manifest["taxonomy"]["techniques"],
+    )
+
+
+def count_tables(evidence: Evidence) -> dict[str, pa.Table]:
+    """Returns every counted table that a snapshot keeps, by name."""
+    from peft_census.count import count_shares, sensitivity
+
+    return {"shares": count_shares(evidence), "sensitivity": sensitivity(evidence)}
+
+
+def count_again(snapshot: Snapshot, rule: str | None = None) -> pa.Table:
+    """Returns the ``shares`` of a snapshot by today's rules: the standard ones, or the one named.
+
+    Raises:
+        UsageError: there is no such rule.
+    """
+    from peft_census.count import STANDARD, count_shares, parse_rule
+
+    rules = STANDARD if rule is None else (parse_rule(rule),)
+    return count_shares(evidence_of(snapshot), rules)
 
 
 def summary(outcome: Outcome) -> dict[str, Any]:

@@ -129,16 +129,19 @@ def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool, **
 
 @main.command()
 @_snapshot_option
-@click.option("--rule", help="Only this rule (blog, any, fractional).")
+@click.option("--rule", metavar="NAME", help="Only this rule, such as blog or blog/split/people.")
 @_output_options
 def count(snapshot: str, rule: str | None, as_json: bool, quiet: bool) -> None:
-    """Count a snapshot's mentions again, under every rule, with today's rules.
+    """Count a snapshot again with today's rules: the standard ones, or the one that --rule names.
 
-    The snapshot is not changed.
+    A rule's name is words joined by slashes: blog, any or fractional, then switches such as split (variants
+    apart), people (without what tools wrote), applied_only, per_author, collapsed (near-duplicates as one).
+    A word that no rule has is answered with the list of all words. The snapshot is not changed.
 
     \b
-    Example:
-      peft-census count --snapshot latest --rule blog
+    Examples:
+      peft-census count
+      peft-census count --rule blog/split/people
     """
     from peft_census.census import count_again
     from peft_census.publish.brief import shares_text

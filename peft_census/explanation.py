@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.count import RULES
-from peft_census.count.rules import Facts, cited_pairs
+from peft_census.count import STANDARD, Evidence
+from peft_census.count.rules import Facts
 from peft_census.errors import BadInputError, UsageError
-from peft_census.schema import VARIANT_MODES
+from peft_census.schema import arrow_schema
 from peft_census.snapshot import Snapshot
 from peft_census.tag import load_taxonomy, read_card
 
@@ -77,21 +77,12 @@ def explain_model(snapshot: Snapshot, model_id: str) -> tuple[dict[str, Any], st
 
 
 def how_counted(mentions: list[dict[str, Any]], facts: Facts) -> list[dict[str, Any]]:
-    """Returns, for every rule and treatment of variants, the votes of one card by technique."""
-    columns = ("model_id", "technique", "zone")
-    table = pa.table(
-        {c: pa.array([m.get(c, "") if c != "model_id" else "card" for m in mentions], pa.string()) for c in columns}
+    """Returns, for every standard rule, the votes of one card by technique; weights come from other cards."""
+    rows = [{**m, "model_id": "card"} for m in mentions]
+    evidence = Evidence(
+        pa.table({"model_id": ["card"]}), pa.Table.from_pylist(rows, schema=arrow_schema("mentions")), facts
     )
-    votes = []
-    for rule in RULES:
-        for variants in VARIANT_MODES:
-            cited = sorted(cited_pairs(table, facts, variants)["technique"].to_pylist())
-            counted = bool(cited) and (rule.max_techniques is None or len(cited) <= rule.max_techniques)
-            each = 1 / len(cited) if rule.divided and cited else 1.0
-            votes.append(
-                {"rule": rule.name, "variants": variants, "votes": dict.fromkeys(cited, each) if counted else {}}
-            )
-    return votes
+    return [{"rule": rule.name, "votes": evidence.votes(rule).totals()} for rule in STANDARD]
 
 
 def _text(title: str, facts: dict[str, Any], quoted: list[str]) -> str:
@@ -112,7 +103,7 @@ def _text(title: str, facts: dict[str, Any], quoted: list[str]) -> str:
     lines += ["", "counted"]
     for vote in facts["counted"]:
         told = ", ".join(f"{t} {v:.2f}".removesuffix(".00") for t, v in vote["votes"].items()) or "not counted"
-        lines.append(f"  {vote['rule']:<11} {vote['variants'].replace('_', ' '):<10} {told}")
+        lines.append(f"  {vote['rule']:<20} {told}")
     return "\n".join(lines)
 
 

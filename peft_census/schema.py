@@ -14,7 +14,7 @@ from peft_census.columns import STRINGS, TIME, Column
 from peft_census.errors import SnapshotError
 from peft_census.schema_instruments import INSTRUMENT_TABLES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a column is renamed, removed or changes its meaning."""
 
 ZONES = ("front_matter", "heading", "prose", "table", "code", "link", "citation", "name")
@@ -23,8 +23,6 @@ POLARITIES = ("affirmed", "negated")
 FORMS = ("alias", "class", "option", "file", "paper", "title", "config", "correction")
 STATUSES = ("text", "no_card", "gated", "gone", "failed")
 COVERAGE_STATUSES = (*STATUSES, "read", "incomplete", "refused", "missing", "skipped")
-RULE_NAMES = ("blog", "any", "fractional")
-VARIANT_MODES = ("rolled_up", "split")
 
 
 _MODEL_COLUMNS = (
@@ -47,6 +45,29 @@ _MODEL_COLUMNS = (
         allowed=STATUSES,
     ),
     Column("reason", pa.string(), "Why there is no text, or what was mended in it; null when nothing was."),
+)
+
+_RULE = Column(
+    "rule",
+    pa.string(),
+    "Name of the rule: words joined by `/`, as in `blog/split/people`; see docs/method.md.",
+    nullable=False,
+)
+
+_SHARE = (
+    Column("numerator", pa.float64(), "Votes for the technique.", "votes", nullable=False),
+    Column(
+        "base",
+        pa.float64(),
+        "All votes: cards, authors, clusters or downloads, as the rule has it.",
+        "votes",
+        nullable=False,
+    ),
+    Column("cards", pa.int64(), "Cards that the rule counts.", "cards", nullable=False),
+    Column("share", pa.float64(), "numerator / base; null where the base is zero.", "fraction"),
+    Column("low", pa.float64(), "Lower bound of the interval that takes cards as independent.", "fraction"),
+    Column("high", pa.float64(), "Upper bound of it.", "fraction"),
+    Column("method", pa.string(), "How the interval was made.", nullable=False),
 )
 
 TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
@@ -81,6 +102,18 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
                 "generators",
                 STRINGS,
                 "Tools that wrote the card or a block of it; empty when none was found.",
+            ),
+            Column(
+                "base_model",
+                pa.string(),
+                "First base model that the card's front matter names, else the Hub's tags, else the configuration. "
+                "Only for cards with a candidate mention.",
+            ),
+            Column("languages", STRINGS, "Languages that the front matter names, as written; null as above."),
+            Column(
+                "near_duplicate",
+                pa.string(),
+                "Cards with the same value differ only in names, numbers and links. Only for cards with a mention.",
             ),
             Column(
                 "config_status",
@@ -175,29 +208,19 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "shares": (
         "The counted shares: one row for every technique under every rule.",
         (
-            Column(
-                "rule",
-                pa.string(),
-                "`blog`: cards citing exactly one technique; `any`: cards citing at least one, each technique "
-                "counted; `fractional`: the same cards, one vote a card split over its techniques.",
-                nullable=False,
-                allowed=RULE_NAMES,
-            ),
-            Column(
-                "variants",
-                pa.string(),
-                "`rolled_up`: a variant counts as the technique it varies (QLoRA as LoRA); `split`: as itself.",
-                nullable=False,
-                allowed=VARIANT_MODES,
-            ),
+            _RULE,
             Column("population", pa.string(), "Which cards were considered.", nullable=False),
             Column("technique", pa.string(), "Technique id.", nullable=False),
-            Column("numerator", pa.float64(), "Votes for the technique.", "cards", nullable=False),
-            Column("base", pa.int64(), "Cards the rule counts.", "cards", nullable=False),
-            Column("share", pa.float64(), "numerator / base.", "fraction", nullable=False),
-            Column("low", pa.float64(), "Lower bound of the interval.", "fraction", nullable=False),
-            Column("high", pa.float64(), "Upper bound of the interval.", "fraction", nullable=False),
-            Column("method", pa.string(), "How the interval was made.", nullable=False),
+            *_SHARE,
+        ),
+    ),
+    "sensitivity": (
+        "The headline's technique under every combination of rules that makes sense (a specification curve), by share.",
+        (
+            _RULE,
+            Column("technique", pa.string(), "Technique id.", nullable=False),
+            *_SHARE,
+            Column("enough", pa.bool_(), "Whether there are cards enough to take part in the range.", nullable=False),
         ),
     ),
     **INSTRUMENT_TABLES,

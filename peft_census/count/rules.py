@@ -1,79 +1,156 @@
-"""The counting rules: from mentions to shares.
+"""The counting rules: every named way to turn citations into votes, and the one grammar that names them.
 
-A card *cites* a technique when it mentions it anywhere but inside a name (repository id, file name, URL,
-the model's own name). Denied techniques are cited too: "LoRA was not used" speaks of LoRA. Techniques of
-kind ``not_peft`` are recorded where they stand and never counted.
+A rule's name is words joined by ``/``: how a card votes first (``blog``, ``any``, ``fractional``), then any of
+the switches below in any order, as in ``blog/split/people``. A word that is left out means the first of its
+line. Two names with the same meaning are the same rule: ``parse_rule`` puts the words in one order.
 
-Sampling is the smallest of the errors here: whether a variant counts as LoRA moves the headline more than
-any interval. So every rule is counted twice, with variants rolled up and split, and both are published.
+A card *cites* a technique when it mentions it anywhere but inside a name (repository id, file name, URL, the
+model's own name). Denied techniques are cited too: "LoRA was not used" speaks of LoRA. Techniques of kind
+``not_peft`` are recorded where they stand and never counted.
+
+Sampling is the smallest of the errors here: whether a variant counts as LoRA moves the headline more than any
+interval. So no share leaves ``count`` without its rule's name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from peft_census.errors import UsageError
 
-from peft_census.count.uncertainty import METHOD, wilson
-from peft_census.schema import VARIANT_MODES, arrow_schema
-
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 """Raised when any rule would give another number for the same mentions."""
 
 Facts = Mapping[str, Mapping[str, Any]]
 """Technique id to its facts (``kind``, ``variant_of`` …) as a snapshot's manifest keeps them."""
 
+SWITCHES: dict[str, dict[str, str]] = {
+    "vote": {
+        "blog": "cards that cite exactly one technique, one vote a card",
+        "any": "cards that cite at least one technique; a card counts for each it cites",
+        "fractional": "cards that cite at least one technique; one vote a card, split evenly",
+    },
+    "variants": {
+        "rolled_up": "a variant counts as the technique it varies (QLoRA as LoRA)",
+        "split": "each variant counts as a technique of its own",
+    },
+    "rung": {
+        "any_rung": "evidence on any rung of the ladder",
+        "named_only": "only what the text names",
+        "tagged_only": "only what the front matter names",
+        "configured_only": "only what adapter_config.json holds",
+    },
+    "said": {
+        "cited": "cited is enough",
+        "applied_only": "only where the card says that this model was trained with it",
+    },
+    "writer": {
+        "tools_too": "evidence written by people and by tools",
+        "people": "only evidence that no card-writing tool wrote",
+    },
+    "denied": {
+        "denied_too": "a technique that the card denies is cited too",
+        "affirmed": "places where the card denies the technique are left out",
+    },
+    "names": {
+        "names_out": "names of repositories, files and links do not count",
+        "names_in": "names of repositories, files and links count as citing",
+    },
+    "scope": {
+        "every_technique": "techniques outside PEFT count like PEFT's own",
+        "peft_types": "only PEFT's types and their variants; others are not seen at all",
+    },
+    "voters": {
+        "per_card": "every card has the same weight",
+        "per_author": "every author has the same weight, shared by the author's counted cards",
+        "collapsed": "near-duplicate cards share the weight of one",
+        "downloaded": "cards of models without a download are left out",
+        "weighted": "a card weighs as many votes as its model had downloads in 30 days",
+    },
+}
+"""Switch to its words with their meaning; the first word of each is what a name without one means."""
+
+_SWITCH_OF = {word: switch for switch, words in SWITCHES.items() for word in words}
+
 
 @dataclass(frozen=True)
 class Rule:
-    """A named way to count.
+    """A way to count; every field holds one of the words of its line in ``SWITCHES``."""
 
-    Args:
-        name: as in the ``rule`` column.
-        meaning: one sentence for people.
-        max_techniques: cards citing more are left out; None for no limit.
-        divided: one vote a card, split evenly over its techniques, instead of one vote a technique.
+    vote: str = "blog"
+    variants: str = "rolled_up"
+    rung: str = "any_rung"
+    said: str = "cited"
+    writer: str = "tools_too"
+    denied: str = "denied_too"
+    names: str = "names_out"
+    scope: str = "every_technique"
+    voters: str = "per_card"
+
+    @property
+    def name(self) -> str:
+        """The rule's one name: the vote, then every switch that is not at its first word."""
+        words = [getattr(self, f.name) for f in fields(self)]
+        return "/".join([words[0], *(w for w in words[1:] if w != next(iter(SWITCHES[_SWITCH_OF[w]])))])
+
+    @property
+    def meaning(self) -> str:
+        """What the rule counts, in words, without what goes without saying."""
+        return "; ".join(SWITCHES[_SWITCH_OF[word]][word] for word in self.name.split("/"))
+
+    @property
+    def whole_cards(self) -> bool:
+        """Whether every vote is one whole card, so that votes are counts."""
+        return self.vote != "fractional" and self.voters in ("per_card", "downloaded")
+
+
+def parse_rule(name: str) -> Rule:
+    """Returns the rule that ``name`` means. A name without a vote (``applied_only``) votes by ``any``.
+
+    Raises:
+        UsageError: a word that no switch has, or two words of one switch.
     """
+    chosen: dict[str, str] = {}
+    for word in name.strip().lower().replace("-", "_").split("/"):
+        switch = _SWITCH_OF.get(word)
+        if switch is None:
+            raise UsageError(
+                f"no rule {name!r}: {word!r} is not a word of any",
+                "words: " + "; ".join(f"{s}: {', '.join(words)}" for s, words in SWITCHES.items()) + ".",
+            )
+        if switch in chosen:
+            raise UsageError(
+                f"no rule {name!r}: {chosen[switch]!r} and {word!r} exclude each other", "leave one of them out."
+            )
+        chosen[switch] = word
+    return Rule(**({"vote": "any"} | chosen))
 
-    name: str
-    meaning: str
-    max_techniques: int | None = None
-    divided: bool = False
 
+HEADLINE = Rule()
+"""The rule behind the published figure: exactly one technique, at any rung, variants rolled up."""
 
-RULES = (
-    Rule("blog", "cards that cite exactly one technique", max_techniques=1),
-    Rule("any", "cards that cite at least one technique; a card counts for each it cites"),
-    Rule("fractional", "cards that cite at least one technique; one vote a card, split evenly", divided=True),
-)
-
-POPULATION = "all cards"
-
-
-def cited_pairs(mentions: pa.Table, facts: Facts, variants: str) -> pa.Table:
-    """Returns the distinct (model_id, technique) pairs that count as citing.
-
-    Args:
-        mentions: columns ``model_id``, ``technique``, ``zone``.
-        facts: techniques of the snapshot's taxonomy.
-        variants: ``rolled_up`` or ``split``.
-    """
-    counted = [t for t, f in facts.items() if f["kind"] != "not_peft"]
-    keep = pc.and_(
-        pc.fill_null(pc.not_equal(mentions["zone"], "name"), True),
-        pc.is_in(mentions["technique"], pa.array(counted, pa.string())),
+STANDARD = tuple(
+    parse_rule(name)
+    for name in (
+        "blog",
+        "any",
+        "fractional",
+        "blog/split",
+        "any/split",
+        "fractional/split",
+        "blog/people",
+        "blog/per_author",
+        "blog/collapsed",
+        "any/applied_only",
+        "any/configured_only",
     )
-    pairs = mentions.select(["model_id", "technique"]).filter(keep)
-    if variants == "rolled_up":
-        roots = {t: root(t, facts) for t in counted}
-        names = pc.unique(pairs["technique"])
-        mapped = pa.array([roots[t] for t in names.to_pylist()], pa.string())
-        technique = mapped.take(pc.index_in(pairs["technique"], names).combine_chunks()) if len(names) else mapped
-        pairs = pairs.set_column(1, "technique", pa.chunked_array([technique], pa.string()))
-    return pairs.group_by(["model_id", "technique"]).aggregate([])
+)
+"""The rules whose shares of every technique are kept in a snapshot; others are counted when asked for."""
+
+SUBJECT = "lora"
+"""The technique whose share is the headline: the published figure that the census sets out to check."""
 
 
 def root(technique: str, facts: Facts) -> str:
@@ -83,77 +160,25 @@ def root(technique: str, facts: Facts) -> str:
     return technique
 
 
-def count_shares(mentions: pa.Table, facts: Facts) -> pa.Table:
-    """Returns the ``shares`` table: every rule, rolled up and split.
+def specifications() -> list[Rule]:
+    """Returns every combination of switches that makes sense, for the sensitivity of the headline.
 
-    Rows are ordered by rule, variants, votes (largest first) and technique id.
+    Left out is what says nothing new: names have no rung of their own, what is applied or configured is never
+    denied, and what is configured was written by a tool.
     """
-    parts = []
-    for variants in VARIANT_MODES:
-        pairs = cited_pairs(mentions, facts, variants)
-        per_card = pairs.group_by("model_id").aggregate([("technique", "count")])
-        pairs = pairs.join(per_card, "model_id", coalesce_keys=True)
-        parts += [_count(rule, variants, pairs) for rule in RULES]
-    order = {rule.name: i for i, rule in enumerate(RULES)}
-    rows = [row for part in parts for row in part]
-    rows.sort(key=lambda r: (order[r["rule"]], VARIANT_MODES.index(r["variants"]), -r["numerator"], r["technique"]))
-    return pa.Table.from_pylist(rows, schema=arrow_schema("shares"))
-
-
-def _count(rule: Rule, variants: str, pairs: pa.Table) -> list[dict[str, Any]]:
-    """Returns one row a technique for one rule; ``pairs`` also has ``technique_count`` of its card."""
-    if rule.max_techniques is not None:
-        pairs = pairs.filter(pc.less_equal(pairs["technique_count"], rule.max_techniques))
-    base = pc.count_distinct(pairs["model_id"]).as_py()
-    # A card with k techniques gives each 1/k: summing counts by k first keeps the result exact and
-    # independent of the order of cards.
-    by_size = pairs.group_by(["technique", "technique_count"]).aggregate([("model_id", "count")])
-    votes: dict[str, list[tuple[int, int]]] = {}
-    for row in by_size.to_pylist():
-        votes.setdefault(row["technique"], []).append((row["technique_count"], row["model_id_count"]))
-    rows = []
-    for technique, sizes in votes.items():
-        numerator = sum(n / (k if rule.divided else 1) for k, n in sorted(sizes))
-        low, high = wilson(numerator, base)
-        rows.append(
-            {
-                "rule": rule.name,
-                "variants": variants,
-                "population": POPULATION,
-                "technique": technique,
-                "numerator": float(numerator),
-                "base": base,
-                "share": numerator / base,
-                "low": low,
-                "high": high,
-                "method": METHOD,
-            }
-        )
-    return rows
-
-
-SUBJECT = "lora"
-"""The technique whose share is the headline: the published figure that the census sets out to check."""
-
-
-def headline(shares: pa.Table) -> dict[str, Any]:
-    """Returns the number that people quote: LoRA's share under rule ``blog``, variants rolled up.
-
-    Keys: rule, variants, technique, n, base, share, low, high. Without a single card that cites exactly one
-    technique the base is 0 and share, low and high are None.
-    """
-    keep = pc.and_(pc.equal(shares["rule"], "blog"), pc.equal(shares["variants"], "rolled_up"))
-    rows = shares.filter(keep).to_pylist()
-    base = rows[0]["base"] if rows else 0
-    n = sum(int(row["numerator"]) for row in rows if row["technique"] == SUBJECT)
-    low, high = wilson(n, base) if base else (None, None)
-    return {
-        "rule": "blog",
-        "variants": "rolled_up",
-        "technique": SUBJECT,
-        "n": n,
-        "base": base,
-        "share": n / base if base else None,
-        "low": low,
-        "high": high,
-    }
+    evidence = [
+        {"denied": denied, "names": names, "writer": writer}
+        for writer in SWITCHES["writer"]
+        for denied in SWITCHES["denied"]
+        for names in SWITCHES["names"]
+    ]
+    evidence += [{"rung": "named_only", "denied": denied} for denied in SWITCHES["denied"]]
+    evidence += [{"rung": "tagged_only"}, {"rung": "configured_only"}, {"said": "applied_only"}]
+    return [
+        Rule(vote=vote, variants=variants, scope=scope, voters=voters, **chosen)
+        for chosen in evidence
+        for variants in SWITCHES["variants"]
+        for scope in SWITCHES["scope"]
+        for vote in SWITCHES["vote"]
+        for voters in SWITCHES["voters"]
+    ]

@@ -10,7 +10,7 @@ CONFIDENCE = 0.95
 METHOD = "Wilson 95 %"
 
 
-def wilson(numerator: float, base: int) -> tuple[float, float]:
+def wilson(numerator: float, base: float) -> tuple[float, float]:
     """Returns the Wilson score interval of ``numerator / base`` (Wilson 1927, JASA 22:209-212).
 
     For divided votes, whose variance is below that of whole votes with the same mean, it is too wide

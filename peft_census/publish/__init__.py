@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from peft_census.count import HEADLINE as HEADLINE_RULE
 from peft_census.errors import OutputError, output_error
 from peft_census.publish.beside import instrument_claims, side_by_side, side_by_side_md
 from peft_census.publish.claims import HEADLINE, Claim, make_claims
@@ -58,7 +59,7 @@ def _write_all(snapshot: SnapshotLike, folder: Path, aside: Path) -> None:
 
     claims, shares = make_claims(snapshot) + instrument_claims(snapshot), read_shares(snapshot)
     first = next(c for c in claims if c.id == HEADLINE)
-    others = [s for s in select(shares, "blog", "rolled_up") if s.technique != first.technique]
+    others = [s for s in select(shares, HEADLINE_RULE.name) if s.technique != first.technique]
     chart, narrow = (
         save_chart(
             headline_chart(first, others, wide),

@@ -66,7 +66,6 @@ def benchmark_claim(snapshot: SnapshotLike, facts: Mapping[str, Any]) -> Claim:
         id="benchmark",
         kind="benchmark",
         rule=None,
-        variants=None,
         population="successful runs of PEFT's method comparison",
         technique=None,
         name=None,

@@ -222,7 +222,6 @@ def _claim(snapshot: SnapshotLike, measure: Measure, part: Part, facts: Mapping[
         id=f"{measure.instrument}.{measure.name}.{part.technique}",
         kind="instrument",
         rule=f"{measure.instrument} {measure.name}",
-        variants=None,
         population=measure.base_meaning,
         technique=part.technique,
         name=name,

@@ -9,10 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from peft_census.count import parse_rule
 from peft_census.publish.beside import brief_lines
 from peft_census.publish.numbers import count, interval, percent
 from peft_census.publish.reading import SPECIMEN_MARK, SnapshotLike
-from peft_census.publish.wording import BASES
+from peft_census.publish.wording import base_words
 
 
 def headline_text(facts: dict[str, Any], names: dict[str, Any]) -> str:
@@ -24,7 +25,7 @@ def headline_text(facts: dict[str, Any], names: dict[str, Any]) -> str:
     return (
         f"{name}: {percent(head['share'])} of cards that cite exactly one technique "
         f"({count(head['n'])} of {count(head['base'])}; 95 % interval {interval(head['low'], head['high'])})\n"
-        f"  rule {head['rule']}, variants {head['variants'].replace('_', ' ')}"
+        f"  rule {head['rule']}: {parse_rule(head['rule']).meaning}"
     )
 
 
@@ -67,18 +68,15 @@ def describe_snapshot(snapshot: SnapshotLike, facts: dict[str, Any]) -> str:
 
 
 def shares_text(snapshot: SnapshotLike, shares: pa.Table) -> str:
-    """Returns a shares table as aligned text, one block for each rule and treatment of variants."""
+    """Returns a shares table as aligned text, one block for each rule."""
     names = snapshot.manifest["taxonomy"]["techniques"]
     lines: list[str] = [SPECIMEN_MARK] if snapshot.manifest["specimen"] else []
     block = None
     for row in shares.to_pylist():
-        if (row["rule"], row["variants"]) != block:
-            block = (row["rule"], row["variants"])
-            lines += [
-                "",
-                f"rule {row['rule']}, variants {row['variants'].replace('_', ' ')}: "
-                f"{count(row['base'])} {BASES[row['rule']]}",
-            ]
+        if row["rule"] != block:
+            block = row["rule"]
+            rule = parse_rule(block)
+            lines += ["", f"rule {block}: n = {base_words(rule, row['base'], row['cards'])}", f"  {rule.meaning}"]
         name = names.get(row["technique"], {}).get("name", row["technique"])
         lines.append(
             f"  {name:<34.34} {count(row['numerator']):>12} {percent(row['share']):>10}"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from peft_census.count import headline
+from peft_census.count import HEADLINE as RULE
+from peft_census.count import Rule, headline
 from peft_census.publish.numbers import count, interval, percent, plural
 from peft_census.publish.reading import (
     SPECIMEN_MARK,
@@ -22,12 +23,12 @@ from peft_census.publish.reading import (
     source_line,
     technique_name,
 )
-from peft_census.publish.wording import BASES, COUNTED, VARIANTS, quote, title
+from peft_census.publish.wording import base_words, counting, quote, title
 
 HEADLINE, COVERAGE = "headline", "coverage"
 """Ids of the claims that every snapshot has."""
 
-COMPARISONS = (("blog", "split"), ("any", "rolled_up"), ("fractional", "rolled_up"))
+COMPARISONS = ("blog/split", "any", "fractional", "blog/people", "blog/per_author", "blog/collapsed")
 """The other ways of counting that are always printed beside the headline."""
 
 OTHERS = 3
@@ -42,10 +43,9 @@ class Claim:
     """One number and everything needed to print it.
 
     Args:
-        id: ``headline``, ``coverage`` or ``<rule>.<variants>.<technique>``.
+        id: ``headline``, ``coverage`` or ``<rule>.<technique>``.
         kind: ``share``, ``empty`` (nothing to count, hence no share) or ``coverage``.
         rule: how it was counted; None for coverage.
-        variants: ``rolled_up`` or ``split``; None for coverage.
         population: which cards were considered.
         technique: technique id; None where the claim is about no technique.
         name: display name of the technique.
@@ -70,12 +70,11 @@ class Claim:
     id: str
     kind: str
     rule: str | None
-    variants: str | None
     population: str
     technique: str | None
     name: str | None
     numerator: float
-    base: int
+    base: float
     share: float | None
     low: float | None
     high: float | None
@@ -95,7 +94,7 @@ class Claim:
 def make_claims(snapshot: SnapshotLike) -> list[Claim]:
     """Returns the snapshot's claims: the headline, the same under other rules, the largest others, coverage."""
     rows = read_shares(snapshot)
-    counted = select(rows, "blog", "rolled_up")
+    counted = select(rows, RULE.name)
     if not counted:
         return [_empty_claim(snapshot, len(rows) > 0), *_comparisons(snapshot, rows, None), _coverage_claim(snapshot)]
     first = _headline_share(snapshot, counted)
@@ -128,8 +127,8 @@ def break_down(others: list[Share]) -> tuple[list[Share], list[Share]]:
 def _comparisons(snapshot: SnapshotLike, rows: list[Share], technique: str | None) -> list[Claim]:
     """Returns the claims for the headline's technique, or failing it the leading one, under the other rules."""
     claims = []
-    for rule, variants in COMPARISONS:
-        counted = select(rows, rule, variants)
+    for rule in COMPARISONS:
+        counted = select(rows, rule)
         same = [s for s in counted if s.technique == technique] or counted[:1]
         claims += [_share_claim(snapshot, s) for s in same]
     return claims
@@ -147,10 +146,9 @@ def _share_claim(
     else:
         alt = _chart_alt(share, others)
     return Claim(
-        id=claim_id or f"{share.rule}.{share.variants}.{share.technique}",
+        id=claim_id or f"{share.rule}.{share.technique}",
         kind="share",
         rule=share.rule,
-        variants=share.variants,
         population=share.population,
         technique=share.technique,
         name=share.name,
@@ -168,7 +166,7 @@ def _share_claim(
         ),
         caveat=_caveat(share),
         title=finding,
-        subtitle=_subtitle(share.base, share.rule, share.variants),
+        subtitle=_subtitle(share.way, share.base, share.cards),
         source_line=source_line(snapshot),
         alt_text=_marked(snapshot, f"{alt} {source_line(snapshot)}."),
         snapshot_id=snapshot.id,
@@ -185,8 +183,7 @@ def _empty_claim(snapshot: SnapshotLike, counted_elsewhere: bool) -> Claim:
     return Claim(
         id=HEADLINE,
         kind="empty",
-        rule="blog",
-        variants="rolled_up",
+        rule=RULE.name,
         population="all cards",
         technique=None,
         name=None,
@@ -205,7 +202,7 @@ def _empty_claim(snapshot: SnapshotLike, counted_elsewhere: bool) -> Claim:
         why_not="A card that cites no technique may belong to a model that was trained with one.",
         caveat="With nothing to count there is no share and no interval; this is not a share of zero.",
         title=finding,
-        subtitle=_subtitle(0, "blog", "rolled_up"),
+        subtitle=_subtitle(RULE, 0, 0),
         source_line=source_line(snapshot),
         alt_text=_marked(
             snapshot, f"An empty chart: {finding[0].lower()}{finding[1:]}; {more}. {source_line(snapshot)}."
@@ -228,7 +225,6 @@ def _coverage_claim(snapshot: SnapshotLike) -> Claim:
         id=COVERAGE,
         kind="coverage",
         rule=None,
-        variants=None,
         population="all models listed",
         technique=None,
         name=None,
@@ -265,11 +261,8 @@ def _chart_alt(first: Share, others: list[Share]) -> str:
     )
 
 
-def _subtitle(base: int, rule: str, variants: str) -> str:
-    return (
-        f"n = {count(base)} {BASES[rule]}, at any rung of evidence (named, tagged or configured). "
-        f"Rule {rule}: {COUNTED[rule]}; {VARIANTS[variants]}."
-    )
+def _subtitle(rule: Rule, base: float, cards: int) -> str:
+    return f"n = {base_words(rule, base, cards)}. Rule {rule.name}: {counting(rule)}."
 
 
 def _range(share: Share) -> str:
@@ -280,7 +273,7 @@ def _caveat(share: Share) -> str:
     """Returns what the interval leaves out, with the size of a plausible error where the rule allows one."""
     text = "The interval covers sampling only, not misread cards nor the choice of rule."
     rest = share.base - share.numerator
-    if share.rule == "blog" and 0 < rest < share.numerator / 5:
+    if share.rule == RULE.name and 0 < rest < share.numerator / 5:
         moved = percent(share.numerator / (share.base + rest))
         text += (
             f" Only {plural(rest, 'card')} of the base {'cites' if rest == 1 else 'cite'} another technique: "

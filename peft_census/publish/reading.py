@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from peft_census.count import Rule, parse_rule
 from peft_census.errors import SnapshotError
-from peft_census.schema import RULE_NAMES, VARIANT_MODES
 
 SPECIMEN_MARK = "SPECIMEN · made-up cards · shares mean nothing"
 
@@ -44,44 +44,39 @@ class Share:
     """One row of ``shares`` with the technique's display name."""
 
     rule: str
-    variants: str
     population: str
     technique: str
     name: str
     numerator: float
-    base: int
+    base: float
+    cards: int
     share: float
     low: float
     high: float
     method: str
 
+    @property
+    def way(self) -> Rule:
+        """The rule, its words apart."""
+        return parse_rule(self.rule)
+
 
 def read_shares(snapshot: SnapshotLike) -> list[Share]:
-    """Returns all shares with a base, ordered by rule, variants, population, votes (most first), technique.
+    """Returns all shares with a base, in the snapshot's order: by rule, votes (most first), technique.
 
     Raises:
         SnapshotError: a technique is missing from the manifest.
     """
-    rows = [
+    return [
         Share(name=technique_name(snapshot, row["technique"]), **row)
         for row in snapshot.table("shares").to_pylist()
         if row["base"] > 0
     ]
-    rows.sort(
-        key=lambda s: (
-            RULE_NAMES.index(s.rule),
-            VARIANT_MODES.index(s.variants),
-            s.population,
-            -s.numerator,
-            s.technique,
-        )
-    )
-    return rows
 
 
-def select(rows: list[Share], rule: str, variants: str) -> list[Share]:
-    """Returns the shares of one rule and variant mode, most votes first."""
-    return [s for s in rows if s.rule == rule and s.variants == variants]
+def select(rows: list[Share], rule: str) -> list[Share]:
+    """Returns the shares of one rule, most votes first."""
+    return [s for s in rows if s.rule == rule]
 
 
 def technique_name(snapshot: SnapshotLike, technique: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from peft_census.count import parse_rule
 from peft_census.errors import output_error
 from peft_census.publish.beside import is_beside, side_by_side
 from peft_census.publish.charts import ChartFiles
@@ -30,8 +31,10 @@ from peft_census.publish.reading import (
     source_line,
     technique_name,
 )
-from peft_census.publish.wording import BASES, COUNTED, VARIANTS
-from peft_census.schema import RULE_NAMES, VARIANT_MODES
+from peft_census.publish.wording import VARIANTS, base_words, counting
+
+SIX = ("blog", "any", "fractional", "blog/split", "any/split", "fractional/split")
+"""The rules that stand side by side on the page."""
 
 LEADING = 4
 """Techniques taken from the top of every way to count into the side-by-side table."""
@@ -77,11 +80,11 @@ def _context(snapshot: SnapshotLike, claims: Sequence[Claim], charts: Sequence[C
         "charts": [_inline(c) for c in charts],
         "specimen_mark": SPECIMEN_MARK if snapshot.manifest["specimen"] else "",
         "source_line": source_line(snapshot),
-        "ways": [_way(shares, rule, variants) for variants in VARIANT_MODES for rule in RULE_NAMES],
+        "ways": [_way(shares, rule) for rule in SIX],
         "variants": VARIANTS,
         "side_by_side": _side_by_side(snapshot, shares),
-        "full": {mode: _full(shares, mode) for mode in VARIANT_MODES},
-        "rules": [{"name": r, "base": BASES[r], "counted": COUNTED[r]} for r in RULE_NAMES],
+        "full": [(rule, _full(shares, rule)) for rule in dict.fromkeys(s.rule for s in shares)],
+        "rules": [_rule(shares, rule) for rule in dict.fromkeys(s.rule for s in shares)],
         "examples": read_examples(snapshot, first.technique) if first.technique else [],
         "sources": read_coverage(snapshot),
         "provenance": _provenance(snapshot),
@@ -89,42 +92,42 @@ def _context(snapshot: SnapshotLike, claims: Sequence[Claim], charts: Sequence[C
     }
 
 
-def _way(shares: list[Share], rule: str, variants: str) -> Cell:
-    rows = select(shares, rule, variants)
-    return {"rule": rule, "variants": variants, "base": count(rows[0].base) if rows else "0"}
+def _way(shares: list[Share], rule: str) -> Cell:
+    rows = select(shares, rule)
+    return {"rule": parse_rule(rule).vote, "base": count(rows[0].base) if rows else "0"}
+
+
+def _rule(shares: list[Share], rule: str) -> Cell:
+    first = select(shares, rule)[0]
+    return {"name": rule, "base": base_words(first.way, first.base, first.cards), "counted": counting(first.way)}
 
 
 def _side_by_side(snapshot: SnapshotLike, shares: list[Share]) -> list[tuple[str, list[Cell]]]:
     """Returns the leading techniques of any way to count, each with one cell for every way."""
-    found = {(s.rule, s.variants, s.technique): s for s in reversed(shares)}
-    ways = [(rule, variants) for variants in VARIANT_MODES for rule in RULE_NAMES]
-    leading = dict.fromkeys(s.technique for way in ways for s in select(shares, *way)[:LEADING])
+    found = {(s.rule, s.technique): s for s in reversed(shares)}
+    leading = dict.fromkeys(s.technique for rule in SIX for s in select(shares, rule)[:LEADING])
     table = []
     for technique in leading:
         root = root_name(snapshot, technique)
         cells = []
-        for rule, variants in ways:
-            share = found.get((rule, variants, technique))
+        for rule in SIX:
+            share = found.get((rule, technique))
             if share:
                 cells.append({"share": percent(share.share), "n": count(share.numerator)})
             else:
-                cells.append({"share": f"in {root}" if root and variants == "rolled_up" else "–", "n": ""})
+                cells.append({"share": f"in {root}" if root and "split" not in rule else "–", "n": ""})
         table.append((technique_name(snapshot, technique), cells))
     return table
 
 
-def _full(shares: list[Share], variants: str) -> list[tuple[str, list[Cell]]]:
-    """Returns every technique counted with ``variants``, each with one cell for every rule."""
-    rows = [s for s in shares if s.variants == variants]
-    found = {(s.rule, s.technique): s for s in reversed(rows)}
-    names = {s.technique: s.name for s in rows}
-    return [(name, [_cell(found.get((rule, technique))) for rule in RULE_NAMES]) for technique, name in names.items()]
+def _full(shares: list[Share], rule: str) -> list[Cell]:
+    """Returns every technique that got a vote under ``rule``."""
+    return [_cell(share) for share in select(shares, rule)]
 
 
-def _cell(share: Share | None) -> Cell:
-    if share is None:
-        return {"n": "–", "share": "–", "interval": "–"}
+def _cell(share: Share) -> Cell:
     return {
+        "name": share.name,
         "n": count(share.numerator),
         "share": percent(share.share),
         "interval": interval(share.low, share.high),

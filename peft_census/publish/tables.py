@@ -17,7 +17,7 @@ from itertools import groupby
 from peft_census.publish.claims import COVERAGE, HEADLINE, Claim
 from peft_census.publish.numbers import count, interval, percent
 from peft_census.publish.reading import SPECIMEN_MARK, Share, SnapshotLike, source_line
-from peft_census.publish.wording import BASES, COUNTED, VARIANTS
+from peft_census.publish.wording import base_words, counting
 from peft_census.schema import TABLES
 
 COLUMNS = tuple(c.name for c in TABLES["shares"][1])
@@ -57,9 +57,9 @@ def shares_md(
         _md(first.caveat),
     ]
     if first.share is None:
-        lines += ["", "## blog, rolled_up", "", f"{_md(first.subtitle)} Nothing to count: no share, not even of zero."]
-    for (rule, variants, population), group in groupby(shares, key=lambda s: (s.rule, s.variants, s.population)):
-        lines += _table(rule, variants, population, list(group))
+        lines += ["", "## blog", "", f"{_md(first.subtitle)} Nothing to count: no share, not even of zero."]
+    for rule, group in groupby(shares, key=lambda s: s.rule):
+        lines += _table(rule, list(group))
     lines += [_md_row(line) for line in beside]
     lines += [
         "",
@@ -74,13 +74,14 @@ def shares_md(
     return "\n".join(lines) + "\n"
 
 
-def _table(rule: str, variants: str, population: str, rows: list[Share]) -> list[str]:
+def _table(rule: str, rows: list[Share]) -> list[str]:
+    way = rows[0].way
     return [
         "",
-        f"## {rule}, {variants}",
+        f"## {rule}",
         "",
-        f"n = {count(rows[0].base)} {BASES[rule]} (considered: {_md(population)}). Counting: {COUNTED[rule]}; "
-        f"{VARIANTS[variants]}.",
+        f"n = {base_words(way, rows[0].base, rows[0].cards)} (considered: {_md(rows[0].population)}). "
+        f"Counting: {counting(way)}.",
         "",
         "| technique | n | base | share | interval | method |",
         "|---|---:|---:|---:|---:|---|",

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from peft_census.schema import arrow_schema
 from peft_census.tag.configured import Configured, read_config
 from peft_census.tag.corrections import Correction, bundled_corrections
+from peft_census.tag.duplicates import near_duplicate_keys
 from peft_census.tag.front_matter import read_front_matter
 from peft_census.tag.front_zone import PROMPT, FrontZone, own_names
 from peft_census.tag.generators import Written, find_written
@@ -82,6 +83,10 @@ class CardReading:
     generators: list[str] = field(default_factory=list)
     unread_chars: int = 0
     config: Configured | None = None
+    base_models: list[str] = field(default_factory=list)
+    languages: list[str] = field(default_factory=list)
+    body: int = 0
+    near_duplicate: str | None = None
 
 
 def tag(cards: pa.RecordBatch) -> pa.RecordBatch:
@@ -113,8 +118,18 @@ def tag_batch(cards: pa.RecordBatch) -> tuple[pa.RecordBatch, list[CardReading |
             columns["model_id"].append(model_id)
             for name, cell in vars(mention).items():
                 columns[name].append(cell)
+    _mark_near_duplicates(ids, texts, readings)
     schema = arrow_schema("mentions")
     return pa.RecordBatch.from_arrays([pa.array(columns[f.name], f.type) for f in schema], schema=schema), readings
+
+
+def _mark_near_duplicates(ids: pa.Array, texts: pa.Array, readings: list[CardReading | None]) -> None:
+    """Gives every reading of a card that mentions a technique the key of its near-duplicates."""
+    told = [(i, r) for i, r in enumerate(readings) if r and r.mentions and texts[i].is_valid]
+    cards = [texts[i].as_py() for i, _ in told]
+    keys = near_duplicate_keys([ids[i].as_py() for i, _ in told], cards, [r.body for _, r in told])
+    for (_, reading), key in zip(told, keys, strict=True):
+        reading.near_duplicate = key
 
 
 @cache
@@ -149,6 +164,9 @@ class _CardReader:
         self.own = own_names(model_id, self.front, self.zones)
         self.front_zone = FrontZone(self.text, self.front, self.own)
         self.reading = CardReading(front_matter=self.front.status, unread_chars=len(card) - len(self.text))
+        self.reading.base_models = _first_few(self.front.strings("base_model"))
+        self.reading.languages = _first_few(self.front.strings("language"))
+        self.reading.body = self.front.after
         self.written: list[Written] = []
         self.model_id = model_id
 
@@ -228,6 +246,11 @@ class _CardReader:
             if written.start <= position < written.end:
                 return written.generator
         return None
+
+
+def _first_few(values: list[str]) -> list[str]:
+    """Returns at most 20 values that are not blank, each cut to 200 characters."""
+    return [v.strip()[:_MAX_MATCHED] for v in values if v.strip()][:20]
 
 
 def correct(mentions: list[Mention], corrections: Sequence[Correction]) -> list[Mention]:

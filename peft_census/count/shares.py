@@ -1,0 +1,91 @@
+"""Shares: from votes to numerators, bases and intervals.
+
+In: ``Evidence`` and rules. Out: rows of the tables ``shares`` and ``sensitivity``, and the headline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from peft_census.count.evidence import Evidence, Votes, exact_sum
+from peft_census.count.rules import HEADLINE, STANDARD, SUBJECT, Rule, specifications
+from peft_census.count.uncertainty import METHOD, wilson
+from peft_census.schema import arrow_schema
+
+POPULATION = "all cards"
+
+ENOUGH = 30
+"""Cards that a share needs before it takes part in a range; below, it is listed and marked."""
+
+
+def count_shares(evidence: Evidence, rules: Iterable[Rule] = STANDARD) -> pa.Table:
+    """Returns the ``shares`` table: for every rule one row for each technique that got a vote.
+
+    Rows are ordered by rule as given, votes (largest first) and technique id.
+    """
+    rows = []
+    for rule in rules:
+        votes = evidence.votes(rule)
+        totals = sorted(votes.totals().items(), key=lambda item: (-item[1], item[0]))
+        rows += [_row(rule, votes, technique, numerator) for technique, numerator in totals]
+    return pa.Table.from_pylist(rows, schema=arrow_schema("shares"))
+
+
+def sensitivity(evidence: Evidence, technique: str = SUBJECT) -> pa.Table:
+    """Returns the ``sensitivity`` table: the share of ``technique`` under every rule of ``specifications``.
+
+    Its range is the honest uncertainty of the headline (Simonsohn, Simmons and Nelson 2020, Specification curve
+    analysis, Nature Human Behaviour 4:1208-1214). Rows are ordered by share; those without a base come last.
+    """
+    rows = []
+    for rule in specifications():
+        votes = evidence.votes(rule)
+        row = _row(rule, votes, technique, exact_sum(votes.of(technique)))
+        rows.append({k: v for k, v in row.items() if k != "population"} | {"enough": row["cards"] >= ENOUGH})
+    rows.sort(key=lambda r: (r["share"] is None, r["share"], r["rule"]))
+    return pa.Table.from_pylist(rows, schema=arrow_schema("sensitivity"))
+
+
+def _row(rule: Rule, votes: Votes, technique: str, numerator: float) -> dict[str, Any]:
+    base, cards = votes.base, len(votes.cards)
+    row: dict[str, Any] = {
+        "rule": rule.name,
+        "population": POPULATION,
+        "technique": technique,
+        "numerator": numerator,
+        "base": base,
+        "cards": cards,
+        "share": None,
+        "low": None,
+        "high": None,
+        "method": "none: the base is zero",
+    }
+    if base:
+        low, high = wilson(numerator, base)
+        row |= {"share": min(1.0, numerator / base), "low": low, "high": high, "method": METHOD}
+    return row
+
+
+def headline(shares: pa.Table) -> dict[str, Any]:
+    """Returns the number that people quote: LoRA's share under rule ``blog``.
+
+    Keys: rule, technique, n, base, share, low, high. Without a single card that cites exactly one technique the
+    base is 0 and share, low and high are None.
+    """
+    rows = shares.filter(pc.equal(shares["rule"], HEADLINE.name)).to_pylist()
+    base = int(rows[0]["base"]) if rows else 0
+    n = sum(int(row["numerator"]) for row in rows if row["technique"] == SUBJECT)
+    low, high = wilson(n, base) if base else (None, None)
+    return {
+        "rule": HEADLINE.name,
+        "technique": SUBJECT,
+        "n": n,
+        "base": base,
+        "share": n / base if base else None,
+        "low": low,
+        "high": high,
+    }
