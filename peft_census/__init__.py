@@ -91,8 +91,8 @@ def shares(snapshot: Frames | str | Path = "latest", *rules: str) -> pd.DataFram
     Raises:
         UsageError: there is no such snapshot or rule.
     """
-    from peft_census.census import evidence_of
     from peft_census.count import STANDARD, count_shares, parse_rule
+    from peft_census.counting import evidence_of
 
     frames = snapshot if isinstance(snapshot, Frames) else load_snapshot(snapshot)
     counted: pd.DataFrame = count_shares(

@@ -25,7 +25,6 @@ from peft_census.snapshot import Snapshot, find_by_key, new_snapshot, snapshot_k
 if TYPE_CHECKING:
     from peft_census.collect.hub_api import HubApi
     from peft_census.collect.hub_dump import HubDump
-    from peft_census.count import Evidence
     from peft_census.tag import CardReading
 
 Progress = Callable[[Iterator[pa.RecordBatch], int], Iterator[pa.RecordBatch]]
@@ -101,6 +100,7 @@ def run_census(source: Source, out: Path, progress: Progress, beside: Beside | N
     Raises:
         CensusError: the source cannot be read or the snapshot not be written; nothing is left half-made.
     """
+    from peft_census.counting import count_tables, evidence_of
     from peft_census.publish import publish
 
     info = source.prepare()
@@ -237,36 +237,6 @@ def find_gaps(snapshot: Snapshot) -> dict[str, int]:
 def is_gap(status: str, reason: str | None) -> bool:
     """Says whether a model leaves a gap. A card that does not exist, or that its author gates, is none."""
     return status == "failed" or (status == "text" and reason is not None)
-
-
-def evidence_of(snapshot: Snapshot) -> Evidence:
-    """Returns a snapshot's evidence, ready to be counted under any rule."""
-    from peft_census.count import MENTION_COLUMNS, MODEL_COLUMNS, Evidence
-
-    return Evidence(
-        snapshot.table("models", MODEL_COLUMNS),
-        snapshot.table("mentions", MENTION_COLUMNS),
-        snapshot.manifest["taxonomy"]["techniques"],
-    )
-
-
-def count_tables(evidence: Evidence) -> dict[str, pa.Table]:
-    """Returns every counted table that a snapshot keeps, by name."""
-    from peft_census.count import count_shares, sensitivity
-
-    return {"shares": count_shares(evidence), "sensitivity": sensitivity(evidence)}
-
-
-def count_again(snapshot: Snapshot, rule: str | None = None) -> pa.Table:
-    """Returns the ``shares`` of a snapshot by today's rules: the standard ones, or the one named.
-
-    Raises:
-        UsageError: there is no such rule.
-    """
-    from peft_census.count import STANDARD, count_shares, parse_rule
-
-    rules = STANDARD if rule is None else (parse_rule(rule),)
-    return count_shares(evidence_of(snapshot), rules)
 
 
 def summary(outcome: Outcome) -> dict[str, Any]:

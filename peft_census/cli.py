@@ -143,7 +143,7 @@ def count(snapshot: str, rule: str | None, as_json: bool, quiet: bool) -> None:
       peft-census count
       peft-census count --rule blog/split/people
     """
-    from peft_census.census import count_again
+    from peft_census.counting import count_again
     from peft_census.publish.brief import shares_text
 
     found = _snapshot(snapshot)
@@ -154,18 +154,36 @@ def count(snapshot: str, rule: str | None, as_json: bool, quiet: bool) -> None:
 @main.command()
 @_snapshot_option
 @click.option("--out", "-o", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
+@click.option(
+    "--for",
+    "audience",
+    type=click.Choice(["page", "analysts"]),
+    default="page",
+    show_default=True,
+    help="What to make: charts, tables and page; or a copy of the snapshot without names and texts.",
+)
 @_output_options
-def publish(snapshot: str, out: Path, as_json: bool, quiet: bool) -> None:
+def publish(snapshot: str, out: Path, audience: str, as_json: bool, quiet: bool) -> None:
     """Render a snapshot's charts, tables, claims and page into a folder.
 
-    An existing folder made by an earlier run is replaced.
+    An existing folder made by an earlier run is replaced. With --for analysts the folder gets a copy of the
+    whole snapshot that may be given away: ids and authors are hashed with a key that stays here, matched texts
+    are left out.
 
     \b
-    Example:
+    Examples:
       peft-census publish --snapshot latest --out blog-post
+      peft-census publish --for analysts --out data/snapshots
     """
     from peft_census.publish import publish as render
 
+    if audience == "analysts":
+        from peft_census.public import public_copy, read_key
+        from peft_census.settings import settings
+
+        copy = public_copy(_snapshot(snapshot), out, read_key(settings().key_file))
+        _print({"snapshot_id": copy.id, "snapshot_path": str(copy.path)}, f"snapshot {copy.id}\n  {copy.path}", as_json)
+        return
     files = render(_snapshot(snapshot), out)
     _print({"files": [str(f) for f in files]}, "\n".join(str(f) for f in files), as_json)
 

@@ -55,7 +55,7 @@ def test_census_prints_the_headline_for_people(run: Any, tmp_path: Path) -> None
     write_cards(tmp_path / "cards.parquet", ROWS)
     text = run("census", "-s", "cards.parquet").stdout
     assert "LoRA: 75.0 % of cards that cite exactly one technique (3 of 4; 95 % interval 30.1–95.4 %)" in text
-    assert "rule blog, variants rolled up" in text
+    assert "rule blog: cards that cite exactly one technique" in text
 
 
 def test_the_specimen_marks_everything(run: Any) -> None:
@@ -90,7 +90,7 @@ def test_count_gives_the_shares_of_one_rule(run: Any, made: dict[str, Any]) -> N
     assert {row["rule"] for row in rows} == {"any"}
     kept = pq.read_table(Path(made["snapshot_path"], "shares.parquet")).to_pylist()
     assert rows == [row for row in kept if row["rule"] == "any"]
-    assert "rule any, variants split" in run("count", "--rule", "any").stdout
+    assert "rule any/split: n = " in run("count", "--rule", "split/any").stdout
     assert run("count", "--rule", "mine").exit_code == 2
 
 
@@ -118,10 +118,10 @@ def test_explain_shows_evidence_and_how_each_rule_counts(run: Any, made: dict[st
     assert "qlora: applied" in text
     assert "recognised as alias" in text
     facts = json.loads(run("explain", "acme/two", "--json").stdout)
-    votes = {(v["rule"], v["variants"]): v["votes"] for v in facts["counted"]}
-    assert votes["blog", "split"] == {}
-    assert votes["blog", "rolled_up"] == {"lora": 1.0}
-    assert votes["fractional", "split"] == {"lora": 0.5, "qlora": 0.5}
+    votes = {v["rule"]: v["votes"] for v in facts["counted"]}
+    assert votes["blog/split"] == {}
+    assert votes["blog"] == {"lora": 1.0}
+    assert votes["fractional/split"] == {"lora": 0.5, "qlora": 0.5}
     assert "denied" in run("explain", "acme/full").stdout
     assert "no card to read" in run("explain", "acme/absent").stdout
     assert run("explain", "acme/nobody").exit_code == 2

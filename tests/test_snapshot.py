@@ -94,7 +94,7 @@ def test_the_manifest_tells_what_went_in(run: Any, tmp_path: Path) -> None:
     assert manifest["source"]["kind"] == "files"
     assert manifest["cards"]["rows"] == len(ROWS)
     assert manifest["cards"]["with_text"] == 5
-    assert set(manifest["tables"]) == {"models", "mentions", "coverage", "shares"}
+    assert set(manifest["tables"]) == {"models", "mentions", "coverage", "shares", "sensitivity"}
     assert manifest["tables"]["models"]["rows"] == len(ROWS)
     assert manifest["taxonomy"]["techniques"]["qlora"]["variant_of"] == "lora"
     read_snapshot(Path(facts["snapshot_path"])).verify()

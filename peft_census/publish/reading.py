@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from peft_census.count import Rule, parse_rule
+from peft_census.count import STANDARD, Rule, parse_rule
 from peft_census.errors import SnapshotError
 
 SPECIMEN_MARK = "SPECIMEN · made-up cards · shares mean nothing"
@@ -62,16 +62,19 @@ class Share:
 
 
 def read_shares(snapshot: SnapshotLike) -> list[Share]:
-    """Returns all shares with a base, in the snapshot's order: by rule, votes (most first), technique.
+    """Returns all shares with a base, ordered by rule, votes (most first), technique.
 
     Raises:
         SnapshotError: a technique is missing from the manifest.
     """
-    return [
+    order = {rule.name: i for i, rule in enumerate(STANDARD)}
+    rows = [
         Share(name=technique_name(snapshot, row["technique"]), **row)
         for row in snapshot.table("shares").to_pylist()
         if row["base"] > 0
     ]
+    rows.sort(key=lambda s: (order.get(s.rule, len(order)), s.rule, -s.numerator, s.technique))
+    return rows
 
 
 def select(rows: list[Share], rule: str) -> list[Share]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from peft_census.count import count_shares, headline
+from peft_census.count import Evidence, count_shares, headline, parse_rule
 from peft_census.count.uncertainty import wilson
 
 FACTS = {
@@ -40,37 +40,43 @@ CARDS = mentions(
 )
 
 
-def votes(rule: str, variants: str) -> tuple[int, dict[str, float]]:
+def evidence(table: pa.Table) -> Evidence:
+    """Returns the evidence of a mentions table alone."""
+    ids = pa.array(sorted(set(table["model_id"].to_pylist())), pa.string())
+    return Evidence(pa.table({"model_id": ids}), table, FACTS)
+
+
+def votes(rule: str, table: pa.Table = CARDS) -> tuple[float, dict[str, float]]:
     """Returns base and votes by technique."""
-    rows = [r for r in count_shares(CARDS, FACTS).to_pylist() if (r["rule"], r["variants"]) == (rule, variants)]
-    return rows[0]["base"], {r["technique"]: r["numerator"] for r in rows}
+    counted = evidence(table).votes(parse_rule(rule))
+    return counted.base, counted.totals()
 
 
 def test_blog_counts_cards_with_exactly_one_technique() -> None:
     """Split, b has two techniques and drops out; rolled up, QLoRA beside LoRA is one."""
-    assert votes("blog", "split") == (3, {"lora": 1, "ia3": 1, "qdora": 1})
-    assert votes("blog", "rolled_up") == (4, {"lora": 3, "ia3": 1})
+    assert votes("blog/split") == (3, {"lora": 1, "ia3": 1, "qdora": 1})
+    assert votes("blog") == (4, {"lora": 3, "ia3": 1})
 
 
 def test_any_counts_a_card_for_each_technique() -> None:
     """Shares of rule any may add up to more than one."""
-    assert votes("any", "split") == (5, {"lora": 3, "ia3": 2, "qlora": 1, "qdora": 1})
-    assert votes("any", "rolled_up") == (5, {"lora": 4, "ia3": 2})
+    assert votes("any/split") == (5, {"lora": 3, "ia3": 2, "qlora": 1, "qdora": 1})
+    assert votes("any") == (5, {"lora": 4, "ia3": 2})
 
 
 def test_fractional_gives_one_vote_a_card() -> None:
     """Votes of rule fractional add up to its base."""
-    base, split = votes("fractional", "split")
+    base, split = votes("fractional/split")
     assert split == {"lora": 2.0, "ia3": 1.5, "qlora": 0.5, "qdora": 1.0}
     assert sum(split.values()) == base == 5
 
 
 def test_names_and_techniques_outside_peft_proper_do_not_count() -> None:
     """A mention inside a name and a technique of kind not_peft add nothing anywhere."""
-    alone = count_shares(mentions(("e", "lora", "name"), ("g", "galore", "prose")), FACTS)
+    alone = count_shares(evidence(mentions(("e", "lora", "name"), ("g", "galore", "prose"))))
     assert alone.num_rows == 0
     assert headline(alone) == {
-        "rule": "blog", "variants": "rolled_up", "technique": "lora",
+        "rule": "blog", "technique": "lora",
         "n": 0, "base": 0, "share": None, "low": None, "high": None,
     }  # fmt: skip
 
@@ -78,18 +84,18 @@ def test_names_and_techniques_outside_peft_proper_do_not_count() -> None:
 def test_configured_mentions_count() -> None:
     """A mention without a zone (adapter_config.json) counts as citing."""
     table = pa.table({"model_id": ["a"], "technique": ["ia3"], "zone": pa.array([None], pa.string())})
-    assert count_shares(table, FACTS)["numerator"].to_pylist() == [1.0] * 6
+    assert votes("blog", table) == (1, {"ia3": 1})
 
 
 def test_order_of_mentions_is_irrelevant() -> None:
     """Reversing the mentions gives the same table, row by row."""
     turned = CARDS.take(list(reversed(range(CARDS.num_rows))))
-    assert count_shares(turned, FACTS).equals(count_shares(CARDS, FACTS))
+    assert count_shares(evidence(turned)).equals(count_shares(evidence(CARDS)))
 
 
 def test_the_headline_is_loras_share() -> None:
     """The headline is LoRA under rule blog, rolled up, with Wilson's interval."""
-    head = headline(count_shares(CARDS, FACTS))
+    head = headline(count_shares(evidence(CARDS)))
     assert (head["technique"], head["n"], head["base"], head["share"]) == ("lora", 3, 4, 0.75)
     assert head["low"] == pytest.approx(0.3006, abs=1e-4)
     assert head["high"] == pytest.approx(0.9544, abs=1e-4)
@@ -103,4 +109,4 @@ def test_the_published_interval_comes_out() -> None:
 
 def test_no_mentions_give_an_empty_table() -> None:
     """Counting nothing is no error."""
-    assert count_shares(mentions(), FACTS).num_rows == 0
+    assert count_shares(evidence(mentions())).num_rows == 0

@@ -48,15 +48,15 @@ ANY = {"lora": (20900, 0.97847, 0.97643, 0.98034), "adalora": (700, 0.032772, 0.
 FRACTIONAL = {"lora": (20704.5, 0.96932, 0.96693, 0.97154), "adalora": (655.5, 0.030688, 0.028462, 0.033083)}
 
 
-def share_rows(rule: str, variants: str, base: int, votes: dict[str, Any]) -> list[dict[str, Any]]:
+def share_rows(rule: str, base: int, votes: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "rule": rule,
-            "variants": variants,
             "population": "all cards",
             "technique": technique,
             "numerator": float(n),
-            "base": base,
+            "base": float(base),
+            "cards": base,
             "share": share,
             "low": low,
             "high": high,
@@ -67,10 +67,10 @@ def share_rows(rule: str, variants: str, base: int, votes: dict[str, Any]) -> li
 
 
 ROWS = [
-    *share_rows("blog", "rolled_up", 20834, BLOG),
-    *share_rows("blog", "split", 20834, SPLIT),
-    *share_rows("any", "rolled_up", 21360, ANY),
-    *share_rows("fractional", "rolled_up", 21360, FRACTIONAL),
+    *share_rows("blog", 20834, BLOG),
+    *share_rows("blog/split", 20834, SPLIT),
+    *share_rows("any", 21360, ANY),
+    *share_rows("fractional", 21360, FRACTIONAL),
 ]
 
 COVERAGE = [

@@ -1,0 +1,200 @@
+"""Every switch of the rules on cards small enough to count by hand, and what must hold for any cards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peft_census.count import STANDARD, Evidence, count_shares, parse_rule, sensitivity
+from peft_census.count.rules import SWITCHES, Rule, specifications
+from peft_census.count.shares import ENOUGH
+from peft_census.errors import SnapshotError, UsageError
+from peft_census.schema import arrow_schema, check
+
+FACTS = {
+    "lora": {"kind": "peft_type", "variant_of": None},
+    "qlora": {"kind": "outside_peft", "variant_of": "lora"},
+    "dora": {"kind": "variant", "variant_of": "lora"},
+    "ia3": {"kind": "peft_type", "variant_of": None},
+    "locon": {"kind": "outside_peft", "variant_of": None},
+    "galore": {"kind": "not_peft", "variant_of": None},
+}
+
+MODELS = [
+    {"model_id": "ann/1", "author": "ann", "downloads": 100, "near_duplicate": "x"},
+    {"model_id": "ann/2", "author": "ann", "downloads": 0, "near_duplicate": "x"},
+    {"model_id": "ann/3", "author": "ann", "downloads": None, "near_duplicate": "x"},
+    {"model_id": "bob/1", "author": "bob", "downloads": 300, "near_duplicate": "y"},
+    {"model_id": "cyd/1", "author": None, "downloads": 50, "near_duplicate": None},
+    {"model_id": "cyd/2", "author": None, "downloads": 50, "near_duplicate": None},
+    {"model_id": "dan/1", "author": "dan", "downloads": 7, "near_duplicate": "z"},
+]
+
+
+def says(model: str, technique: str, **other: Any) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(arrow_schema("mentions").names)
+    row |= {"rung": "named", "zone": "prose", "polarity": "affirmed", "applied": False, "matched": "", "form": "alias"}
+    return row | {"model_id": model, "technique": technique} | other
+
+
+MENTIONS = [
+    says("ann/1", "lora", applied=True),
+    says("ann/2", "lora", rung="tagged", zone="front_matter", generator="peft"),
+    says("ann/3", "lora", polarity="negated"),
+    says("bob/1", "ia3"),
+    says("bob/1", "lora", zone="name"),
+    says("cyd/1", "qlora"),
+    says("cyd/1", "lora", generator="trl"),
+    says("cyd/2", "dora", rung="configured", zone=None, applied=True),
+    says("dan/1", "locon"),
+    says("dan/1", "ia3"),
+    says("dan/1", "galore"),
+]
+
+
+def evidence(models: list[dict[str, Any]] = MODELS, mentions: list[dict[str, Any]] = MENTIONS) -> Evidence:
+    schema = pa.schema(
+        [("model_id", pa.string()), ("author", pa.string()), ("downloads", pa.int64()), ("near_duplicate", pa.string())]
+    )
+    table = pa.Table.from_pylist(mentions, schema=arrow_schema("mentions"))
+    return Evidence(pa.Table.from_pylist(models, schema=schema), table, FACTS)
+
+
+@pytest.mark.parametrize(
+    ("rule", "base", "votes"),
+    [
+        ("blog", 6, {"lora": 5, "ia3": 1}),
+        ("blog/split", 5, {"lora": 3, "ia3": 1, "dora": 1}),
+        ("any", 7, {"lora": 5, "ia3": 2, "locon": 1}),
+        ("any/split", 7, {"lora": 4, "qlora": 1, "dora": 1, "ia3": 2, "locon": 1}),
+        ("fractional", 7, {"lora": 5, "ia3": 1.5, "locon": 0.5}),
+        ("any/named_only", 5, {"lora": 3, "ia3": 2, "locon": 1}),
+        ("any/tagged_only", 1, {"lora": 1}),
+        ("any/configured_only", 1, {"lora": 1}),
+        ("any/configured_only/split", 1, {"dora": 1}),
+        ("any/applied_only", 2, {"lora": 2}),
+        ("any/people/split", 5, {"lora": 2, "qlora": 1, "ia3": 2, "locon": 1}),
+        ("blog/affirmed", 5, {"lora": 4, "ia3": 1}),
+        ("any/names_in", 7, {"lora": 6, "ia3": 2, "locon": 1}),
+        ("blog/names_in", 5, {"lora": 5}),
+        ("blog/peft_types", 7, {"lora": 5, "ia3": 2}),
+        ("any/split/peft_types", 7, {"lora": 4, "qlora": 1, "dora": 1, "ia3": 2}),
+        ("blog/per_author", 3, {"lora": 2, "ia3": 1}),
+        ("any/per_author", 4, {"lora": 2, "ia3": 2, "locon": 1}),
+        ("blog/collapsed", 4, {"lora": 3, "ia3": 1}),
+        ("blog/downloaded", 4, {"lora": 3, "ia3": 1}),
+        ("blog/weighted", 500, {"lora": 200, "ia3": 300}),
+        ("fractional/weighted", 507, {"lora": 200, "ia3": 303.5, "locon": 3.5}),
+    ],
+)
+def test_each_switch_does_what_it_says(rule: str, base: float, votes: dict[str, float]) -> None:
+    """Bases and votes of seven cards, counted by hand."""
+    counted = evidence().votes(parse_rule(rule))
+    assert (counted.base, counted.totals()) == (base, votes)
+
+
+def test_an_author_is_the_owner_in_the_id_where_none_is_given() -> None:
+    """Two cards of cyd share one vote although the author's column is empty."""
+    counted = evidence().votes(parse_rule("any/per_author"))
+    assert counted.weight.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1, 0.5, 0.5, 1])
+
+
+def test_a_name_has_one_order_and_says_nothing_twice() -> None:
+    """Words come in one order, first words are left out, a name without a vote votes by any."""
+    assert parse_rule("people/split/blog").name == "blog/split/people"
+    assert parse_rule("blog/rolled_up/any_rung/cited").name == "blog"
+    assert parse_rule("Applied-Only").name == "any/applied_only"
+    assert parse_rule("blog/split").meaning.endswith("each variant counts as a technique of its own")
+
+
+@pytest.mark.parametrize(("name", "word"), [("", "''"), ("mine", "'mine'"), ("blog/any", "exclude"), ("blog//", "''")])
+def test_a_name_that_no_rule_has_is_refused_with_the_words_there_are(name: str, word: str) -> None:
+    """The error names the word and lists all others."""
+    with pytest.raises(UsageError, match=word):
+        parse_rule(name)
+
+
+def test_words_belong_to_one_switch() -> None:
+    """No word stands in two lines, or a name could not be read."""
+    words = [w for line in SWITCHES.values() for w in line]
+    assert len(words) == len(set(words))
+
+
+@given(st.fixed_dictionaries({s: st.sampled_from(list(words)) for s, words in SWITCHES.items()}))
+def test_every_rule_is_found_again_by_its_name(words: dict[str, str]) -> None:
+    """Name and rule stand for one another."""
+    rule = Rule(**words)
+    assert parse_rule(rule.name) == rule
+
+
+def test_specifications_are_distinct_and_hold_the_standard_rules() -> None:
+    """The specification curve counts nothing twice and has every rule that a snapshot keeps."""
+    rules = specifications()
+    assert len(rules) == len({r.name for r in rules})
+    assert set(STANDARD) <= set(rules)
+
+
+def test_the_sensitivity_table_is_ordered_and_marks_what_is_too_small() -> None:
+    """By share, rules without a base last and without a share."""
+    table = sensitivity(evidence())
+    check("sensitivity", table)
+    rows = table.to_pylist()
+    shares = [r["share"] for r in rows if r["share"] is not None]
+    assert shares == sorted(shares)
+    assert not any(r["enough"] for r in rows)
+    blog = next(r for r in rows if r["rule"] == "blog")
+    assert (blog["numerator"], blog["base"], blog["cards"]) == (5, 6, 6)
+    many = [{**m, "model_id": f"a{i}/m", "author": f"a{i}"} for i, m in enumerate(MODELS[:1] * ENOUGH)]
+    enough = sensitivity(evidence(many, [says(m["model_id"], "lora") for m in many])).to_pylist()
+    assert {r["rule"] for r in enough if r["enough"]} >= {"blog", "any/split"}
+    empty = sensitivity(evidence([], [])).to_pylist()
+    assert {(r["share"], r["low"], r["base"]) for r in empty} == {(None, None, 0.0)}
+
+
+def test_a_mention_of_an_unknown_model_or_technique_is_refused() -> None:
+    """A snapshot that contradicts itself is not counted."""
+    with pytest.raises(SnapshotError, match="'eve/1'"):
+        evidence(MODELS, [says("eve/1", "lora")])
+    with pytest.raises(SnapshotError, match="'lorax'"):
+        evidence(MODELS, [says("ann/1", "lorax")])
+
+
+MENTION = st.builds(
+    says,
+    st.sampled_from([m["model_id"] for m in MODELS]),
+    st.sampled_from(sorted(FACTS)),
+    zone=st.sampled_from(["prose", "name", None]),
+    polarity=st.sampled_from(["affirmed", "negated"]),
+    applied=st.booleans(),
+    generator=st.sampled_from([None, "peft"]),
+    rung=st.sampled_from(["named", "tagged", "configured"]),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(MENTION, max_size=25), st.sampled_from(specifications()), st.randoms())
+def test_totals_add_up_whatever_the_cards_and_their_order(mentions: list[dict[str, Any]], rule: Rule, rng: Any) -> None:
+    """Votes of blog and fractional add up to the base; shuffled cards and mentions give the same numbers."""
+    counted = evidence(MODELS, mentions).votes(rule)
+    totals = counted.totals()
+    if rule.vote == "any":
+        assert max(totals.values(), default=0) <= counted.base + 1e-9
+    else:
+        assert sum(totals.values()) == pytest.approx(counted.base, abs=1e-9)
+    models = rng.sample(MODELS, len(MODELS))
+    again = evidence(models, rng.sample(mentions, len(mentions))).votes(rule)
+    assert (again.base, again.totals()) == (counted.base, totals)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(MENTION, max_size=25))
+def test_published_tables_hold_no_nan(mentions: list[dict[str, Any]]) -> None:
+    """Whatever the cards, shares lie between 0 and 1 inside their intervals."""
+    table = count_shares(evidence(MODELS, mentions))
+    check("shares", table)
+    for row in table.to_pylist():
+        assert 0 <= row["low"] <= row["share"] + 1e-9 <= row["high"] + 2e-9 <= 1 + 3e-9
