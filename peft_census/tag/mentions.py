@@ -165,7 +165,8 @@ class _CardReader:
         self.front_zone = FrontZone(self.text, self.front, self.own)
         self.reading = CardReading(front_matter=self.front.status, unread_chars=len(card) - len(self.text))
         self.reading.base_models = _first_few(self.front.strings("base_model"))
-        self.reading.languages = _first_few(self.front.strings("language"))
+        # YAML reads Norwegian's code as false.
+        self.reading.languages = ["no" if v == "False" else v for v in _first_few(self.front.strings("language"))]
         self.reading.body = self.front.after
         self.written: list[Written] = []
         self.model_id = model_id
