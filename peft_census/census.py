@@ -141,8 +141,10 @@ def rule_inputs() -> dict[str, Any]:
     from peft_census.gold import scores_of_record
     from peft_census.tag import TAGGER_VERSION, corrections_sha256, generators_sha256, load_taxonomy
 
+    taxonomy = load_taxonomy()
     return {
-        "taxonomy_sha256": load_taxonomy().sha256,
+        "taxonomy_sha256": taxonomy.sha256,
+        "released": {t: taxonomy.released(t) for t in taxonomy.techniques},
         "generators_sha256": generators_sha256(),
         "corrections_sha256": corrections_sha256(),
         "tagger_version": TAGGER_VERSION,

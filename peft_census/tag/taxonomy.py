@@ -17,6 +17,7 @@ from typing import Any
 
 from peft_census.errors import TaxonomyError
 from peft_census.schema import ZONES
+from peft_census.tag.releases import release_dates
 from peft_census.tag.techniques import Alias, Guard, Selector, Taxonomy, Technique, normal_form
 
 __all__ = ["BUNDLED", "KINDS", "Alias", "Guard", "Selector", "Taxonomy", "Technique", "load", "normal_form"]
@@ -27,6 +28,7 @@ _ID = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _CLASS = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _ARXIV = re.compile(r"(?:0[7-9]|[1-9][0-9])(?:0[1-9]|1[0-2])\.[0-9]{4,5}")
 _SELECTOR = re.compile(r"([a-z][a-z0-9_]*) = ([A-Za-z0-9_]+\*?)")
+_MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 _RELEASE = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 
 _TOP: dict[str, type] = {
@@ -58,6 +60,7 @@ _TECHNIQUE: dict[str, type] = {
     "arxiv": list,
     "title": str,
     "year": int,
+    "paper": str,
     "since": str,
     "removed": str,
     "note": str,
@@ -123,6 +126,7 @@ class _Reader:
             sha256,
             frozenset(self.strings("the file", "ignored_lora_fields", data)),
             frozenset(self.strings("the file", "ignored_lora_inits", data)),
+            release_dates(),
         )
 
     def check(self, table: Any, entry: str, known: Mapping[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -202,6 +206,7 @@ class _Reader:
         for key in ("since", "removed"):
             if key in table and not _RELEASE.fullmatch(table[key]):
                 raise self.error(entry, f"{key} = {table[key]!r} is no release", "write it like 0.21.2.")
+        self.check_paper(entry, table)
         lists = {
             "aliases": tuple(self.alias(entry, a, guards) for a in table["aliases"]),
             "classes": self.strings(entry, "classes", table, _CLASS),
@@ -209,6 +214,13 @@ class _Reader:
             "selector": self.selector(entry, table),
         }
         return Technique(**{**table, **lists})
+
+    def check_paper(self, entry: str, table: dict[str, Any]) -> None:
+        """Raises unless a declared month of the paper is one, and is needed."""
+        if "paper" in table and not _MONTH.fullmatch(table["paper"]):
+            raise self.error(entry, f"paper = {table['paper']!r} is no month", "write it like 2021-06.")
+        if "paper" in table and table.get("arxiv"):
+            raise self.error(entry, "paper and arxiv both date the paper", "leave out paper.")
 
     def alias(self, entry: str, value: Any, guards: dict[str, Guard]) -> Alias:
         table = {"text": value} if isinstance(value, str) else value

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 
 HERE = "\x00"
 """Stands for the candidate in the text that a guard searches."""
@@ -111,9 +112,16 @@ class Technique:
     selector: Selector | None = None
     arxiv: tuple[str, ...] = ()
     title: str | None = None
+    paper: str | None = None
     since: str | None = None
     removed: str | None = None
     note: str | None = None
+
+    @property
+    def paper_month(self) -> str | None:
+        """The month of the paper, as 2021-06, by its oldest arXiv id or as declared; None when neither is known."""
+        months = [f"20{paper[:2]}-{paper[2:4]}" for paper in self.arxiv]
+        return min(months) if months else self.paper
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,7 @@ class Taxonomy:
         sha256: of the file's bytes.
         ignored_lora_fields: fields of ``LoraConfig`` known not to select a variant.
         ignored_lora_inits: values of ``init_lora_weights`` known to be no technique of their own.
+        releases: days of PEFT's releases, by version.
     """
 
     techniques: dict[str, Technique]
@@ -133,6 +142,7 @@ class Taxonomy:
     sha256: str
     ignored_lora_fields: frozenset[str] = frozenset()
     ignored_lora_inits: frozenset[str] = frozenset()
+    releases: Mapping[str, date] = field(default_factory=dict)
 
     def root(self, technique: str) -> str:
         """Returns the technique that ``technique`` is a variant of in the end; itself when of none."""
@@ -140,9 +150,21 @@ class Taxonomy:
         return technique if parent is None else self.root(parent)
 
     def facts(self) -> dict[str, dict[str, str | int | None]]:
-        """Returns what a snapshot's manifest keeps of every technique."""
-        keys = ("name", "kind", "variant_of", "family", "peft_type", "year")
-        return {t.id: {k: getattr(t, k) for k in keys} for t in self.techniques.values()}
+        """Returns what a snapshot's manifest keeps of every technique.
+
+        ``paper_month`` is a month like 2021-06, ``released`` the day of its first PEFT release like 2023-01-19;
+        each is None where there is none or it is not known.
+        """
+        keys = ("name", "kind", "variant_of", "family", "peft_type", "year", "paper_month")
+        return {
+            t.id: {**{k: getattr(t, k) for k in keys}, "released": self.released(t.id)}
+            for t in self.techniques.values()
+        }
+
+    def released(self, technique: str) -> str | None:
+        """Returns the day of the first PEFT release with ``technique``; None when there is none or it is not known."""
+        day = self.releases.get(self.techniques[technique].since or "")
+        return None if day is None else day.isoformat()
 
 
 def normal_form(name: str) -> str:

@@ -78,7 +78,7 @@ def test_root_follows_variants(technique: str, root: str) -> None:
 
 
 def test_facts_for_the_manifest() -> None:
-    """The manifest keeps name, kind, variant_of, family, peft_type and year of every technique."""
+    """The manifest keeps name, kind, family, type and dates of every technique."""
     facts = TAXONOMY.facts()
     assert list(facts) == list(TAXONOMY.techniques)
     assert facts["dora"] == {
@@ -88,6 +88,8 @@ def test_facts_for_the_manifest() -> None:
         "family": "low-rank adapter",
         "peft_type": None,
         "year": 2024,
+        "paper_month": "2024-02",
+        "released": "2024-02-28",
     }
 
 
@@ -347,6 +349,8 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ("year = 2024", 'year = 2024\nclasses = ["LoraConfig"]', "class 'LoraConfig' already stands for lora"),
         ('selector = "use_dora = true"', 'selector = "use_dora"', "selector 'use_dora' is malformed"),
         ('since = "0.0.1"', 'since = "first"', "is no release"),
+        ("year = 2024", 'year = 2024\npaper = "2024"', "is no month"),
+        ('since = "0.0.1"', 'since = "0.0.1"\npaper = "2021-06"', "both date the paper"),
         (
             'kind = "variant"',
             'kind = "peft_type"\npeft_type = "LORA"\nconfig_class = "DoraConfig"\nsince = "0.9.0"',
