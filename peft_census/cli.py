@@ -6,19 +6,27 @@ Results go to stdout, progress and notes to stderr. Exit codes: 0 done, 1 failed
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from peft_census import __version__
-from peft_census.errors import DONE, FAILED, GAPS, CensusError, UsageError
+from peft_census.errors import FAILED, GAPS, CensusError, UsageError
 from peft_census.hub_options import source_options, take_hub
 from peft_census.options import estimate, instrument_options, run_instruments
+from peft_census.terminal import (
+    finish,
+    output_options,
+    print_result,
+    show_progress,
+    snapshot_option,
+    snapshots_folder,
+    the_snapshot,
+)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -57,26 +65,11 @@ def main() -> None:
     """
 
 
-def _output_options(command: Command) -> Command:
-    command = click.option("--quiet", "-q", is_flag=True, help="No progress and no notes on stderr.")(command)
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")(command)
-
-
-def _snapshot_option(command: Command) -> Command:
-    return click.option(
-        "--snapshot",
-        default="latest",
-        show_default=True,
-        metavar="ID|PATH",
-        help="Snapshot id, the start of one, a folder, or 'latest'.",
-    )(command)
-
-
 @main.command()
 @source_options
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder for snapshots.  [default: data/snapshots]")
 @instrument_options
-@_output_options
+@output_options
 def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet: bool, **wishes: Any) -> None:
     """Run all stages: read cards, tag, count, publish; seal a snapshot.
 
@@ -98,10 +91,12 @@ def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet
     hub = take_hub(wishes)
     wanted = make_wanted(**wishes)
     cards = make_source(source, keep_first, quiet, **hub)
-    outcome = run_census(cards, out or _snapshots(), _progress(quiet, "cards"), run_instruments(wanted, quiet))
+    outcome = run_census(
+        cards, out or snapshots_folder(), show_progress(quiet, "cards"), run_instruments(wanted, quiet)
+    )
     facts = summary(outcome)
-    _print(facts, describe_run(outcome.snapshot, facts), as_json)
-    _finish(outcome.gaps, quiet, outcome.instrument_gaps, source)
+    print_result(facts, describe_run(outcome.snapshot, facts), as_json)
+    finish(outcome.gaps, quiet, outcome.instrument_gaps, source)
 
 
 main.add_command(estimate)
@@ -112,7 +107,7 @@ main.add_command(estimate)
 @click.option(
     "--out", "-o", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Parquet file to write."
 )
-@_output_options
+@output_options
 def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool, **hub: Any) -> None:
     """Tag cards and write the mentions table alone.
 
@@ -122,15 +117,15 @@ def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool, **
     """
     from peft_census.census import make_source, write_mentions
 
-    done = write_mentions(make_source(source, keep_first, quiet, **hub), out, _progress(quiet, "cards"))
-    _print(done, f"{done['mentions']:,} mentions in {done['cards']:,} cards → {done['out']}", as_json)
-    _finish(done["gaps"], quiet, source=source)
+    done = write_mentions(make_source(source, keep_first, quiet, **hub), out, show_progress(quiet, "cards"))
+    print_result(done, f"{done['mentions']:,} mentions in {done['cards']:,} cards → {done['out']}", as_json)
+    finish(done["gaps"], quiet, source=source)
 
 
 @main.command()
-@_snapshot_option
+@snapshot_option
 @click.option("--rule", metavar="NAME", help="Only this rule, such as blog or blog/split/people.")
-@_output_options
+@output_options
 def count(snapshot: str, rule: str | None, as_json: bool, quiet: bool) -> None:
     """Count a snapshot again with today's rules: the standard ones, or the one that --rule names.
 
@@ -146,13 +141,13 @@ def count(snapshot: str, rule: str | None, as_json: bool, quiet: bool) -> None:
     from peft_census.counting import count_again
     from peft_census.publish.brief import shares_text
 
-    found = _snapshot(snapshot)
+    found = the_snapshot(snapshot)
     rows = count_again(found, rule)
-    _print({"snapshot_id": found.id, "shares": rows.to_pylist()}, shares_text(found, rows), as_json)
+    print_result({"snapshot_id": found.id, "shares": rows.to_pylist()}, shares_text(found, rows), as_json)
 
 
 @main.command()
-@_snapshot_option
+@snapshot_option
 @click.option("--out", "-o", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
 @click.option(
     "--for",
@@ -162,7 +157,7 @@ def count(snapshot: str, rule: str | None, as_json: bool, quiet: bool) -> None:
     show_default=True,
     help="What to make: charts, tables and page; or a copy of the snapshot without names and texts.",
 )
-@_output_options
+@output_options
 def publish(snapshot: str, out: Path, audience: str, as_json: bool, quiet: bool) -> None:
     """Render a snapshot's charts, tables, claims and page into a folder.
 
@@ -181,11 +176,13 @@ def publish(snapshot: str, out: Path, audience: str, as_json: bool, quiet: bool)
         from peft_census.public import public_copy, read_key
         from peft_census.settings import settings
 
-        copy = public_copy(_snapshot(snapshot), out, read_key(settings().key_file))
-        _print({"snapshot_id": copy.id, "snapshot_path": str(copy.path)}, f"snapshot {copy.id}\n  {copy.path}", as_json)
+        copy = public_copy(the_snapshot(snapshot), out, read_key(settings().key_file))
+        print_result(
+            {"snapshot_id": copy.id, "snapshot_path": str(copy.path)}, f"snapshot {copy.id}\n  {copy.path}", as_json
+        )
         return
-    files = render(_snapshot(snapshot), out)
-    _print({"files": [str(f) for f in files]}, "\n".join(str(f) for f in files), as_json)
+    files = render(the_snapshot(snapshot), out)
+    print_result({"files": [str(f) for f in files]}, "\n".join(str(f) for f in files), as_json)
 
 
 @main.command()
@@ -196,7 +193,7 @@ def publish(snapshot: str, out: Path, audience: str, as_json: bool, quiet: bool)
     metavar="WHEEL_OR_DIR",
     help="Compare with a peft wheel or source folder (read, never imported); exit 3 when something is missing.",
 )
-@_output_options
+@output_options
 def techniques(peft_source: Path | None, as_json: bool, quiet: bool) -> None:
     """List the taxonomy, or check it against a release of peft.
 
@@ -213,23 +210,23 @@ def techniques(peft_source: Path | None, as_json: bool, quiet: bool) -> None:
     taxonomy = load_taxonomy()
     if peft_source is None:
         listed = [asdict(technique) for technique in taxonomy.techniques.values()]
-        _print({"sha256": taxonomy.sha256, "techniques": listed}, techniques_text(listed), as_json)
+        print_result({"sha256": taxonomy.sha256, "techniques": listed}, techniques_text(listed), as_json)
         return
     from peft_census.tag.peft_source import missing, read_peft
 
     facts = read_peft(peft_source)
     lacking = missing(taxonomy, facts)
     text = "\n".join(lacking) or f"the taxonomy covers peft {facts.version}"
-    _print({"peft_version": facts.version, "missing": lacking}, text, as_json)
+    print_result({"peft_version": facts.version, "missing": lacking}, text, as_json)
     if lacking:
         sys.exit(GAPS)
 
 
 @main.command()
 @click.argument("model_id", required=False)
-@_snapshot_option
+@snapshot_option
 @click.option("--file", "file", type=click.Path(path_type=Path), metavar="README.md", help="Read this card instead.")
-@_output_options
+@output_options
 def explain(model_id: str | None, snapshot: str, file: Path | None, as_json: bool, quiet: bool) -> None:
     """Show what a card cites, on what evidence, and how each rule counts it.
 
@@ -245,15 +242,15 @@ def explain(model_id: str | None, snapshot: str, file: Path | None, as_json: boo
     if file is not None:
         facts, text = explain_file(file)
     else:
-        facts, text = explain_model(_snapshot(snapshot), str(model_id))
-    _print(facts, text, as_json)
+        facts, text = explain_model(the_snapshot(snapshot), str(model_id))
+    print_result(facts, text, as_json)
 
 
 @main.command()
 @click.argument("labels", type=click.Path(path_type=Path), metavar="LABELS.jsonl")
 @click.option("--texts", type=click.Path(path_type=Path), metavar="FILE", help="Where to find texts by sha256.")
 @click.option("--record", "kept", type=click.Path(path_type=Path), metavar="FILE", help="Keep the figures here.")
-@_output_options
+@output_options
 def gold(labels: Path, texts: Path | None, kept: Path | None, as_json: bool, quiet: bool) -> None:
     """Score the tagger on labelled cards: precision, recall, F1 and every disagreement.
 
@@ -267,12 +264,12 @@ def gold(labels: Path, texts: Path | None, kept: Path | None, as_json: bool, qui
     result = score(read_labels(labels, texts))
     if kept is not None:
         record(result, labels.name.partition(".")[0], kept)
-    _print(result, gold_text(result), as_json)
+    print_result(result, gold_text(result), as_json)
 
 
 @main.command()
 @click.argument("snapshot", default="latest")
-@_output_options
+@output_options
 def show(snapshot: str, as_json: bool, quiet: bool) -> None:
     """Show a snapshot's headline, coverage and provenance.
 
@@ -283,54 +280,11 @@ def show(snapshot: str, as_json: bool, quiet: bool) -> None:
     from peft_census.census import Outcome, find_gaps, summary
     from peft_census.publish.brief import describe_snapshot
 
-    found = _snapshot(snapshot)
+    found = the_snapshot(snapshot)
     facts = summary(Outcome(found, True, find_gaps(found)))
     facts["coverage"] = found.table("coverage").to_pylist()
     facts["source"] = found.manifest["source"]
-    _print(facts, describe_snapshot(found, facts), as_json)
-
-
-def _snapshots() -> Path:
-    from peft_census.settings import settings
-
-    return settings().snapshots
-
-
-def _snapshot(name: str) -> Any:
-    from peft_census.snapshot import find_snapshot
-
-    return find_snapshot(name, _snapshots())
-
-
-def _print(facts: dict[str, Any], text: str, as_json: bool) -> None:
-    click.echo(json.dumps(facts, ensure_ascii=False, sort_keys=False, default=str) if as_json else text)
-
-
-def _finish(gaps: dict[str, int], quiet: bool, more: tuple[str, ...] = (), source: str = "") -> None:
-    """Leaves with exit code 3 and one line a gap when something could not be read as it stands."""
-    if not gaps and not more:
-        sys.exit(DONE)
-    for line in more:
-        click.echo(f"gap: {line}", err=True)
-    for reason, n in sorted(gaps.items()):
-        click.echo(f"gap: {n:,} card{'' if n == 1 else 's'}: {reason}", err=True)
-    if gaps and source.startswith("hub"):
-        click.echo("run the same command again to retry what failed; nothing that was read is read again", err=True)
-    sys.exit(GAPS)
-
-
-def _progress(quiet: bool, unit: str) -> Callable[[Iterator[Any], int], Iterator[Any]]:
-    """Returns a wrapper that shows a bar on stderr, counting rows, unless ``quiet`` or not a terminal."""
-
-    def wrap(batches: Iterator[Any], total: int) -> Iterator[Any]:
-        from tqdm import tqdm
-
-        with tqdm(total=total, unit=f" {unit}", disable=quiet, file=sys.stderr, delay=1, mininterval=0.5) as bar:
-            for batch in batches:
-                yield batch
-                bar.update(batch.num_rows)
-
-    return wrap
+    print_result(facts, describe_snapshot(found, facts), as_json)
 
 
 if __name__ == "__main__":
