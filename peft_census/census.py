@@ -100,7 +100,7 @@ def run_census(source: Source, out: Path, progress: Progress, beside: Beside | N
     Raises:
         CensusError: the source cannot be read or the snapshot not be written; nothing is left half-made.
     """
-    from peft_census.counting import count_tables, evidence_of
+    from peft_census.counting import benchmark_of, count_tables, evidence_of
     from peft_census.publish import publish
 
     info = source.prepare()
@@ -128,7 +128,8 @@ def run_census(source: Source, out: Path, progress: Progress, beside: Beside | N
             manifest["instruments"] = beside.about
             for name, table in beside.tables.items():
                 writer.put(name, table)
-        for name, table in count_tables(evidence_of(writer.preview(manifest))).items():
+        preview = writer.preview(manifest)
+        for name, table in count_tables(evidence_of(preview), benchmark_of(preview)).items():
             writer.put(name, table)
         publish(writer.preview(manifest), writer.path / REPORT)
         snapshot = writer.seal(manifest, out)

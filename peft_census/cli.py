@@ -122,23 +122,34 @@ def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool, **
 @main.command()
 @snapshot_option
 @click.option("--rule", metavar="NAME", help="Only this rule, such as blog or blog/split/people.")
+@click.option("--table", "table", metavar="NAME", help="Another table: sensitivity, agreement, breakdown, monthly …")
 @output_options
-def count(snapshot: str, rule: str | None, as_json: bool, quiet: bool) -> None:
+def count(snapshot: str, rule: str | None, table: str | None, as_json: bool, quiet: bool) -> None:
     """Count a snapshot again with today's rules: the standard ones, or the one that --rule names.
 
     A rule's name is words joined by slashes: blog, any or fractional, then switches such as split (variants
     apart), people (without what tools wrote), applied_only, per_author, collapsed (near-duplicates as one).
     A word that no rule has is answered with the list of all words. The snapshot is not changed.
 
+    --table gives another counted table instead: sensitivity (the headline under every rule), agreement (cited
+    against configured), breakdown, monthly, adoption, milestones, concentration, popular.
+
     \b
     Examples:
       peft-census count
       peft-census count --rule blog/split/people
+      peft-census count --table sensitivity
     """
-    from peft_census.counting import count_again
-    from peft_census.publish.brief import shares_text
+    from peft_census.counting import count_again, count_table
+    from peft_census.publish.brief import shares_text, table_text
 
     found = the_snapshot(snapshot)
+    if table is not None:
+        if rule is not None:
+            raise UsageError("--rule and --table exclude each other", "name one of them.")
+        counted = count_table(found, table)
+        print_result({"snapshot_id": found.id, table: counted.to_pylist()}, table_text(found, counted), as_json)
+        return
     rows = count_again(found, rule)
     print_result({"snapshot_id": found.id, "shares": rows.to_pylist()}, shares_text(found, rows), as_json)
 

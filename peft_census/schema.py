@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from peft_census.columns import STRINGS, TIME, Column
 from peft_census.errors import SnapshotError
+from peft_census.schema_counted import COUNTED_TABLES
 from peft_census.schema_instruments import INSTRUMENT_TABLES
 
 SCHEMA_VERSION = 2
@@ -45,29 +46,6 @@ _MODEL_COLUMNS = (
         allowed=STATUSES,
     ),
     Column("reason", pa.string(), "Why there is no text, or what was mended in it; null when nothing was."),
-)
-
-_RULE = Column(
-    "rule",
-    pa.string(),
-    "Name of the rule: words joined by `/`, as in `blog/split/people`; see docs/method.md.",
-    nullable=False,
-)
-
-_SHARE = (
-    Column("numerator", pa.float64(), "Votes for the technique.", "votes", nullable=False),
-    Column(
-        "base",
-        pa.float64(),
-        "All votes: cards, authors, clusters or downloads, as the rule has it.",
-        "votes",
-        nullable=False,
-    ),
-    Column("cards", pa.int64(), "Cards that the rule counts.", "cards", nullable=False),
-    Column("share", pa.float64(), "numerator / base; null where the base is zero.", "fraction"),
-    Column("low", pa.float64(), "Lower bound of the interval that takes cards as independent.", "fraction"),
-    Column("high", pa.float64(), "Upper bound of it.", "fraction"),
-    Column("method", pa.string(), "How the interval was made.", nullable=False),
 )
 
 TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
@@ -205,24 +183,7 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
             Column("n", pa.int64(), "How many.", "models; readings, models or runs of an instrument", nullable=False),
         ),
     ),
-    "shares": (
-        "The counted shares: one row for every technique under every rule.",
-        (
-            _RULE,
-            Column("population", pa.string(), "Which cards were considered.", nullable=False),
-            Column("technique", pa.string(), "Technique id.", nullable=False),
-            *_SHARE,
-        ),
-    ),
-    "sensitivity": (
-        "The headline's technique under every combination of rules that makes sense (a specification curve), by share.",
-        (
-            _RULE,
-            Column("technique", pa.string(), "Technique id.", nullable=False),
-            *_SHARE,
-            Column("enough", pa.bool_(), "Whether there are cards enough to take part in the range.", nullable=False),
-        ),
-    ),
+    **COUNTED_TABLES,
     **INSTRUMENT_TABLES,
 }
 

@@ -1,10 +1,16 @@
 """Counting: tables in, numbers out. Nothing here reads a card, a file or a clock."""
 
+from peft_census.count.agreement import agreement
+from peft_census.count.breakdown import breakdown
 from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence, Votes
+from peft_census.count.groups import GROUP_COLUMNS
+from peft_census.count.popular import popular
 from peft_census.count.rules import HEADLINE, RULES_VERSION, STANDARD, Rule, parse_rule
 from peft_census.count.shares import count_shares, headline, sensitivity
+from peft_census.count.time import adoption, concentration, milestones, monthly
 
 __all__ = [
+    "GROUP_COLUMNS",
     "HEADLINE",
     "MENTION_COLUMNS",
     "MODEL_COLUMNS",
@@ -13,8 +19,15 @@ __all__ = [
     "Evidence",
     "Rule",
     "Votes",
+    "adoption",
+    "agreement",
+    "breakdown",
+    "concentration",
     "count_shares",
     "headline",
+    "milestones",
+    "monthly",
     "parse_rule",
+    "popular",
     "sensitivity",
 ]

@@ -14,6 +14,9 @@ from peft_census.publish.beside import brief_lines
 from peft_census.publish.numbers import count, interval, percent
 from peft_census.publish.reading import SPECIMEN_MARK, SnapshotLike
 from peft_census.publish.wording import base_words
+from peft_census.schema_counted import COUNTED_TABLES
+
+COLUMNS = [column for _, columns in COUNTED_TABLES.values() for column in columns]
 
 
 def headline_text(facts: dict[str, Any], names: dict[str, Any]) -> str:
@@ -85,6 +88,31 @@ def shares_text(snapshot: SnapshotLike, shares: pa.Table) -> str:
     if block is None:
         lines.append("no card cites a technique")
     return "\n".join([*lines, "", f"snapshot {snapshot.id}; intervals: sampling error only"]).lstrip("\n")
+
+
+def table_text(snapshot: SnapshotLike, table: pa.Table) -> str:
+    """Returns any counted table as aligned text; shares in per cent, a dash for what is not known."""
+    lines = [SPECIMEN_MARK] if snapshot.manifest["specimen"] else []
+    if not table.num_rows:
+        return "\n".join([*lines, "not enough to say: the table has no rows", f"snapshot {snapshot.id}"])
+    fractions = {c.name for c in COLUMNS if c.unit == "fraction"}
+    cells = [[_cell(v, name in fractions) for v in table[name].to_pylist()] for name in table.schema.names]
+    widths = [max(len(name), *map(len, column)) for name, column in zip(table.schema.names, cells, strict=True)]
+    lines += [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in (table.schema.names, *zip(*cells, strict=True))
+    ]
+    return "\n".join([*lines, f"snapshot {snapshot.id}"])
+
+
+def _cell(value: Any, fraction: bool) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return percent(value) if fraction else count(round(value, 3))
+    return count(value) if isinstance(value, int) else str(value)
 
 
 def techniques_text(listed: list[dict[str, Any]]) -> str:

@@ -1,0 +1,286 @@
+"""The counted tables on cards small enough to count by hand, and what must hold for any."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peft_census.count import (
+    Evidence,
+    adoption,
+    agreement,
+    breakdown,
+    concentration,
+    milestones,
+    monthly,
+    parse_rule,
+    popular,
+)
+from peft_census.count.groups import DIMENSIONS, FLOOR, family
+from peft_census.schema import arrow_schema, check
+
+FACTS = {
+    "lora": {"kind": "peft_type", "variant_of": None, "paper_month": "2021-06", "released": "2023-01-19"},
+    "dora": {"kind": "variant", "variant_of": "lora", "paper_month": "2024-02", "released": None},
+    "ia3": {"kind": "peft_type", "variant_of": None, "paper_month": None, "released": "2023-05-10"},
+}
+
+
+def model(model_id: str, **other: Any) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(arrow_schema("models").names)
+    return row | {"model_id": model_id, "author": model_id.partition("/")[0], "status": "text"} | other
+
+
+def says(model_id: str, technique: str, **other: Any) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(arrow_schema("mentions").names)
+    row |= {"rung": "named", "zone": "prose", "polarity": "affirmed", "applied": False, "matched": "", "form": "alias"}
+    return row | {"model_id": model_id, "technique": technique} | other
+
+
+def evidence(models: list[dict[str, Any]], mentions: list[dict[str, Any]]) -> Evidence:
+    return Evidence(
+        pa.Table.from_pylist(models, schema=arrow_schema("models")),
+        pa.Table.from_pylist(mentions, schema=arrow_schema("mentions")),
+        FACTS,
+    )
+
+
+def day(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def is_a(model_id: str, technique: str) -> dict[str, Any]:
+    return says(model_id, technique, rung="configured", zone=None, applied=True)
+
+
+def rows(table: pa.Table, **wanted: Any) -> list[dict[str, Any]]:
+    return [r for r in table.to_pylist() if all(r[k] == v for k, v in wanted.items())]
+
+
+def test_agreement_counts_the_four_cells() -> None:
+    """Of four models that can be checked: one agrees, one cites falsely, one is silent, one is neither."""
+    models = [model(f"a/{i}", config_status="parsed" if i < 4 else None) for i in range(6)]
+    table = agreement(
+        evidence(
+            models,
+            [says("a/0", "lora"), is_a("a/0", "dora"), says("a/1", "lora"), is_a("a/1", "ia3"), is_a("a/2", "lora"),
+             says("a/5", "lora"), says("a/3", "lora", zone="name"), is_a("a/3", "ia3")],
+        )
+    )  # fmt: skip
+    check("agreement", table)
+    (lora,) = rows(table, variants="rolled_up", technique="lora")
+    cells = ("cites_and_is", "cites_but_is_not", "is_but_does_not_cite", "neither", "checked", "listed")
+    assert [lora[c] for c in cells] == [1, 1, 1, 1, 4, 6]
+    assert (lora["citing_that_are"], lora["being_that_cite"]) == (0.5, 0.5)
+    (ia3,) = rows(table, variants="split", technique="ia3")
+    assert [ia3[c] for c in cells] == [0, 0, 2, 2, 4, 6]
+    assert ia3["citing_that_are"] is None
+    (dora,) = rows(table, variants="split", technique="dora")
+    assert [dora[c] for c in cells] == [0, 0, 1, 3, 4, 6]
+
+
+def test_breakdown_suppresses_small_cells_and_one_more() -> None:
+    """A cell of two cards is hidden, and with it the next smallest; the others are counted."""
+    sizes = {"text": 9, "image": 6, "audio": 2}
+    models = [model(f"{tag}{i}/m", pipeline_tag=tag) for tag, n in sizes.items() for i in range(n)]
+    mentions = [says(m["model_id"], "ia3" if m["model_id"].endswith("0/m") else "lora") for m in models]
+    table = breakdown(evidence(models, mentions))
+    check("breakdown", table)
+    tags = rows(table, dimension="pipeline_tag")
+    assert {r["value"]: r["suppressed"] for r in tags} == {"text": False, "image": True, "audio": True}
+    (text,) = rows(table, dimension="pipeline_tag", technique="lora")
+    assert (text["numerator"], text["base"], text["share"]) == (8, 9, 8 / 9)
+
+
+def test_many_cards_of_two_authors_are_too_few() -> None:
+    """A cell needs three authors, however many cards."""
+    models = [model(f"{owner}/{i}", pipeline_tag="text") for owner in ("ann", "bob") for i in range(20)]
+    table = breakdown(evidence(models, [says(m["model_id"], "lora") for m in models]))
+    assert [r["suppressed"] for r in rows(table, dimension="pipeline_tag")] == [True]
+
+
+def test_long_lists_end_in_other() -> None:
+    """Beyond forty values the small ones are one."""
+    models = [model(f"a{i}-{j}/m", library_name=f"lib{i:02d}") for i in range(60) for j in range(5)]
+    table = breakdown(evidence(models, [says(m["model_id"], "lora") for m in models]))
+    values = {r["value"]: r["base"] for r in rows(table, dimension="library", technique="lora")}
+    assert len(values) == 41
+    assert values["other"] == 100
+
+
+def test_groups_name_what_is_not_known() -> None:
+    """Every dimension has a value for every model."""
+    models = [
+        model("a/1", created_at=day("2022-03-02"), downloads=0, languages=["EN"], generators=["peft/0.18.1"]),
+        model("a/2", created_at=day("2025-04-17T05:57:08"), downloads=1234, languages=["en", "de"],
+              generators=["peft/0.1", "trl"], base_model="meta-llama/Llama-3.2-1B", library_name="peft"),
+        model("b/3", pipeline_tag=" "),
+    ]  # fmt: skip
+    there = evidence(models, [])
+    found = {name: values(there).to_pylist() for name, values in DIMENSIONS.items()}
+    assert found == {
+        "month": [FLOOR, "2025-04", "not known"],
+        "pipeline_tag": ["not known"] * 3,
+        "base_family": ["not known", "llama", "not known"],
+        "library": ["not known", "peft", "not known"],
+        "generator": ["peft", "several", "people only"],
+        "downloads": ["0", "1,000–9,999", "not known"],
+        "language": ["en", "several", "not known"],
+        "author_kind": ["2–9 models", "2–9 models", "1 model"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("base_model", "expected"),
+    [
+        ("stabilityai/stable-diffusion-xl-base-1.0", "sdxl"),
+        ("runwayml/stable-diffusion-v1-5", "stable_diffusion_1"),
+        ("stabilityai/stable-diffusion-3.5-large", "stable_diffusion_3"),
+        ("TinyLlama/TinyLlama-1.1B-Chat-v1.0", "tinyllama"),
+        ("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", "deepseek"),
+        ("FacebookAI/xlm-roberta-base", "xlm_roberta"),
+        ("someone/my-own-model", "other"),
+    ],
+)
+def test_families_of_base_models(base_model: str, expected: str) -> None:
+    """Special names stand before general ones."""
+    assert family(base_model) == expected
+
+
+def test_months_without_cards_are_gaps_and_small_ones_say_nothing() -> None:
+    """January has six cards, March one; February is a row without share."""
+    models = [model(f"a{i}/m", created_at=day("2025-01-10")) for i in range(6)]
+    models += [model("z/m", created_at=day("2025-03-01")), model("old/m", created_at=day("2020-01-01")), model("u/m")]
+    mentions = [says(m["model_id"], "ia3" if m["model_id"] == "a0/m" else "lora") for m in models]
+    table = monthly(evidence(models, mentions))
+    check("monthly", table)
+    found = [(r["month"], r["numerator"], r["base"], r["share"]) for r in rows(table, technique="lora")]
+    assert found == [
+        (FLOOR, None, 1, None), ("2025-01", 5, 6, 5 / 6), ("2025-02", None, 0, None), ("2025-03", None, 1, None),
+    ]  # fmt: skip
+
+
+def test_adoption_counts_from_paper_and_from_release() -> None:
+    """DoRA's paper is of February 2024; a card of January is older than its paper and shows as age -1."""
+    models = [model(f"a/{i}", created_at=day(d)) for i, d in enumerate(("2024-01-05", "2024-03-31", "2024-03-01"))]
+    table = adoption(evidence(models, [says(m["model_id"], "dora") for m in models]))
+    check("adoption", table)
+    assert [(r["anchor"], r["age"], r["cards"], r["cumulative"]) for r in table.to_pylist()] == [
+        ("paper", -1, 1, 1), ("paper", 0, 0, 1), ("paper", 1, 2, 3),
+    ]  # fmt: skip
+
+
+def test_milestones_are_months_to_a_number_of_cards() -> None:
+    """LoRA: 19 months from paper to release, one card after 24 months, ten after 25."""
+    models = [model("a/0", created_at=day("2023-06-01"))]
+    models += [model(f"b/{i}", created_at=day("2023-07-01")) for i in range(9)]
+    table = milestones(evidence(models, [says(m["model_id"], "lora") for m in models]))
+    check("milestones", table)
+    assert [(r["cards"], r["reached"], r["paper_to_release"], r["from_paper"], r["from_release"]) for r in rows(table)] == [
+        (1, "2023-06", 19, 24, 5), (10, "2023-07", 19, 25, 6), (100, None, 19, None, None), (1000, None, 19, None, None),
+    ]  # fmt: skip
+
+
+def test_concentration_of_two_halves_is_two_techniques() -> None:
+    """Half and half: HHI 0.5, two effective techniques by both numbers; below thirty cards nothing is said."""
+    models = [model(f"a/{i}", created_at=day("2025-01-01")) for i in range(40)]
+    table = concentration(evidence(models, [says(m["model_id"], ("lora", "ia3")[i % 2]) for i, m in enumerate(models)]))
+    check("concentration", table)
+    (whole,) = rows(table, rule="blog", month="all")
+    assert (whole["hhi"], whole["effective_number"]) == (0.5, 2.0)
+    assert whole["shannon_number"] == pytest.approx(2)
+    few = concentration(evidence(models[:10], [says(m["model_id"], "lora") for m in models[:10]]))
+    assert {(r["hhi"], r["enough"]) for r in few.to_pylist()} == {(None, False)}
+
+
+def test_popular_joins_runs_and_marks_the_front() -> None:
+    """A run is off the front when another is as good with less memory; full fine-tuning has no share."""
+    runs = [
+        ("lora", "plain", None, 0.5, 10),
+        ("lora", "better", "DoRA", 0.6, 20),
+        ("ia3", "worse", None, 0.4, 10),
+        (None, "full", None, 0.7, None),
+    ]
+    columns = dict.fromkeys(arrow_schema("benchmark").names)
+    table = pa.Table.from_pylist(
+        [
+            columns | {"technique": t, "experiment": e, "variant": v, "value": x, "memory_max_bytes": m, "task": "T", "metric": "test accuracy"}
+            for t, e, v, x, m in runs
+        ],
+        schema=arrow_schema("benchmark"),
+    )  # fmt: skip
+    models = [model(f"a/{i}") for i in range(4)]
+    cited = [says("a/0", "lora"), says("a/1", "lora"), says("a/2", "dora"), says("a/2", "lora"), says("a/3", "lora")]
+    counted = popular(evidence(models, cited), table)
+    check("popular", counted)
+    assert [(r["experiment"], r["technique"], r["cards"], r["share"], r["on_front"]) for r in counted.to_pylist()] == [
+        ("full", None, None, None, None), ("better", "dora", 1, 0.25, True), ("plain", "lora", 4, 1.0, True),
+        ("worse", "ia3", 0, 0.0, False),
+    ]  # fmt: skip
+
+
+TABLES = {f.__name__: f for f in (agreement, breakdown, monthly, adoption, milestones, concentration)}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize(
+    "case", ["no models", "no cards", "one card", "all lora", "none lora", "no dates", "absent columns"]
+)
+def test_too_little_is_no_crash(name: str, case: str) -> None:
+    """Empty, single, one-sided and undated populations give tables that fit the schema."""
+    dated = [model(f"a{i}/m", created_at=day("2024-05-05"), config_status="parsed") for i in range(50)]
+    cases = {
+        "no models": ([], []),
+        "no cards": (dated, []),
+        "one card": (dated[:1], [says("a0/m", "lora")]),
+        "all lora": (dated, [says(m["model_id"], "lora") for m in dated]),
+        "none lora": (dated, [says(m["model_id"], "ia3") for m in dated]),
+        "no dates": ([m | {"created_at": None} for m in dated], [says("a0/m", "lora")]),
+    }
+    models, mentions = cases.get(case, cases["all lora"])
+    there = evidence(models, mentions)
+    if case == "absent columns":
+        there.models = there.models.select(["model_id"])
+    table = TABLES[name](there)
+    check(name, table)
+    for column in table.columns:
+        if pa.types.is_floating(column.type):
+            assert not any(v != v for v in column.to_pylist() if v is not None)
+
+
+CARD = st.tuples(
+    st.sampled_from(["ann", "bob", "cyd", "dan"]),
+    st.sampled_from([None, "2022-03-02", "2024-01-31", "2024-04-01"]),
+    st.sampled_from([None, "peft", "diffusers"]),
+    st.sets(st.sampled_from(sorted(FACTS)), max_size=2),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(CARD, max_size=40), st.randoms())
+def test_tables_add_up_and_do_not_know_the_order_of_cards(cards: list[Any], rng: Any) -> None:
+    """Months add up to the dated base, adoption ends at its total, breakdown never exceeds the base."""
+    models, mentions = [], []
+    for i, (author, created, library, techniques) in enumerate(cards):
+        models.append(model(f"{author}/{i}", created_at=day(created) if created else None, library_name=library))
+        mentions += [says(f"{author}/{i}", t) for t in sorted(techniques)]
+    there = evidence(models, mentions)
+    votes = there.votes(parse_rule("blog"))
+    dated = sum(models[i]["created_at"] is not None for i in votes.cards)
+    months = rows(monthly(there), technique="lora")
+    assert sum(r["base"] for r in months) == (dated if votes.base else 0)
+    cells = {(r["value"], r["base"]) for r in rows(breakdown(there), dimension="library", suppressed=False)}
+    assert sum(base for _, base in cells) <= votes.base
+    ends = {(r["technique"], r["anchor"]): r["cumulative"] for r in adoption(there).to_pylist()}
+    whole = {
+        t: sum(t in c[3] and c[1] in ("2024-01-31", "2024-04-01") for c in cards) for t in FACTS
+    }  # fmt: skip
+    assert all(whole[t] == n for (t, _), n in ends.items())
+    again = evidence(rng.sample(models, len(models)), rng.sample(mentions, len(mentions)))
+    for make in TABLES.values():
+        assert make(again).equals(make(there))
