@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from peft_census import __version__
+from peft_census.comparison_verb import diff
 from peft_census.errors import FAILED, GAPS, CensusError, UsageError
 from peft_census.hub_options import source_options, take_hub
 from peft_census.options import estimate, instrument_options, run_instruments
@@ -191,6 +192,9 @@ def publish(snapshot: str, out: Path, audience: str, as_json: bool, quiet: bool)
         return
     files = render(the_snapshot(snapshot), out)
     print_result({"files": [str(f) for f in files]}, "\n".join(str(f) for f in files), as_json)
+
+
+main.add_command(diff)
 
 
 @main.command()

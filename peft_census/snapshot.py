@@ -96,7 +96,7 @@ def read_snapshot(path: Path) -> Snapshot:
 
 
 def find_snapshot(name: str, root: Path) -> Snapshot:
-    """Returns the snapshot that ``name`` means: a folder, an id, the start of one id, or ``latest``.
+    """Returns the snapshot that ``name`` means: a folder, an id, the start of one id, ``latest`` or ``previous``.
 
     Raises:
         UsageError: nothing or more than one snapshot fits.
@@ -104,8 +104,9 @@ def find_snapshot(name: str, root: Path) -> Snapshot:
     if (Path(name) / MANIFEST).is_file():
         return read_snapshot(Path(name))
     there = [p for p in sorted(root.glob("*")) if (p / MANIFEST).is_file() and not p.name.startswith(".")]
-    if name == "latest":
-        found = sorted(there, key=lambda p: (p / MANIFEST).stat().st_mtime_ns)[-1:]
+    if name in ("latest", "previous"):
+        by_age = sorted(there, key=lambda p: (p / MANIFEST).stat().st_mtime_ns, reverse=True)
+        found = by_age[:1] if name == "latest" else by_age[1:2]
     else:
         found = [p for p in there if p.name == name] or [p for p in there if name and p.name.startswith(name)]
     if len(found) == 1:

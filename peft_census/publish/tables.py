@@ -46,18 +46,18 @@ def shares_md(
     """Returns the shares as Markdown: the headline, one table for each way to count, ``beside``, footnotes."""
     first = next(c for c in claims if c.id == HEADLINE)
     coverage = next(c for c in claims if c.id == COVERAGE)
-    lines = [f"# {_md(first.title)}", ""]
+    lines = [f"# {markdown_safe(first.title)}", ""]
     if first.specimen:
         lines += [f"> **{SPECIMEN_MARK}**", ""]
     lines += [
-        f"To quote: {_md(first.quote)}",
+        f"To quote: {markdown_safe(first.quote)}",
         "",
-        f"Not to write: ~~{_md(first.misquote)}~~ {_md(first.why_not)}",
+        f"Not to write: ~~{markdown_safe(first.misquote)}~~ {markdown_safe(first.why_not)}",
         "",
-        _md(first.caveat),
+        markdown_safe(first.caveat),
     ]
     if first.share is None:
-        lines += ["", "## blog", "", f"{_md(first.subtitle)} Nothing to count: no share, not even of zero."]
+        lines += ["", "## blog", "", f"{markdown_safe(first.subtitle)} Nothing to count: no share, not even of zero."]
     for rule, group in groupby(shares, key=lambda s: s.rule):
         lines += _table(rule, list(group))
     lines += [_md_row(line) for line in beside]
@@ -65,9 +65,9 @@ def shares_md(
         "",
         "---",
         "",
-        f"- {_md(coverage.quote)}",
+        f"- {markdown_safe(coverage.quote)}",
         "- Intervals cover sampling only. To cite a technique is not to have used it.",
-        f"- {_md(source_line(snapshot))}",
+        f"- {markdown_safe(source_line(snapshot))}",
     ]
     if first.specimen:
         lines.append(f"- {SPECIMEN_MARK}")
@@ -80,14 +80,14 @@ def _table(rule: str, rows: list[Share]) -> list[str]:
         "",
         f"## {rule}",
         "",
-        f"n = {base_words(way, rows[0].base, rows[0].cards)} (considered: {_md(rows[0].population)}). "
+        f"n = {base_words(way, rows[0].base, rows[0].cards)} (considered: {markdown_safe(rows[0].population)}). "
         f"Counting: {counting(way)}.",
         "",
         "| technique | n | base | share | interval | method |",
         "|---|---:|---:|---:|---:|---|",
         *(
-            f"| {_md(s.name)} | {count(s.numerator)} | {count(s.base)} | {percent(s.share)} | "
-            f"{interval(s.low, s.high)} | {_md(s.method)} |"
+            f"| {markdown_safe(s.name)} | {count(s.numerator)} | {count(s.base)} | {percent(s.share)} | "
+            f"{interval(s.low, s.high)} | {markdown_safe(s.method)} |"
             for s in rows
         ),
     ]
@@ -98,7 +98,7 @@ def _md_row(line: str) -> str:
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _md(text: str) -> str:
+def markdown_safe(text: str) -> str:
     """Returns ``text`` such that Markdown shows it as it is: no markup, no tag, no new cell."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*\[\]|~])", r"\\\1", text)

@@ -1,0 +1,163 @@
+"""Why a share moved: the difference between two counts, parted among groups of cards so that the parts add up.
+
+In: for every card of both snapshots its votes before and after, and the group it belongs to. Out: exact
+contributions, as fractions of whole numbers.
+
+First comes what our own rules changed: the same cards, read anew. Then the cards' own changes, each group's part
+being its Shapley value (Shapley 1953): the mean of what it adds to the share over every order in which the groups
+could have changed. So no group gains from being looked at first, and the parts add up exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+
+from peft_census.count.evidence import Evidence, Floats, Ints
+from peft_census.count.rules import Rule
+from peft_census.errors import UsageError
+
+GROUPS = {
+    "rules": "our rules changed: the same cards, read or counted otherwise",
+    "new": "new models",
+    "deleted": "models no longer listed",
+    "edited": "cards that were edited",
+    "readable": "cards that could be read now and not before",
+    "unreadable": "cards that could be read before and not now",
+    "configuration": "same card, another adapter_config.json or other downloads",
+    "same": "same card, same votes",
+}
+"""Group of cards to what it means; ``rules`` comes first and is parted from the others."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Numerator and base as exact numbers."""
+
+    numerator: Fraction
+    base: Fraction
+
+    @property
+    def value(self) -> Fraction | None:
+        """The share; None on a base of zero."""
+        return self.numerator / self.base if self.base else None
+
+    def __add__(self, other: Share) -> Share:
+        return Share(self.numerator + other.numerator, self.base + other.base)
+
+
+NOTHING = Share(Fraction(0), Fraction(0))
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one group of cards did to the share.
+
+    Args:
+        group: a key of ``GROUPS``.
+        cards: models in it.
+        before: their votes before.
+        after: their votes after.
+        contribution: its part of the difference, a fraction of one; None where a share is missing.
+    """
+
+    group: str
+    cards: int
+    before: Share
+    after: Share
+    contribution: Fraction | None
+
+
+def card_votes(evidence: Evidence, rule: Rule, technique: str) -> tuple[Floats, Floats]:
+    """Returns, one entry for each model, its votes for ``technique`` and its weight in the base.
+
+    Raises:
+        UsageError: under ``rule`` a card's weight depends on other cards, so that groups cannot be told apart.
+    """
+    if rule.voters in ("per_author", "collapsed"):
+        raise UsageError(
+            f"rule {rule.name} cannot be parted among cards: each weight depends on other cards",
+            "compare by a rule without per_author and collapsed.",
+        )
+    votes = evidence.votes(rule)
+    numerator, base = np.zeros(evidence.n_cards), np.zeros(evidence.n_cards)
+    numerator[votes.cards] = votes.of(technique)
+    base[votes.cards] = votes.weight
+    return numerator, base
+
+
+def exact_share(numerator: Floats, base: Floats) -> Share:
+    """Returns the exact sums; votes are whole numbers or parts of them."""
+    return Share(_sum(numerator), _sum(base))
+
+
+def difference(group: Ints, names: list[str], states: list[tuple[Floats, Floats]]) -> list[Part]:
+    """Returns the part of every group, ``rules`` first.
+
+    Args:
+        group: for each card a position in ``names``.
+        names: groups, keys of ``GROUPS``.
+        states: numerators and bases of the same cards three times: as counted before, before but read by the
+            rules of today, and after. A card that is not there has zeros.
+    """
+    before, reread, after = (exact_share(*state) for state in states)
+    changed = int(np.any([states[0][i] != states[1][i] for i in (0, 1)], axis=0).sum())
+    parts = [Part("rules", changed, before, reread, _minus(reread, before))]
+    old, new = ([exact_share(n[group == i], d[group == i]) for i in range(len(names))] for n, d in states[1:])
+    values = shapley(old, new)
+    sizes = np.bincount(group, minlength=len(names))
+    known = before.value is not None and reread.value is not None and after.value is not None
+    for i, name in enumerate(names):
+        parts.append(Part(name, int(sizes[i]), old[i], new[i], values[i] if known else None))
+    return parts
+
+
+def shapley(before: list[Share], after: list[Share]) -> list[Fraction]:
+    """Returns each group's part of the difference between the shares of the sums; they add up exactly.
+
+    A base of zero on the way has no share; the one from before is taken, which leaves the sum as it is.
+    """
+    moving = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
+    start = sum(before, NOTHING)
+    values: dict[frozenset[int], Fraction] = {}
+    for size in range(len(moving) + 1):
+        for chosen in combinations(moving, size):
+            total = sum(
+                (after[i] if i in chosen else before[i] for i in range(len(before))), Share(Fraction(0), Fraction(0))
+            )
+            values[frozenset(chosen)] = total.value if total.value is not None else (start.value or Fraction(0))
+    parts = [Fraction(0)] * len(before)
+    k = len(moving)
+    for i in moving:
+        others = [j for j in moving if j != i]
+        for size in range(k):
+            weight = Fraction(factorial(size) * factorial(k - size - 1), factorial(k))
+            for chosen in combinations(others, size):
+                parts[i] += weight * (values[frozenset((*chosen, i))] - values[frozenset(chosen)])
+    return parts
+
+
+def rounded(parts: list[Fraction], decimals: int) -> list[Fraction]:
+    """Returns ``parts`` rounded so that they add up to their rounded sum (largest remainders first)."""
+    unit = Fraction(1, 10**decimals)
+    total = round(sum(parts, Fraction(0)) / unit)
+    floors = [p // unit for p in parts]
+    order = sorted(range(len(parts)), key=lambda i: (floors[i] - parts[i] / unit, i))
+    for i in order[: total - sum(floors)]:
+        floors[i] += 1
+    return [f * unit for f in floors]
+
+
+def _minus(after: Share, before: Share) -> Fraction | None:
+    return None if after.value is None or before.value is None else after.value - before.value
+
+
+def _sum(values: Floats) -> Fraction:
+    found, counts = np.unique(values, return_counts=True)
+    return sum(
+        (Fraction(float(v)).limit_denominator(10_000) * int(n) for v, n in zip(found, counts, strict=True)), Fraction(0)
+    )
