@@ -198,7 +198,7 @@ def _matches(texts: pa.Array, pattern: str, ignore_case: bool) -> Bools:
 
 
 def _narrowed(texts: pa.Array, among: Bools, pattern: str, ignore_case: bool) -> Bools:
-    """Returns which of the rows in ``among`` match; a search between word boundaries is slow, so it reads only these."""
+    """Returns which rows of ``among`` match; word boundaries make a search slow, so it reads these alone."""
     result = np.zeros(len(among), dtype=np.bool_)
     if among.any():
         result[among] = _matches(texts.filter(pa.array(among)), pattern, ignore_case)
