@@ -19,6 +19,7 @@ from peft_census.collect.hub_client import Answer, ElsewhereError, HubClient, Tr
 from peft_census.collect.hub_dump import Dump, HubDump, check_json
 from peft_census.collect.hub_listing import next_page
 from peft_census.collect.hub_session import Limits
+from peft_census.collect.source import SourceInfo
 from peft_census.errors import SourceError
 
 PAGE = 100
@@ -63,7 +64,8 @@ class Revision:
         state: ``ready``; ``same`` as a nearer revision; ``missing`` where the Hub does not hand it out.
         reason: why it is not ready.
         dump: its shards; None where it is missing.
-        missing_bytes: still to download, counted once for shards that several revisions share.
+        missing_files: shards still to download, counted once where several revisions share them.
+        missing_bytes: their size.
     """
 
     commit: Commit
@@ -71,6 +73,7 @@ class Revision:
     state: str
     reason: str | None = None
     dump: Dump | None = None
+    missing_files: int = 0
     missing_bytes: int = 0
 
 
@@ -96,11 +99,6 @@ class Walk:
     def ready(self) -> tuple[Revision, ...]:
         """The revisions to read."""
         return tuple(r for r in self.revisions if r.state == "ready")
-
-    @property
-    def missing_bytes(self) -> int:
-        """Bytes to download."""
-        return sum(r.missing_bytes for r in self.revisions)
 
 
 @dataclass
@@ -131,8 +129,8 @@ class Past:
             revisions = list(self._look(client, source, history, around, most))
             return Walk(source.dataset, around, tuple(revisions), history, client.requests)
 
-    def source(self, revision: Revision) -> HubDump:
-        """Returns the prepared source of one revision: its shards are here when this returns.
+    def fetch(self, revision: Revision) -> tuple[HubDump, SourceInfo]:
+        """Downloads what is missing of one revision and returns its source, prepared.
 
         Raises:
             SourceError: it could not be downloaded.
@@ -141,8 +139,11 @@ class Past:
             raise SourceError(f"revision {revision.commit.sha} is missing", "choose another one.")
         made = self._source(revision.commit.sha)
         with made.session() as client:
-            made.take(client, revision.dump)
-        return made
+            return made, made.take(client, revision.dump)
+
+    def place(self, revision: Revision) -> str:
+        """Returns the beginning of the paths of a revision's files, which mean nothing on another machine."""
+        return f"{self._source(revision.commit.sha).folder}/revisions/{revision.commit.sha}/"
 
     def _source(self, sha: str | None) -> HubDump:
         return HubDump(self.raw, sha, limits=self.limits, quiet=self.quiet, batch_rows=self.batch_rows)
@@ -171,8 +172,8 @@ class Past:
                 continue
             known = {oid for others in seen for oid in others}
             seen[oids] = commit.sha
-            size = sum(s.size for s in source.missing(dump) if s.oid not in known)
-            yield Revision(commit, days, "ready", None, dump, size)
+            lacking = [s for s in source.missing(dump) if s.oid not in known]
+            yield Revision(commit, days, "ready", None, dump, len(lacking), sum(s.size for s in lacking))
 
 
 def list_commits(client: HubClient, dataset: str, around: date, enough: int) -> History:

@@ -61,6 +61,21 @@ class Nearness:
         """Our odds by theirs: the factor between the shares whatever the number of cards; None at base zero."""
         return math.exp(abs(self._technique - self._rest)) if self.base else None
 
+    def as_row(self) -> dict[str, float | None]:
+        """Returns counts, differences and measures under their column names."""
+        return {
+            "numerator": self.numerator,
+            "others": self.others,
+            "base": self.base,
+            "share": self.share,
+            "diff_numerator": self.numerator - self.of_numerator,
+            "diff_others": self.others - (self.of_base - self.of_numerator),
+            "diff_base": self.base - self.of_base,
+            "diff_points": self.points,
+            "factor": self.factor,
+            "odds": self.odds,
+        }
+
     @property
     def _technique(self) -> float:
         return math.log((self.numerator + _HALF) / (self.of_numerator + _HALF))
