@@ -62,8 +62,8 @@ class Name:
 
     Args:
         technique: its id.
-        plain: lower case, words separated by one space.
-        written: as its authors write it, words separated by one space; lower case where any case will do.
+        plain: in lower case, its words separated by one space; they are searched with or without a separator.
+        written: likewise, in the letters of its authors; in lower case where any case will do.
     """
 
     technique: str
@@ -117,12 +117,11 @@ def peft_names(techniques: Iterable[Any]) -> tuple[list[Name], dict[str, frozens
     for technique in techniques:
         if technique.kind != "peft_type" or not technique.peft_type:
             continue
-        plain = technique.peft_type.lower().replace("_", " ")
-        same = (
-            a.text for a in technique.aliases if _letters(a.text) == _letters(plain) and _WRITABLE.fullmatch(a.text)
-        )
-        names.append(Name(technique.id, plain, next(same, plain)))
-        if plain in WORDS:
+        type_name = technique.peft_type.lower().replace("_", " ")
+        same = (a.text for a in technique.aliases if _letters(a.text) == _letters(type_name))
+        written = next((text for text in same if _WRITABLE.fullmatch(text)), type_name)
+        names.append(Name(technique.id, written.lower(), written))
+        if type_name in WORDS:
             words.add(technique.id)
         if technique.since and _release(technique.since) <= _FIRST_UNTIL:
             first.add(technique.id)
@@ -167,9 +166,10 @@ class NaiveCount:
 
     def _tagged(self, tags: pa.Array) -> dict[Name, Bools]:
         """Returns for each name which rows have a tag that is that name, separators aside."""
-        plain = pc.replace_substring_regex(pc.utf8_lower(pc.list_flatten(tags)), "[ _-]+", " ")
+        letters = pc.replace_substring_regex(pc.utf8_lower(pc.list_flatten(tags)), "[ _-]+", "")
         rows = pc.list_parent_indices(tags).to_numpy()
-        found = pc.index_in(plain, value_set=pa.array([n.plain for n in self.names])).fill_null(-1).to_numpy()
+        wanted = pa.array([n.plain.replace(" ", "") for n in self.names])
+        found = pc.fill_null(pc.index_in(letters, value_set=wanted), -1).to_numpy()
         hits = {n: np.zeros(len(tags), dtype=np.bool_) for n in self.names}
         for number, name in enumerate(self.names):
             hits[name][rows[found == number]] = True
