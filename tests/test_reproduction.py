@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
-from helpers import write_cards
+from helpers import REPO, write_cards
 
+from peft_census.cli import main
 from peft_census.errors import DONE, FAILED, GAPS, USAGE
 from peft_census.publish.reproduction import DECLARED
 
@@ -121,6 +123,15 @@ def test_an_empty_dump_is_counted_without_a_share(run: Any, tmp_path: Path) -> N
     pq.write_table(pq.read_table(schema_only).slice(0, 0), schema_only)
     result = run("reproduce", "beyond-lora", "--source", schema_only)
     assert result.exit_code == DONE and "not known" in result.stdout
+
+
+def test_the_docs_name_every_option() -> None:
+    """docs/reproduction.md has a row for each option of the verb, and says that it was never run live."""
+    text = (REPO / "docs/reproduction.md").read_text(encoding="utf-8")
+    for parameter in main.commands["reproduce"].params:
+        for option in parameter.opts if isinstance(parameter, click.Option) else ():
+            assert f"`{option}`" in text, option
+    assert "Never run against the live service" in text
 
 
 def test_real_cards_are_counted_in_seconds(run: Any, shared: Path) -> None:
