@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from peft_census.errors import GAPS, UsageError
+from peft_census.errors import UsageError
+from peft_census.terminal import finish, output_options, print_result, show_progress
 
 _REVISIONS = 5
 
@@ -34,8 +32,7 @@ _REVISIONS = 5
 @click.option("--dry-run", is_flag=True, help="Tell which revisions and how many bytes would be read; fetch nothing.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), metavar="FOLDER", help="Write Markdown, CSV and JSON.")
 @click.option("--top", type=click.IntRange(1), default=12, show_default=True, help="Rows to show of each table.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress and no notes on stderr.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout and nothing else.")
+@output_options
 def reproduce(publication: str, out: Path | None, top: int, quiet: bool, as_json: bool, **wishes: Any) -> None:
     """Report how near our counts come to a published figure, and what would explain the rest.
 
@@ -56,17 +53,12 @@ def reproduce(publication: str, out: Path | None, top: int, quiet: bool, as_json
         raise UsageError("--around and --revisions choose among the dump's revisions", "leave out --source, or them.")
     facts = _plan_or_report(told, quiet, **wishes)
     if wishes["dry_run"]:
-        click.echo(json.dumps(facts) if as_json else plan_text(facts))
+        print_result(facts, plan_text(facts), as_json)
         return
-    files = write_reproduction(facts, out, top) if out else []
-    if as_json:
-        click.echo(json.dumps({**facts, "files": [str(f) for f in files]}, ensure_ascii=False, default=str))
-    else:
-        click.echo("\n".join([reproduction_text(facts, top), *(["", *map(str, files)] if files else [])]))
-    if facts["gaps"]:
-        for gap in facts["gaps"]:
-            click.echo(f"gap: {gap}", err=True)
-        sys.exit(GAPS)
+    files = [str(f) for f in write_reproduction(facts, out, top)] if out else []
+    text = reproduction_text(facts, top)
+    print_result({**facts, "files": files}, "\n".join([text, *(["", *files] if files else [])]), as_json)
+    finish({}, quiet, tuple(facts["gaps"]))
 
 
 def _plan_or_report(
@@ -77,7 +69,7 @@ def _plan_or_report(
     if source is not None:
         if dry_run:
             return work.make_local_plan(source, keep_first)
-        return work.reproduce_source(told, source, keep_first, _bar(quiet))
+        return work.reproduce_source(told, source, keep_first, show_progress(quiet, "cards"))
     from peft_census.collect.revisions import Past
     from peft_census.settings import settings
 
@@ -93,18 +85,4 @@ def _plan_or_report(
             click.echo(line, err=True)
 
     note(f"reading {plan['what']}: {plan['bytes'] / 1e6:,.1f} MB to download")
-    return work.reproduce_past(told, walk, past, _bar(quiet), note)
-
-
-def _bar(quiet: bool) -> Any:
-    """Returns a wrapper that shows a bar on stderr, counting cards."""
-
-    def wrap(batches: Iterator[Any], total: int) -> Iterator[Any]:
-        from tqdm import tqdm
-
-        with tqdm(total=total, unit=" cards", disable=quiet, file=sys.stderr, delay=1, mininterval=0.5) as bar:
-            for batch in batches:
-                yield batch
-                bar.update(batch.num_rows)
-
-    return wrap
+    return work.reproduce_past(told, walk, past, show_progress(quiet, "cards"), note)
