@@ -18,6 +18,7 @@ from peft_census.comparison_verb import diff
 from peft_census.errors import FAILED, GAPS, CensusError, UsageError
 from peft_census.hub_options import source_options, take_hub
 from peft_census.options import estimate, instrument_options, run_instruments
+from peft_census.reproduce_options import reproduce
 from peft_census.terminal import (
     finish,
     output_options,
@@ -297,6 +298,9 @@ def show(snapshot: str, as_json: bool, quiet: bool) -> None:
     facts["coverage"] = found.table("coverage").to_pylist()
     facts["source"] = found.manifest["source"]
     print_result(facts, describe_snapshot(found, facts), as_json)
+
+
+main.add_command(reproduce)
 
 
 if __name__ == "__main__":

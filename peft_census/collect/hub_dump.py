@@ -95,8 +95,11 @@ class HubDump:
             SourceError: no usable answer, a wrong hash, or a dump that shrank.
         """
         with self.session() as client:
-            dump = self.find(client)
-            folder = self.fetch(client, dump)
+            return self.take(client, self.find(client))
+
+    def take(self, client: HubClient, dump: Dump) -> SourceInfo:
+        """As ``prepare``, for a dump that was found before."""
+        folder = self.fetch(client, dump)
         files = self._files = Files(str(folder), self.batch_rows, keep_first=True)
         info = files.prepare()
         return replace(
@@ -208,7 +211,7 @@ class HubDump:
         return self._files
 
     def _answer(self, client: HubClient, where: str) -> Answer:
-        answer = client.get(where, _LISTING_BYTES, _check_json)
+        answer = client.get(where, _LISTING_BYTES, check_json)
         if answer.status != 200:
             code = answer.header("x-error-code") or "no further word"
             raise SourceError(
@@ -317,7 +320,8 @@ def _extent(folder: Path) -> tuple[int, str | None]:
     return rows, newest.isoformat() if newest else None
 
 
-def _check_json(answer: Answer) -> None:
+def check_json(answer: Answer) -> None:
+    """Raises TransientError unless the body is JSON."""
     try:
         json.loads(answer.body)
     except ValueError:

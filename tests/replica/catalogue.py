@@ -184,17 +184,23 @@ def _descending(text: str) -> str:
 
 @dataclass
 class Dataset:
-    """A dataset: files by revision, and which revision ``main`` is."""
+    """A dataset: files by revision, which revision ``main`` is, and every commit with its date, oldest first."""
 
     id: str
     revisions: dict[str, dict[str, bytes]] = field(default_factory=dict)
     main: str = ""
+    commits: list[tuple[str, datetime]] = field(default_factory=list)
 
-    def commit(self, files: dict[str, bytes]) -> str:
+    def commit(self, files: dict[str, bytes], when: datetime = EPOCH) -> str:
         """Adds a revision and makes it main."""
         self.main = commit_of(self.id, sorted((k, git_blob(v)) for k, v in files.items()))
         self.revisions[self.main] = files
+        self.commits.append((self.main, when))
         return self.main
+
+    def forget(self, sha: str) -> None:
+        """Drops a revision's files; its commit stays listed, as when a listing is older than a squashed history."""
+        del self.revisions[sha]
 
 
 def from_generator(n: int) -> Catalogue:

@@ -28,7 +28,8 @@ class Faults:
     link_base: str | None = None
     redirect_base: str | None = None
     ignores: tuple[str, ...] = ()
-    """Of limit, sort, filter, paging, cache (answers directly, without the 307), headers (no RateLimit)."""
+    """Of limit, sort, filter, paging, cache (answers directly, without the 307), headers (no RateLimit), end (a list
+    of commits always names a next page)."""
     too_many_expands: int = 0
     """Listing pages of more items than this answer 504."""
     malformed: tuple[object, ...] = ()

@@ -21,7 +21,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
-from tests.replica.catalogue import Catalogue, Dataset, Lazy, Record, from_generator, from_real, from_specimen, git_blob
+from tests.replica.catalogue import (
+    Catalogue,
+    Dataset,
+    Lazy,
+    Record,
+    from_generator,
+    from_real,
+    from_specimen,
+    git_blob,
+    iso,
+)
 from tests.replica.faults import Counts, Faults, Windows
 
 if TYPE_CHECKING:
@@ -311,6 +321,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.replica.counts.served[record.id, sha, name] += 1
 
     def _dataset(self, rest: str) -> None:
+        if "/commits/" in rest:
+            self._commits(rest.partition("/commits/")[0])
+            return
         name, found, tail = rest.partition("/tree/")
         dataset_id, _, revision = (name if found else rest).partition("/revision/")
         dataset = self.replica.datasets.get(dataset_id)
@@ -343,6 +356,27 @@ class _Handler(BaseHTTPRequestHandler):
             link = f"{self.replica.base}/api/datasets/{dataset_id}/tree/{sha}?{query}"
             headers["Link"] = f'<{link}>; rel="next"'
         self._send(200, json.dumps(entries[start : start + step]).encode(), headers)
+
+    def _commits(self, dataset_id: str) -> None:
+        """Commits, newest first, as ``HfApi.list_repo_commits`` reads them."""
+        dataset = self.replica.datasets.get(dataset_id)
+        if dataset is None:
+            self._refuse_repo()
+            return
+        page, limit = int(self.query.get("p", ["0"])[0]), int(self.query.get("limit", ["50"])[0])
+        newest = sorted(dataset.commits, key=lambda c: c[1], reverse=True)
+        items: list[Any] = [
+            {"id": sha, "title": "Upload dataset", "message": "", "authors": [{"user": "bot"}], "date": iso(when)}
+            for sha, when in newest[page * limit : (page + 1) * limit]
+        ]
+        if page == 0:
+            items[1:1] = self.replica.faults.malformed
+        headers = {"Content-Type": "application/json"}
+        if (page + 1) * limit < len(newest) or "end" in self.replica.faults.ignores:
+            base = self.replica.faults.link_base or self.replica.base
+            query = urlencode([("p", str(page + 1)), ("limit", str(limit))])
+            headers["Link"] = f'<{base}/api/datasets/{dataset_id}/commits/main?{query}>; rel="next"'
+        self._send(200, json.dumps(items).encode(), headers)
 
     def _shard(self, rest: str) -> None:
         dataset_id, _, tail = rest.partition("/resolve/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,17 @@ def test_the_real_client_downloads_a_dataset_file_from_the_cdn(tmp_path: Path) -
         )
         assert Path(path).stat().st_size == 5000
         assert cdn.counts.requests["pages"] >= 1
+
+
+def test_the_real_client_lists_the_commits_of_a_dataset_over_many_pages() -> None:
+    """``list_repo_commits`` follows the same pages as our own walk, newest commit first."""
+    dataset = Dataset("acme/dump")
+    moments = [datetime(2026, 6, 1, tzinfo=UTC) + timedelta(days=n) for n in range(120)]
+    for n, moment in enumerate(moments):
+        dataset.commit({"data/train-0.parquet": b"%d" % n}, moment)
+    with serving(from_generator(1)) as replica:
+        replica.datasets["acme/dump"] = dataset
+        found = HfApi(endpoint=replica.base, token=False).list_repo_commits("acme/dump", repo_type="dataset")
+        assert [c.commit_id for c in found] == [sha for sha, _ in reversed(dataset.commits)]
+        assert [found[0].created_at, found[-1].created_at] == [moments[-1], moments[0]]
+        assert replica.counts.requests["api"] == 3

@@ -1,0 +1,136 @@
+"""Ways of counting and what each change does, on six cards counted by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from peft_census.count import Evidence
+from peft_census.count.attempts import MENTIONS, Target, explain_gap, order, rule_attempts
+from peft_census.schema import arrow_schema
+
+FACTS = {
+    "lora": {"kind": "peft_type", "variant_of": None, "name": "LoRA"},
+    "qlora": {"kind": "outside_peft", "variant_of": "lora", "name": "QLoRA"},
+    "ia3": {"kind": "peft_type", "variant_of": None, "name": "(IA)^3"},
+    "road": {"kind": "peft_type", "variant_of": None, "name": "RoAd"},
+    "bitfit": {"kind": "outside_peft", "variant_of": None, "name": "BitFit"},
+}
+TARGET = Target("lora", 3, 5)
+
+
+def mention(model: str, technique: str, **values: Any) -> dict[str, Any]:
+    return {
+        "model_id": model,
+        "technique": technique,
+        "rung": "named",
+        "zone": "prose",
+        "polarity": "affirmed",
+        "applied": False,
+        "generator": None,
+        "form": "alias",
+        "guard": None,
+        "matched": FACTS[technique]["name"],
+    } | values
+
+
+# a: LoRA; b: lora, in the front matter, by a tool; c: QLoRA; d: RoAd, under a guard; e: LoRA in code and IA3;
+# f: BitFit; g: LoRA in a name only; h: nothing.
+MODELS = pa.table(
+    {
+        "model_id": list("abcdefgh"),
+        "author": ["one", "one", "two", "three", "three", "four", "five", "six"],
+        "downloads": [9, 9, 0, 9, 9, 9, 9, 9],
+        "near_duplicate": ["k", "k", None, None, None, None, None, None],
+    }
+)
+CITED = pa.Table.from_pylist(
+    [
+        mention("a", "lora"),
+        mention("b", "lora", matched="lora", zone="front_matter", rung="tagged", generator="peft/0.18.1"),
+        mention("c", "qlora"),
+        mention("d", "road", guard="adapter_in_list"),
+        mention("e", "lora", form="class", zone="code", matched="LoraConfig"),
+        mention("e", "ia3"),
+        mention("f", "bitfit"),
+        mention("g", "lora", zone="name"),
+    ],
+    pa.schema([arrow_schema("mentions").field(name) for name in MENTIONS]),
+)
+
+
+@pytest.fixture
+def attempts() -> dict[str, dict[str, Any]]:
+    return {row["rule"]: row for row in rule_attempts(Evidence(MODELS, CITED, FACTS), TARGET)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "numerator", "base", "unit"),
+    [
+        ("blog", 3, 5, "cards"),  # a b c | d f
+        ("blog/split", 2, 5, "cards"),  # a b | c d f
+        ("blog/people", 2, 4, "cards"),  # a c | d f
+        ("blog/names_in", 4, 6, "cards"),  # a b c g | d f
+        ("blog/peft_types", 3, 4, "cards"),  # a b c | d: QLoRA is a recipe of a type, BitFit is none
+        ("blog/downloaded", 2, 4, "cards"),  # a b | d f
+        ("blog/per_author", 2, 4, "authors"),  # one, two | three, four
+        ("blog/collapsed", 2, 4, "clusters"),  # a+b, c | d, f
+        ("any", 4, 6, "cards"),  # a b c e | d e f
+        ("fractional", 3.5, 6, "cards"),
+        ("blog/tagged_only", 1, 1, "cards"),
+    ],
+)
+def test_every_rule_is_applied(
+    attempts: dict[str, dict[str, Any]], rule: str, numerator: float, base: float, unit: str
+) -> None:
+    """The counts are those of the rule, in the unit that it counts."""
+    row = attempts[rule]
+    assert (row["numerator"], row["base"], row["unit"]) == (pytest.approx(numerator), pytest.approx(base), unit)
+    assert row["diff_base"] == pytest.approx(base - 5)
+
+
+def test_the_nearest_come_first_and_downloads_are_no_cards(attempts: dict[str, dict[str, Any]]) -> None:
+    """The rule that repeats both counts leads; where several do, the one with the fewest words."""
+    assert next(iter(attempts)) == "blog"
+    assert attempts["blog"]["factor"] == 1.0
+    assert list(attempts.values()) == sorted(attempts.values(), key=order)
+    assert not any("weighted" in rule for rule in attempts)
+
+
+def test_each_change_is_counted_alone() -> None:
+    """Against a published 2 of 3, dropping a class of evidence moves the cards that rest on it alone."""
+    changes = {r["change"]: r for r in explain_gap(MODELS, CITED, FACTS, Target("lora", 2, 3))}
+
+    def counts(change: str) -> tuple[float, float, float]:
+        return changes[change]["numerator"], changes[change]["base"], changes[change]["cards_moved"]
+
+    assert counts("nothing is read in zone front_matter") == (2, 4, -1)  # b is gone
+    assert counts("nothing is read in zone code") == (3, 6, 1)  # e names IA3 alone
+    assert counts("configuration classes (LoraConfig) are not known") == (3, 6, 1)
+    assert counts("names that are also words, and need others beside them, are not known") == (3, 4, -1)
+    assert counts("LoRA in other letters (lower case, capitals) is not known") == (2, 4, -1)
+    assert counts("variants of LoRA (QLoRA, DoRA) are not known at all") == (2, 4, -1)
+    assert counts("techniques outside PEFT are not known") == (3, 4, -1)
+    assert counts("BitFit is not known") == (3, 4, -1)
+    assert counts("RoAd is not known") == (3, 4, -1)
+    assert counts("what peft writes does not count") == (2, 4, -1)
+    assert "options of code (lora_r) are not known" not in changes, "what changes nothing is no explanation"
+    assert "LoRA spelled out in words is not known" not in changes
+
+
+def test_a_change_says_how_far_it_leads() -> None:
+    """Rule blog finds 3 of 5; against 2 of 4 the loss of one LoRA card leads all the way."""
+    rows = explain_gap(MODELS, CITED, FACTS, Target("lora", 2, 4))
+    assert rows[0]["closes"] == pytest.approx(1.0)
+    assert (rows[0]["numerator"], rows[0]["base"]) == (2, 4)
+    closes = [row["closes"] for row in rows]
+    assert closes == sorted(closes, reverse=True) and closes[-1] < 0
+
+
+def test_no_card_at_all_gives_zeros_and_no_share() -> None:
+    """An empty dump is counted like any other."""
+    rows = rule_attempts(Evidence(MODELS.slice(0, 0), CITED.slice(0, 0), FACTS), TARGET)
+    assert {(row["numerator"], row["base"], row["share"]) for row in rows} == {(0, 0, None)}
+    assert explain_gap(MODELS.slice(0, 0), CITED.slice(0, 0), FACTS, TARGET) == []
