@@ -17,7 +17,7 @@ from peft_census.errors import OutputError, output_error
 from peft_census.publish.numbers import count, percent, plural
 from peft_census.publish.reading import SPECIMEN_MARK
 from peft_census.publish.rows import aligned, csv_text, harmless, md_table, share, signed, times, votes, wrapped
-from peft_census.publish.tables import _md
+from peft_census.publish.tables import markdown_safe
 
 FILES = ("reproduction.md", "attempts.csv", "changes.csv", "reproduction.json")
 """What ``write_reproduction`` writes."""
@@ -74,22 +74,37 @@ def reproduction_text(report: dict[str, Any], top: int) -> str:
 
 def reproduction_md(report: dict[str, Any], top: int) -> str:
     """Returns the report as Markdown; arguments as for ``reproduction_text``."""
-    lines = [f"# How near: {_md(report['publication']['title'])}", ""]
+    lines = [f"# How near: {markdown_safe(report['publication']['title'])}", ""]
     if report["specimen"]:
         lines += [f"> **{SPECIMEN_MARK}**", ""]
-    lines += [f"{_md(line)}  " for line in _published(report)]
+    lines += [f"{markdown_safe(line)}  " for line in _published(report)]
     lines += ["", "## Read", "", *md_table(_SOURCE_HEAD, _source_rows(report), left=(0, 1, 6))]
-    lines += ["", _md(report["remark"])] if report["remark"] else []
-    lines += ["", *(f"- gap: {_md(gap)}" for gap in report["gaps"])] if report["gaps"] else []
+    lines += ["", markdown_safe(report["remark"])] if report["remark"] else []
+    lines += ["", *(f"- gap: {markdown_safe(gap)}" for gap in report["gaps"])] if report["gaps"] else []
     for title, rows in _attempt_blocks(report, top):
-        lines += ["", f"## {title[0].upper()}{_md(title[1:])}", ""]
+        lines += ["", f"## {title[0].upper()}{markdown_safe(title[1:])}", ""]
         lines += md_table(_attempt_head(report), rows, left=(8,))
-    lines += ["", _md(report["measure"]), "", _md(report["caution"])]
-    lines += ["", "## What would explain the rest", "", f"Single changes to rule `blog` on {_md(report['first'])}."]
-    lines += ["", *md_table(_change_head(report), _change_rows(report, top), left=(0, 8)), "", _md(report["closes"])]
+    lines += ["", markdown_safe(report["measure"]), "", markdown_safe(report["caution"])]
+    lines += [
+        "",
+        "## What would explain the rest",
+        "",
+        f"Single changes to rule `blog` on {markdown_safe(report['first'])}.",
+    ]
+    lines += [
+        "",
+        *md_table(_change_head(report), _change_rows(report, top), left=(0, 8)),
+        "",
+        markdown_safe(report["closes"]),
+    ]
     lines += ["", "## Not known, and not to be had from the cards", ""]
-    lines += [f"- {_md(line)}" for line in report["not_known"]]
-    lines += ["", "## Published beside it, and not counted here", "", *(f"- {_md(line)}" for line in _beside(report))]
+    lines += [f"- {markdown_safe(line)}" for line in report["not_known"]]
+    lines += [
+        "",
+        "## Published beside it, and not counted here",
+        "",
+        *(f"- {markdown_safe(line)}" for line in _beside(report)),
+    ]
     return "\n".join(harmless(line) for line in lines) + "\n"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from peft_census.publish.numbers import count, percent
-from peft_census.publish.tables import _md
+from peft_census.publish.tables import markdown_safe
 
 
 def times(factor: float) -> str:
@@ -47,7 +47,7 @@ def aligned(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[i
 
 def md_table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
     marks = ["---" if i in left else "---:" for i in range(len(head))]
-    body = ("| " + " | ".join(_md(cell) for cell in row) + " |" for row in rows)
+    body = ("| " + " | ".join(markdown_safe(cell) for cell in row) + " |" for row in rows)
     return ["| " + " | ".join(head) + " |", "|" + "|".join(marks) + "|", *body]
 
 
