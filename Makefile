@@ -47,6 +47,7 @@ gold: $(VENV)/installed ## Score the tagger on every gold set and keep the figur
 bench: $(VENV)/installed ## Compare the tagger with what one would otherwise do, as ratios in one run
 	$(BIN)/python benchmarks/tagging.py
 	$(BIN)/python -m benchmarks.hub_listing
+	$(BIN)/python -m benchmarks.counting
 
 replica: $(VENV)/installed ## Serve a replica of the Hub on loopback for hand use (ARGS='--models 2000 --faults')
 	$(BIN)/python -m tests.replica.hub $(ARGS)
