@@ -221,6 +221,7 @@ def test_two_weeks_of_the_workflow_against_the_replicas(tmp_path: Path) -> None:
         assert two["changed"] == "true" and two["snapshot"] != one["snapshot"]
         text = (clone.folder / "changes.md").read_text("utf-8")
         assert f"`{one['snapshot']}`" in text and "None: everything that was listed could be read." in text
+        assert "## LoRA: unchanged" in text and "cards that could be read now and not before" in text
         unchanged = clone.run("census")
         assert [d.returncode for d in unchanged] == [0, 0, 0], unchanged[-1].stderr
         assert clone.outputs == {"snapshot": two["snapshot"], "changed": "false"}
