@@ -2,13 +2,14 @@
 SOURCE ?= specimen
 OUT    ?= data/snapshots
 WITH   ?=
+GAPS   ?= stop
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CENSUS := $(BIN)/peft-census
 
 .DEFAULT_GOAL := help
-.PHONY: help setup census test check docs gold bench replica notebooks conformance clean
+.PHONY: help setup census changes test check docs gold bench replica notebooks conformance clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -16,6 +17,7 @@ help: ## Show these targets
 	@echo "  make census SOURCE=cards.parquet      a Parquet file, folder or glob of your own"
 	@echo "  make census SOURCE=cards OUT=folder   snapshots to another folder"
 	@echo "  make census WITH='github civitai'     and what stands beside the cards"
+	@echo "  make census GAPS=publish              no error for a census that finished with gaps"
 
 setup: $(VENV)/installed ## Create .venv with the pinned versions of constraints.txt
 
@@ -26,15 +28,21 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 census: $(VENV)/installed ## Run all stages on SOURCE (default: the bundled specimen)
-	$(CENSUS) census --source '$(SOURCE)' --out '$(OUT)' $(if $(WITH),--with '$(WITH)') $(ARGS)
+	$(CENSUS) census --source '$(SOURCE)' --out '$(OUT)' $(if $(WITH),--with '$(WITH)') $(ARGS) $(if $(filter publish,$(GAPS)),|| test $$? -eq 3)
+
+changes: $(VENV)/installed ## Make the public copy of the snapshot of RUN=census.json and tell what changed in TEXT=file
+	@$(BIN)/python scripts/changes.py '$(RUN)' --snapshots '$(OUT)' --text '$(TEXT)'
 
 test: $(VENV)/installed ## Run the tests
 	$(BIN)/python -m pytest -q
 
-check: $(VENV)/installed ## Lint, format check and strict types
+check: $(VENV)/installed ## Lint, format check, strict types, workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	PATH="$(BIN):$$PATH" $(BIN)/python scripts/check_shell.py .github/workflows/*.yml
+	$(BIN)/zizmor --offline --no-progress --quiet .github/workflows
 
 docs: $(VENV)/installed ## Write the generated pages of docs/
 	$(BIN)/python docs/generate.py

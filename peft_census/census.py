@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from peft_census.beside import Beside
 from peft_census.collect.source import Source, SourceInfo
 from peft_census.errors import UsageError, output_error
+from peft_census.lock import alone
 from peft_census.schema import SCHEMA_VERSION, arrow_schema
 from peft_census.settings import settings
 from peft_census.snapshot import Snapshot, find_by_key, new_snapshot, snapshot_key
@@ -32,6 +33,9 @@ Progress = Callable[[Iterator[pa.RecordBatch], int], Iterator[pa.RecordBatch]]
 
 REPORT = "report"
 """Folder inside a snapshot that holds its charts, tables and page."""
+
+LOCK = ".lock"
+"""File among the snapshots that a census holds while it runs."""
 
 
 @dataclass(frozen=True)
@@ -88,18 +92,26 @@ def _hub_source(spec: str, quiet: bool, hub: dict[str, Any]) -> HubApi | HubDump
     return hub_source(spec, settings().raw, settings().batch_rows, Selection(**hub), quiet)
 
 
-def run_census(source: Source, out: Path, progress: Progress, beside: Beside | None = None) -> Outcome:
-    """Runs all stages and seals a snapshot below ``out``.
+def run_census(
+    source: Source, out: Path, progress: Progress, read_beside: Callable[[], Beside | None] = lambda: None
+) -> Outcome:
+    """Runs all stages and seals a snapshot below ``out``, which is this process's alone meanwhile.
 
     Args:
         source: the cards.
         out: folder of snapshots.
         progress: shows how far the cards are.
-        beside: what the instruments beside the cards gave, where some were asked for.
+        read_beside: reads the instruments beside the cards, where some were asked for.
 
     Raises:
+        BusyError: another census is at work in ``out``; nothing was asked of any source.
         CensusError: the source cannot be read or the snapshot not be written; nothing is left half-made.
     """
+    with alone(out / LOCK):
+        return _run(source, out, progress, read_beside())
+
+
+def _run(source: Source, out: Path, progress: Progress, beside: Beside | None) -> Outcome:
     from peft_census.counting import benchmark_of, count_tables, evidence_of
     from peft_census.publish import publish
 

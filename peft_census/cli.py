@@ -91,7 +91,7 @@ def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet
     wanted = make_wanted(**wishes)
     cards = make_source(source, keep_first, quiet, **hub)
     outcome = run_census(
-        cards, out or snapshots_folder(), show_progress(quiet, "cards"), run_instruments(wanted, quiet)
+        cards, out or snapshots_folder(), show_progress(quiet, "cards"), lambda: run_instruments(wanted, quiet)
     )
     facts = summary(outcome)
     print_result(facts, describe_run(outcome.snapshot, facts), as_json)

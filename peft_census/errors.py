@@ -54,6 +54,10 @@ class SourceError(CensusError):
     """A remote source gave no usable answer."""
 
 
+class BusyError(CensusError):
+    """Another process is writing to the same place."""
+
+
 class OutputError(CensusError):
     """The result cannot be written."""
 

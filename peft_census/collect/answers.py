@@ -7,7 +7,6 @@ old it is left alone and a new one is begun, because readings of two months do n
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import sqlite3
@@ -17,7 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from peft_census.errors import SourceError, UsageError, output_error
+from peft_census.errors import SourceError, output_error
+from peft_census.lock import alone
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS campaign (
@@ -79,7 +79,7 @@ def open_campaign(ledger: Path, source: str, plan: dict[str, Any], fresh: bool =
         fresh: start a new campaign whatever the ledger holds.
 
     Raises:
-        UsageError: another process is collecting with this ledger.
+        BusyError: another process is collecting with this ledger.
         SourceError: the ledger is damaged.
         OutputError: it cannot be written.
     """
@@ -87,7 +87,7 @@ def open_campaign(ledger: Path, source: str, plan: dict[str, Any], fresh: bool =
     sha = hashlib.sha256(text.encode()).hexdigest()
     try:
         ledger.parent.mkdir(parents=True, exist_ok=True)
-        with _only_one(ledger), closing(sqlite3.connect(ledger)) as base:
+        with alone(ledger.with_suffix(".lock")), closing(sqlite3.connect(ledger)) as base:
             base.execute("PRAGMA journal_mode=WAL")
             base.executescript(_SCHEMA)
             found = None if fresh else _last(base, source, sha)
@@ -111,14 +111,3 @@ def _last(base: sqlite3.Connection, source: str, sha: str) -> int | None:
         "SELECT max(id) FROM campaign WHERE source = ? AND plan_sha256 = ? AND opened_at > ?", (source, sha, oldest)
     ).fetchone()
     return None if row[0] is None else int(row[0])
-
-
-@contextmanager
-def _only_one(ledger: Path) -> Iterator[None]:
-    """Holds a lock beside the ledger: two crawls at once would ask everything twice."""
-    with ledger.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(f"{ledger}: another run is collecting", "wait for it to end.") from error
-        yield

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from peft_census.collect import hub_sample
-from peft_census.collect.folders import alone, crawl_folder
+from peft_census.collect.folders import LOCK, crawl_folder
 from peft_census.collect.hub_cards import read_cards
 from peft_census.collect.hub_client import HubClient, endpoint
 from peft_census.collect.hub_listing import is_model_id, walk_ids, walk_listing
@@ -29,6 +29,7 @@ from peft_census.collect.problems import Problems, progress
 from peft_census.collect.shards import Shards
 from peft_census.collect.source import SourceInfo, cards_batch
 from peft_census.errors import SourceError, UsageError
+from peft_census.lock import alone
 from peft_census.schema import arrow_schema
 
 ADAPTER_TAGS = (
@@ -153,7 +154,7 @@ class HubApi:
     def session(self) -> Iterator[tuple[HubClient, Ledger]]:
         """Opens client, ledger and problem log, for this process alone."""
         with ExitStack() as stack:
-            stack.enter_context(alone(self.folder))
+            stack.enter_context(alone(self.folder / LOCK))
             ledger = Ledger(self.folder)
             stack.callback(ledger.close)
             client = HubClient(self.limits, base=self.base)

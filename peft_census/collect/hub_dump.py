@@ -26,13 +26,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from peft_census.collect.files import Files
-from peft_census.collect.folders import alone, crawl_folder
+from peft_census.collect.folders import LOCK, crawl_folder
 from peft_census.collect.hub_client import Answer, HubClient, NoAnswerError, TransientError, endpoint
 from peft_census.collect.hub_listing import next_page
 from peft_census.collect.hub_session import Limits
 from peft_census.collect.problems import Problems, progress
 from peft_census.collect.source import SourceInfo
 from peft_census.errors import SourceError, UsageError, output_error
+from peft_census.lock import alone
 
 DATASET = "librarian-bots/model_cards_with_metadata"
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -122,7 +123,7 @@ class HubDump:
     def session(self) -> Iterator[HubClient]:
         """Opens client and problem log, for this process alone."""
         with ExitStack() as stack:
-            stack.enter_context(alone(self.folder))
+            stack.enter_context(alone(self.folder / LOCK))
             client = HubClient(self.limits, base=self.base)
             problems = stack.enter_context(Problems(self.folder / "problems.jsonl", (client.token or "",)))
             client.report = lambda where, what: problems.record("hub-dump", where, what)

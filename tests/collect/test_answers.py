@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from peft_census.collect.answers import FRESH_DAYS, open_campaign
-from peft_census.errors import SourceError, UsageError
+from peft_census.errors import BusyError, SourceError
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 PLAN = {"endpoint": "https://api.github.com"}
@@ -60,7 +60,7 @@ def test_two_runs_at_once_are_refused(tmp_path: Path) -> None:
     ledger = tmp_path / "l.sqlite"
     with (
         open_campaign(ledger, "github", PLAN),
-        pytest.raises(UsageError, match="another run"),
+        pytest.raises(BusyError, match="another census"),
         open_campaign(ledger, "github", PLAN),
     ):
         pass

@@ -16,7 +16,7 @@ from peft_census.collect.hub_api import HubApi, Selection
 from peft_census.collect.hub_session import Limits
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.shards import SCHEMA, Shards
-from peft_census.errors import SourceError, UsageError
+from peft_census.errors import BusyError, SourceError, UsageError
 from peft_census.schema import check
 from tests.collect.conftest import Start
 from tests.replica.catalogue import Catalogue, Record, commit_of, from_generator
@@ -344,7 +344,7 @@ def test_two_runs_in_one_folder_are_refused(replica: Start, tmp_path: Path) -> N
     """The second says so and touches nothing."""
     replica(from_generator(5))
     first = source(tmp_path)
-    with first.session(), pytest.raises(UsageError, match="another census is at work"):
+    with first.session(), pytest.raises(BusyError, match="another census is at work"):
         source(tmp_path).prepare()
 
 

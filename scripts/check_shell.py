@@ -1,0 +1,43 @@
+"""Lints every ``run:`` block of the workflows as GitHub would run it, with shellcheck.
+
+In: workflow files. Out: what shellcheck finds, under the name of the step, and exit code 1 where it finds anything.
+An expression inside a block is refused outright: what it expands to would be run as a command. Pass it by ``env:``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+
+def blocks(file: Path) -> Iterator[tuple[str, str]]:
+    """Yields name and commands of every step that runs commands."""
+    workflow = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for job_id, job in workflow["jobs"].items():
+        for number, step in enumerate(job.get("steps", []), 1):
+            if "run" in step:
+                yield f"{file}, job {job_id}, step {step.get('name', number)}", step["run"]
+
+
+def lint(name: str, commands: str) -> str:
+    """Returns what is wrong with a block; nothing where all is well."""
+    if "${{" in commands:
+        return f"{name}: an expression inside run; pass it through env"
+    told = ["shellcheck", "--shell=bash", "--severity=style", "--format=gcc", "-"]
+    done = subprocess.run(told, input=f"set -eo pipefail\n{commands}", capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else f"{name}:\n{done.stdout}{done.stderr}"
+
+
+def main(files: list[str]) -> int:
+    """Returns the exit code."""
+    found = [problem for file in files for name, commands in blocks(Path(file)) if (problem := lint(name, commands))]
+    sys.stdout.writelines(f"{problem}\n" for problem in found)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
