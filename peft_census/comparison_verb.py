@@ -19,7 +19,12 @@ from peft_census.terminal import the_snapshot
 @click.option("--technique", default="lora", show_default=True, metavar="ID", help="Whose share.")
 @click.option("--cards", metavar="SOURCE", help="What the older snapshot was made from, to read it with today's rules.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "markdown", "json", "html"]), default="text", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="For a terminal, a pull request, a program, or a browser.",
 )
 @click.option("--out", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
 def diff(older: str, newer: str, rule: str, technique: str, cards: str | None, form: str, out: Path | None) -> None:

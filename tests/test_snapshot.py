@@ -14,6 +14,7 @@ from helpers import write_cards
 import peft_census
 from peft_census.errors import SnapshotError, UsageError
 from peft_census.schema import TABLES, arrow_schema, check
+from peft_census.schema_counted import COUNTED_TABLES
 from peft_census.snapshot import MANIFEST, find_snapshot, new_snapshot, read_snapshot
 
 ROWS = [
@@ -94,7 +95,7 @@ def test_the_manifest_tells_what_went_in(run: Any, tmp_path: Path) -> None:
     assert manifest["source"]["kind"] == "files"
     assert manifest["cards"]["rows"] == len(ROWS)
     assert manifest["cards"]["with_text"] == 5
-    assert set(manifest["tables"]) == {"models", "mentions", "coverage", "shares", "sensitivity"}
+    assert set(manifest["tables"]) == {"models", "mentions", "coverage", *COUNTED_TABLES}
     assert manifest["tables"]["models"]["rows"] == len(ROWS)
     assert manifest["taxonomy"]["techniques"]["qlora"]["variant_of"] == "lora"
     read_snapshot(Path(facts["snapshot_path"])).verify()
