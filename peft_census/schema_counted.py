@@ -56,6 +56,12 @@ COUNTED_TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
             Column("population", pa.string(), "Which cards were considered.", nullable=False),
             Column("technique", pa.string(), "Technique id.", nullable=False),
             *SHARE,
+            Column("author_low", pa.float64(), "Lower bound when cards of an author go together.", "fraction"),
+            Column("author_high", pa.float64(), "Upper bound of it; null for techniques far down.", "fraction"),
+            Column("author_method", pa.string(), "How that interval was made."),
+            Column("effective_n", pa.float64(), "Independent cards that would tell as much.", "cards"),
+            Column("unread_low", pa.float64(), "Share if no unread card voted for it.", "fraction"),
+            Column("unread_high", pa.float64(), "Share if all did; null where cards weigh unequally.", "fraction"),
         ),
     ),
     "sensitivity": (

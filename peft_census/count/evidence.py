@@ -25,8 +25,11 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 MENTION_COLUMNS = ["model_id", "technique", "rung", "zone", "polarity", "applied", "generator"]
-MODEL_COLUMNS = ["model_id", "author", "downloads", "near_duplicate"]
+MODEL_COLUMNS = ["model_id", "author", "downloads", "near_duplicate", "status"]
 """Columns that counting needs."""
+
+UNREAD = ("gated", "gone", "failed")
+"""Statuses of a card that is there and could not be read."""
 
 _NAME, _NEGATED, _APPLIED, _TOOL, _RUNG = 1, 2, 4, 8, 16
 _FLAGS = _RUNG * len(RUNGS)
@@ -147,6 +150,14 @@ class Evidence:
         if not self._has("downloads"):
             return np.zeros(self.n_cards)
         return pc.fill_null(self.models["downloads"], 0).to_numpy().astype(np.float64).clip(min=0)  # type: ignore[no-any-return]
+
+    @cached_property
+    def unread(self) -> int:
+        """Models that have a card which could not be read: gated, gone or failed."""
+        if not self._has("status"):
+            return 0
+        lost = pc.is_in(self.models["status"], value_set=pa.array(UNREAD, pa.string()))
+        return int(pc.sum(lost).as_py() or 0)
 
     def _has(self, column: str) -> bool:
         return column in self.models.schema.names

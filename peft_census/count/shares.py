@@ -11,12 +11,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.count.evidence import Evidence, Votes, exact_sum
+from peft_census.count.evidence import Evidence, Ints, Votes, exact_sum
 from peft_census.count.rules import HEADLINE, STANDARD, SUBJECT, Rule, specifications
-from peft_census.count.uncertainty import METHOD, wilson
+from peft_census.count.uncertainty import METHOD, cluster_interval, coverage_bounds, weighted_interval, wilson
 from peft_census.schema import arrow_schema
 
 POPULATION = "all cards"
+
+CLUSTERED = 12
+"""Techniques of each rule, by votes, that get the interval by authors; it costs a bootstrap each."""
 
 ENOUGH = 30
 """Cards that a share needs before it takes part in a range; below, it is listed and marked."""
@@ -31,7 +34,15 @@ def count_shares(evidence: Evidence, rules: Iterable[Rule] = STANDARD) -> pa.Tab
     for rule in rules:
         votes = evidence.votes(rule)
         totals = sorted(votes.totals().items(), key=lambda item: (-item[1], item[0]))
-        rows += [_row(rule, votes, technique, numerator) for technique, numerator in totals]
+        authors = evidence.authors[votes.cards]
+        for i, (technique, numerator) in enumerate(totals):
+            row = _row(rule, votes, technique, numerator)
+            if i < CLUSTERED or technique == SUBJECT:
+                row |= _author_cells(votes, technique, authors)
+            if rule.whole_cards:
+                bounds = coverage_bounds(numerator, votes.base, evidence.unread)
+                row |= {"unread_low": bounds[0], "unread_high": bounds[1]}
+            rows.append(row)
     return pa.Table.from_pylist(rows, schema=arrow_schema("shares"))
 
 
@@ -64,21 +75,41 @@ def _row(rule: Rule, votes: Votes, technique: str, numerator: float) -> dict[str
         "high": None,
         "method": "none: the base is zero",
     }
-    if base:
-        low, high = wilson(numerator, base)
-        row |= {"share": min(1.0, numerator / base), "low": low, "high": high, "method": METHOD}
-    return row
+    if not base:
+        return row
+    if rule.voters == "weighted":
+        naive = weighted_interval(votes.of(technique), votes.weight)
+        low, high, method = naive.low, naive.high, naive.method
+    else:
+        (low, high), method = wilson(numerator, base), METHOD
+    return row | {"share": min(1.0, numerator / base), "low": low, "high": high, "method": method}
+
+
+def _author_cells(votes: Votes, technique: str, authors: Ints) -> dict[str, Any]:
+    """Returns the interval that takes the cards of an author together."""
+    found = cluster_interval(votes.of(technique), votes.weight, authors)
+    return {
+        "author_low": found.low,
+        "author_high": found.high,
+        "author_method": found.method,
+        "effective_n": found.effective_n,
+    }
+
+
+MORE = ("author_low", "author_high", "effective_n", "unread_low", "unread_high")
+"""Columns of ``shares`` that the headline repeats."""
 
 
 def headline(shares: pa.Table) -> dict[str, Any]:
     """Returns the number that people quote: LoRA's share under rule ``blog``.
 
-    Keys: rule, technique, n, base, share, low, high. Without a single card that cites exactly one technique the
-    base is 0 and share, low and high are None.
+    Keys: rule, technique, n, base, share, low, high, and those of ``MORE``. Without a single card that cites
+    exactly one technique the base is 0 and all that follow are None.
     """
     rows = shares.filter(pc.equal(shares["rule"], HEADLINE.name)).to_pylist()
     base = int(rows[0]["base"]) if rows else 0
-    n = sum(int(row["numerator"]) for row in rows if row["technique"] == SUBJECT)
+    mine: dict[str, Any] = next((row for row in rows if row["technique"] == SUBJECT), {})
+    n = int(mine.get("numerator", 0))
     low, high = wilson(n, base) if base else (None, None)
     return {
         "rule": HEADLINE.name,
@@ -88,4 +119,5 @@ def headline(shares: pa.Table) -> dict[str, Any]:
         "share": n / base if base else None,
         "low": low,
         "high": high,
+        **{key: mine.get(key) for key in MORE},
     }

@@ -25,9 +25,17 @@ def headline_text(facts: dict[str, Any], names: dict[str, Any]) -> str:
     if not head["base"]:
         return "no card cites exactly one technique: nothing to count under rule blog"
     name = names[head["technique"]]["name"]
+    more = ""
+    if head["author_low"] is not None:
+        more = (
+            f"  with the cards of an author taken together {interval(head['author_low'], head['author_high'])}, "
+            f"worth {count(round(head['effective_n'], 1))} independent cards\n"
+        )
+    if head["unread_low"] is not None and head["unread_low"] < head["unread_high"]:
+        more += f"  whatever the unread cards say, between {interval(head['unread_low'], head['unread_high'])}\n"
     return (
         f"{name}: {percent(head['share'])} of cards that cite exactly one technique "
-        f"({count(head['n'])} of {count(head['base'])}; 95 % interval {interval(head['low'], head['high'])})\n"
+        f"({count(head['n'])} of {count(head['base'])}; 95 % interval {interval(head['low'], head['high'])})\n{more}"
         f"  rule {head['rule']}: {parse_rule(head['rule']).meaning}"
     )
 

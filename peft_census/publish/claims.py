@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from peft_census.count import HEADLINE as RULE
 from peft_census.count import Rule, headline
+from peft_census.count.shares import MORE
 from peft_census.publish.numbers import count, interval, percent, plural
 from peft_census.publish.reading import (
     SPECIMEN_MARK,
@@ -112,7 +113,7 @@ def _headline_share(snapshot: SnapshotLike, counted: list[Share]) -> Share:
     facts = headline(snapshot.table("shares"))
     if there := [s for s in counted if s.technique == facts["technique"]]:
         return there[0]
-    figures = {key: facts[key] for key in ("technique", "base", "share", "low", "high")}
+    figures = {key: facts[key] for key in ("technique", "base", "share", "low", "high", *MORE)}
     name = technique_name(snapshot, facts["technique"])
     return replace(counted[0], name=name, numerator=float(facts["n"]), **figures)
 
@@ -272,6 +273,13 @@ def _range(share: Share) -> str:
 def _caveat(share: Share) -> str:
     """Returns what the interval leaves out, with the size of a plausible error where the rule allows one."""
     text = "The interval covers sampling only, not misread cards nor the choice of rule."
+    if share.author_low is not None and share.author_high is not None and share.effective_n is not None:
+        text += (
+            f" It takes cards as independent; with the cards of an author taken together it is "
+            f"{interval(share.author_low, share.author_high)}, as from {count(round(share.effective_n))} cards."
+        )
+    if share.unread_low is not None and share.unread_high is not None and share.unread_low < share.unread_high:
+        text += f" If all unread cards or none cited it: {interval(share.unread_low, share.unread_high)}."
     rest = share.base - share.numerator
     if share.rule == RULE.name and 0 < rest < share.numerator / 5:
         moved = percent(share.numerator / (share.base + rest))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,11 +54,20 @@ class Share:
     low: float
     high: float
     method: str
+    author_low: float | None = None
+    author_high: float | None = None
+    author_method: str | None = None
+    effective_n: float | None = None
+    unread_low: float | None = None
+    unread_high: float | None = None
 
     @property
     def way(self) -> Rule:
         """The rule, its words apart."""
         return parse_rule(self.rule)
+
+
+_SHARE_FIELDS = [f.name for f in fields(Share) if f.name != "name"]
 
 
 def read_shares(snapshot: SnapshotLike) -> list[Share]:
@@ -69,7 +78,7 @@ def read_shares(snapshot: SnapshotLike) -> list[Share]:
     """
     order = {rule.name: i for i, rule in enumerate(STANDARD)}
     rows = [
-        Share(name=technique_name(snapshot, row["technique"]), **row)
+        Share(name=technique_name(snapshot, row["technique"]), **{k: row.get(k) for k in _SHARE_FIELDS})
         for row in snapshot.table("shares").to_pylist()
         if row["base"] > 0
     ]

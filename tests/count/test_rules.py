@@ -78,6 +78,7 @@ def test_names_and_techniques_outside_peft_proper_do_not_count() -> None:
     assert headline(alone) == {
         "rule": "blog", "technique": "lora",
         "n": 0, "base": 0, "share": None, "low": None, "high": None,
+        "author_low": None, "author_high": None, "effective_n": None, "unread_low": None, "unread_high": None,
     }  # fmt: skip
 
 
