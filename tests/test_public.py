@@ -7,9 +7,11 @@ import stat
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
-from helpers import write_cards
+from helpers import REPO, write_cards
 
 from peft_census.census import make_source, run_census
 from peft_census.cli import main
@@ -17,7 +19,7 @@ from peft_census.counting import count_again
 from peft_census.errors import UsageError
 from peft_census.public import public_copy, read_key
 from peft_census.schema import check
-from peft_census.snapshot import Snapshot
+from peft_census.snapshot import Snapshot, read_snapshot
 
 KEY = bytes(range(32))
 SECRETS = ("jane-doe", "janes-lora", "wobble", "/home/jane", "Jane Doe")
@@ -105,3 +107,24 @@ def test_the_command_line_makes_a_public_copy(
     path = json.loads(result.stdout)["snapshot_path"]
     assert CliRunner().invoke(main, ["count", "--snapshot", path]).exit_code == 0
     assert pa.parquet.read_metadata(Path(path, "models.parquet")).num_rows == len(CARDS)
+
+
+SHIPPED = sorted((REPO / "data" / "snapshots").glob("*-public"))
+
+
+def test_a_snapshot_for_analysts_is_shipped() -> None:
+    """Git keeps one at least, or notebooks have nothing real to read."""
+    assert SHIPPED
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.name)
+def test_the_shipped_snapshot_is_whole_and_counts_as_today(path: Path) -> None:
+    """Sealed bytes, today's schema and rules, no matched text, hashed ids; after a change of rules, make it anew."""
+    shipped = read_snapshot(path)
+    shipped.verify()
+    for name in shipped.manifest["tables"]:
+        check(name, shipped.table(name))
+    assert set(shipped.table("mentions")["matched"].to_pylist()) == {""}
+    ids = pa.compute.match_substring_regex(shipped.table("models")["model_id"], "^[0-9a-f]{16}/[0-9a-f]{16}$")
+    assert pa.compute.all(ids).as_py()
+    assert count_again(shipped).equals(shipped.table("shares"))
