@@ -116,6 +116,7 @@ class Labelling:
             change one for the other.
         missed: how often a card that is not counted should be.
         alike: correlation of an author's cards in what the tagger says; 0: no authors.
+        stratified: whether labels are drawn by stratum, or evenly from all cards.
     """
 
     share: float
@@ -124,6 +125,7 @@ class Labelling:
     wrong: float = 0.05
     missed: float = 0.05
     alike: float = 0.0
+    stratified: bool = True
 
     STRATA = (0.3, 0.05, 0.125, 0.525)
     """Counted, of several techniques, with a place that was refused, without any place."""
@@ -166,15 +168,17 @@ def cover_corrected(labelling: Labelling, worlds: int = 2_000, seed: int = 1) ->
         lora, one = (strata == 0).astype(float), (strata <= 1).astype(float)
         low, high = wilson(lora.sum(), one.sum())
         raw += low <= truth <= high
-        labelled = np.concatenate(
-            [rng.permutation(np.flatnonzero(strata == code))[:n] for code, n in enumerate(wanted)]
-        )
+        if labelling.stratified:
+            drawn = [rng.permutation(np.flatnonzero(strata == code))[:n] for code, n in enumerate(wanted)]
+            labelled, known = np.concatenate(drawn), strata
+        else:
+            labelled, known = rng.permutation(len(strata))[: labelling.labels], np.zeros_like(strata)
         outcome = (rng.random(len(labelled))[:, None] > chances[strata[labelled]].cumsum(axis=1)).sum(axis=1)
         people = Counts((outcome == 0).astype(float), (outcome <= 1).astype(float))
         effect = 1.0
         if authors is not None:
             effect = one.sum() / cluster_interval(lora, one, authors, seed=i, draws=200).effective_n
-        found = corrected_share(Counts(lora, one), strata, people, labelled, effect, silent=frozenset({4}))
+        found = corrected_share(Counts(lora, one), known, people, labelled, effect, silent=frozenset({4}))
         held += found.low <= truth <= found.high
         width += found.high - found.low
     return raw / worlds, held / worlds, width / worlds

@@ -19,6 +19,7 @@ from peft_census.errors import FAILED, GAPS, CensusError, UsageError
 from peft_census.hub_options import source_options, take_hub
 from peft_census.options import estimate, instrument_options, run_instruments
 from peft_census.reproduce_options import reproduce
+from peft_census.sample_verb import sample_gold
 from peft_census.terminal import (
     finish,
     output_options,
@@ -125,8 +126,9 @@ def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool, **
 @snapshot_option
 @click.option("--rule", metavar="NAME", help="Only this rule, such as blog or blog/split/people.")
 @click.option("--table", "table", metavar="NAME", help="Another table: sensitivity, agreement, breakdown, monthly …")
+@click.option("--gold", type=click.Path(path_type=Path), metavar="FILE", help="Labels of a sample (see sample-gold).")
 @output_options
-def count(snapshot: str, rule: str | None, table: str | None, as_json: bool, quiet: bool) -> None:
+def count(snapshot: str, rule: str | None, table: str | None, gold: Path | None, as_json: bool, quiet: bool) -> None:
     """Count a snapshot again with today's rules: the standard ones, or the one that --rule names.
 
     A rule's name is words joined by slashes: blog, any or fractional, then switches such as split (variants
@@ -136,24 +138,35 @@ def count(snapshot: str, rule: str | None, table: str | None, as_json: bool, qui
     --table gives another counted table instead: sensitivity (the headline under every rule), agreement (cited
     against configured), breakdown, monthly, adoption, milestones, concentration, popular.
 
+    --gold corrects LoRA's share for the tagger's errors, from cards that people labelled: those that sample-gold
+    drew from this very snapshot.
+
     \b
     Examples:
       peft-census count
       peft-census count --rule blog/split/people
       peft-census count --table sensitivity
+      peft-census count --gold labelled.jsonl
     """
     from peft_census.counting import count_again, count_table
     from peft_census.publish.brief import shares_text, table_text
 
     found = the_snapshot(snapshot)
     if table is not None:
-        if rule is not None:
-            raise UsageError("--rule and --table exclude each other", "name one of them.")
+        if rule is not None or gold is not None:
+            raise UsageError("--table goes with neither --rule nor --gold", "name one of them.")
         counted = count_table(found, table)
         print_result({"snapshot_id": found.id, table: counted.to_pylist()}, table_text(found, counted), as_json)
         return
     rows = count_again(found, rule)
-    print_result({"snapshot_id": found.id, "shares": rows.to_pylist()}, shares_text(found, rows), as_json)
+    facts, text = {"snapshot_id": found.id, "shares": rows.to_pylist()}, shares_text(found, rows)
+    if gold is not None:
+        from peft_census.corrected import correct
+        from peft_census.publish.corrected import corrected_text
+
+        facts["corrected"] = correct(found, gold, rule)
+        text += "\n\n" + corrected_text(found, facts["corrected"])
+    print_result(facts, text, as_json)
 
 
 @main.command()
@@ -278,6 +291,9 @@ def gold(labels: Path, texts: Path | None, kept: Path | None, as_json: bool, qui
     if kept is not None:
         record(result, labels.name.partition(".")[0], kept)
     print_result(result, gold_text(result), as_json)
+
+
+main.add_command(sample_gold)
 
 
 @main.command()

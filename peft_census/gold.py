@@ -57,23 +57,38 @@ def read_labels(file: Path, texts: Path | None = None) -> list[dict[str, Any]]:
         UsageError: there is no such file.
         BadInputError: a line is not a labelled card.
     """
+    known = {label["sha256"]: label["text"] for label in read_labels(texts)} if texts else {}
+    labels = []
+    for number, label in read_rows(file):
+        if "text" not in label and label.get("sha256") in known:
+            label["text"] = known[label["sha256"]]
+        labels.append(_label(label, file, number))
+    return [label for label in labels if label["text"]]
+
+
+def read_rows(file: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Returns the objects of a JSON-lines file (gzip when its name ends in ``.gz``) with their line numbers.
+
+    Raises:
+        UsageError: there is no such file.
+        BadInputError: a line is not an object.
+    """
     if not file.is_file():
         raise UsageError(f"{file} is not a file", "name a JSON-lines file of labelled cards.")
-    labels = []
-    known = {label["sha256"]: label["text"] for label in read_labels(texts)} if texts else {}
+    rows = []
     try:
         data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
         for number, line in enumerate(data.decode().split("\n"), 1):
             if line.strip():
-                label = json.loads(line)
-                if isinstance(label, dict) and "text" not in label and label.get("sha256") in known:
-                    label["text"] = known[label["sha256"]]
-                labels.append(_label(label, file, number))
+                rows.append((number, json.loads(line)))
     except (ValueError, OSError, EOFError) as error:
         raise BadInputError(
             f"{file}: not labelled cards in JSON lines ({error})", "see data/gold/README.md."
         ) from error
-    return [label for label in labels if label["text"]]
+    for number, row in rows:
+        if not isinstance(row, dict):
+            raise BadInputError(f"{file}, line {number}: not a labelled card", "a line is one JSON object.")
+    return rows
 
 
 def _label(label: Any, file: Path, number: int) -> dict[str, Any]:

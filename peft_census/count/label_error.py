@@ -15,8 +15,8 @@ double-sampling estimate of survey statistics (Cochran 1977, Sampling Techniques
 The two means move together. The library gives variances only; asked for votes for the technique, votes for others
 and their sum in one call, it gives three, and from these follows the covariance: V(a + b) = V(a) + V(b) + 2 C(a, b).
 The interval holds each share R for which mean(votes - R · base) is compatible with zero (Fieller 1954, JRSS B
-16:175-185). That is the M-estimator's own test, turned round: unlike a delta-method interval it is not symmetric
-and does not leave 0 to 1.
+16:175-185): the M-estimator's own test, turned round. What the draw of cards adds is measured under R, too, as in
+Wilson's interval; so without any doubt about labels the interval is Wilson's on the effective number of cards.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from peft_census.errors import UsageError
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-METHOD = "prediction-powered by stratum 95 %, Fieller"
+METHOD = "prediction-powered by stratum 95 %"
 UNBOUNDED = "prediction-powered by stratum; the labels bound the share on no side"
 NO_BASE = "none: by the labels no card is counted"
 
@@ -123,11 +123,12 @@ def corrected_share(
 ) -> Corrected:
     """Returns the share by people's reading of the whole population.
 
-    Its variance has three parts. That of the labels, from the library. That of the cards: the strata's sizes would
-    be others in another draw of cards, the more so when cards of one author go together. And a guard: a sample in
-    which the tagger made no error does not show that it makes none, so one more error than was found is supposed,
-    in the stratum where a label stands for most cards. With some ``ENOUGH_ERRORS`` differing labels the guard
-    hardly matters and the interval holds its level; with fewer it holds more than 95 %.
+    Its variance has three parts. That of the labels, from the library, less what a wholly labelled stratum no
+    longer leaves open. That of the cards, which would be others in another draw, the more so when cards of one
+    author go together. And a guard: a sample in which the tagger made no error does not show that it makes none,
+    so one more error than was found is supposed, in the stratum where a label stands for most cards. With some
+    ``ENOUGH_ERRORS`` differing labels the guard hardly matters and the interval holds its level; with fewer it
+    holds more than 95 %.
 
     Args:
         tagger: of every card of the population.
@@ -143,33 +144,27 @@ def corrected_share(
         ValueError: a stratum has no labelled card, or one where it has more cards.
         UsageError: ``ppi-python`` is not installed.
     """
-    ppi = _library()
-    n_cards = len(strata)
+    ppi, n_cards = _library(), len(strata)
     said, read = tagger.columns(), people.columns()
-    covariance, guard = np.zeros((2, 2)), 0.0
-    shown, weights, centres = [], [], []
+    mean, covariance, guard, shown = np.zeros(2), np.zeros((2, 2)), 0.0, []
     for code in np.unique(strata):
         inside, mine = strata == code, strata[labelled] == code
         cards, labels = int(inside.sum()), int(mine.sum())
         if labels < min(2, cards):
             raise ValueError(f"stratum {code}: {labels} of {cards} cards labelled, at least two are needed")
-        weight = cards / n_cards
-        of_labelled, of_all = said[labelled[mine]], said[inside]
-        centre, variances = _stratum(ppi, read[mine], of_labelled, of_all)
-        weights.append(weight)
-        centres.append(centre[[0, 2]])
-        covariance += weight**2 * _covariance(variances)
+        weight, of_labelled = cards / n_cards, said[labelled[mine]]
+        centre, variances = _stratum(ppi, read[mine], of_labelled, said[inside])
+        mean += weight * centre[[0, 2]]
+        covariance += weight**2 * (1 - labels / cards) * _covariance(variances)
         if code not in silent and labels < cards:
             guard = max(guard, (weight / labels) ** 2)
         differing = int((np.abs(read[mine] - of_labelled) > 1e-9).any(axis=1).sum())
         shown.append(Stratum(int(code), cards, labels, differing))
-    mean = np.average(centres, axis=0, weights=weights)
-    covariance += design_effect * np.cov(np.array(centres).T, aweights=weights, ddof=0) / n_cards
     covariance[0, 0] += guard
-    numerator, base = float(mean[0]), float(mean[1])
+    numerator, base = (float(value) for value in mean)
     if base <= 0:
         return Corrected(None, 0.0, 1.0, NO_BASE, 0.0, 0.0, tuple(shown))
-    low, high, bounded = _fieller(numerator, base, covariance)
+    low, high, bounded = _limits(numerator, base, covariance, base * n_cards / design_effect)
     share = min(1.0, max(0.0, numerator / base))
     method = METHOD if bounded else UNBOUNDED
     return Corrected(share, low, high, method, max(0.0, numerator) * n_cards, base * n_cards, tuple(shown))
@@ -207,12 +202,15 @@ def _covariance(variances: Floats) -> Floats:
     return np.array([[variances[0], together], [together, variances[2]]])
 
 
-def _fieller(numerator: float, base: float, covariance: Floats) -> tuple[float, float, bool]:
-    """Returns the ratios R with |numerator - R · base| within its normal bounds, and whether they are bounded."""
-    square = _Z**2
-    a = base**2 - square * covariance[1, 1]
-    b = numerator * base - square * covariance[0, 1]
-    c = numerator**2 - square * covariance[0, 0]
+def _limits(numerator: float, base: float, labels: Floats, cards: float) -> tuple[float, float, bool]:
+    """Returns the least and largest ratio R that the data do not refute, and whether there are such bounds.
+
+    That is (numerator - R · base)² ≤ z² (variance by the labels + base² R (1 - R) / cards), a quadratic in R.
+    """
+    square, sampling = _Z**2, base**2 / cards
+    a = base**2 - square * (labels[1, 1] - sampling)
+    b = numerator * base - square * (labels[0, 1] - sampling / 2)
+    c = numerator**2 - square * labels[0, 0]
     inner = b**2 - a * c
     if a <= 0 or inner < 0:
         return 0.0, 1.0, False
