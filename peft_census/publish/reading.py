@@ -35,8 +35,8 @@ class SnapshotLike(Protocol):
     def manifest(self) -> dict[str, Any]:
         """The parsed manifest."""
 
-    def table(self, name: str) -> pa.Table:
-        """Returns one of the tables."""
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """Returns one of the tables, whole or only some columns."""
 
 
 @dataclass(frozen=True)

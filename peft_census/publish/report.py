@@ -1,7 +1,8 @@
 """The page: one HTML file that holds all of a snapshot's numbers and needs nothing else.
 
-In: snapshot, claims, charts. Out: ``report.html``, without script and without a single outside request. Every
-text is escaped by the template engine, card-derived or not; an unknown name in the template is an error.
+In: snapshot, claims, charts. Out: ``report.html``, readable without script and without a single outside request. Every
+text is escaped by the template engine, card-derived or not; an unknown name in the template is an error. The one
+script, the search of ``lookup``, is let through by its hash.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from peft_census.publish.beside import is_beside, side_by_side
 from peft_census.publish.charts import ChartFiles
 from peft_census.publish.claims import COVERAGE, HEADLINE, Claim
 from peft_census.publish.evidence import read_coverage, read_examples
+from peft_census.publish.lookup import read_lookup
 from peft_census.publish.numbers import count, interval, percent
 from peft_census.publish.reading import (
     SPECIMEN_MARK,
@@ -56,6 +58,7 @@ def write_report(snapshot: SnapshotLike, claims: Sequence[Claim], charts: Sequen
         lstrip_blocks=True,
     )
     environment.filters["tight"] = _tight
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
     page = environment.get_template("report.html.j2").render(_context(snapshot, claims, charts))
     try:
         out.write_text(page, encoding="utf-8", newline="\n")
@@ -87,6 +90,8 @@ def _context(snapshot: SnapshotLike, claims: Sequence[Claim], charts: Sequence[C
         "rules": [_rule(shares, rule) for rule in dict.fromkeys(s.rule for s in shares)],
         "examples": read_examples(snapshot, first.technique) if first.technique else [],
         "sources": read_coverage(snapshot),
+        "lookup": read_lookup(snapshot),
+        "snapshot_id": snapshot.id,
         "provenance": _provenance(snapshot),
         "tables": sorted(snapshot.manifest["tables"].items()),
     }

@@ -21,8 +21,9 @@ class LiteralSnapshot:
     manifest: dict[str, Any]
     tables: dict[str, pa.Table]
 
-    def table(self, name: str) -> pa.Table:
-        return self.tables[name]
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        table = self.tables[name]
+        return table if columns is None else table.select(columns)
 
 
 NAMES = {

@@ -104,7 +104,9 @@ def test_the_page_asks_for_nothing_from_outside(tmp_path: Path, make_snapshot) -
             assert (attributes.get(name) or "data:").startswith("data:"), tag
         assert not [name for name in attributes if name.startswith("on")]
     policies = [m["content"] for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy"]
-    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+    assert policies == [
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    ]
     assert "url(" not in page.source
     assert "@import" not in page.source
 

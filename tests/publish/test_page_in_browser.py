@@ -1,0 +1,214 @@
+"""The page under a real browser: readable by everybody, on a desk and on a phone, whatever a card holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from browser import SCHEMES, SCREENS, Opened, running
+from helpers import write_cards
+
+from peft_census.census import make_source, run_census
+
+MOST_BYTES = 3_000_000
+HOSTILE = {
+    "script": "evil/</script><script>alert(1)</script>",
+    "comment": "evil/<!--<script>",
+    "quotes": "evil/\"'`><img src=x onerror=alert(2)>",
+    "direction": "evil/\u202e\u2066right-to-left\u200f",
+    "proto": "__proto__/constructor",
+    "separators": "evil/two\u2028lines\tand tabs",
+    "long": "evil/" + "a" * 10_000,
+    "arabic": "evil/نموذج",
+    "template": "evil/{{ 7 * 7 }}{% raw %}",
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One browser for all tests here."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes the page of a population, once."""
+    made: dict[str, Path] = {}
+    folder = tmp_path_factory.mktemp("pages")
+
+    def page(name: str) -> Path:
+        if name not in made:
+            source = "specimen" if name == "specimen" else str(write_cards(folder / f"{name}.parquet", cards(name)))
+            outcome = run_census(make_source(source), folder / "snapshots", lambda batches, total: batches)
+            made[name] = outcome.snapshot.path / "report/report.html"
+        return made[name]
+
+    return page
+
+
+def cards(name: str) -> list[dict[str, Any]]:
+    """The cards of a population."""
+    if name == "hostile":
+        text = "# <script>alert(3)</script>\n\nTrained with LoRA\u202e. <img src=x onerror=alert(4)> Not with AdaLoRA."
+        return [{"modelId": i, "card": text, "downloads": n} for n, i in enumerate(HOSTILE.values())]
+    text = {"all_lora": "This model was fine-tuned with LoRA.", "empty": "A card about birds."}[name]
+    return [{"modelId": f"owner/model-{n}", "card": text} for n in range(40)]
+
+
+@contextmanager
+def opened(browser: Any, file: Path, screen: str = "desktop", scheme: str = "light", **more: Any) -> Iterator[Opened]:
+    """An open page, closed afterwards."""
+    page = Opened(browser, file, screen, scheme, **more)
+    try:
+        yield page
+    finally:
+        page.close()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("screen", list(SCREENS))
+@pytest.mark.parametrize("name", ["specimen", "all_lora", "empty", "hostile"])
+def test_everybody_can_read_it(browser: Any, pages: Callable[[str], Path], name: str, screen: str, scheme: str) -> None:
+    """axe-core finds nothing, nothing sticks out, nothing is asked from outside, the console is silent."""
+    file = pages(name)
+    assert file.stat().st_size < MOST_BYTES
+    with opened(browser, file, screen, scheme) as page:
+        assert page.asked == []
+        assert page.overflow() <= 0
+        assert page.violations() == []
+        assert page.complaints == []
+
+
+def test_axe_would_find_something(browser: Any, tmp_path: Path) -> None:
+    """A page with grey on grey, a picture without words and a wide box fails."""
+    file = tmp_path / "bad.html"
+    spans = "".join(f"<p>{n}</p>" for n in range(9))
+    file.write_text(
+        "<!doctype html><title>t</title><main><h1>h</h1><table><caption>c</caption><tr><th scope=col>h<td>d</table>"
+        f"<p style='color:#999;background:#aaa'>grey</p><img src='data:,'><ul><li>a</ul>{spans}"
+        "<div style='width:3000px'>wide</div></main>"
+    )
+    with opened(browser, file) as page:
+        page.page.evaluate("document.documentElement.lang = ''")
+        assert page.overflow() > 0
+        found = {line.partition(":")[0] for line in page.violations()}
+    assert {"color-contrast", "image-alt", "html-has-lang"} <= found
+
+
+@pytest.mark.parametrize("name", ["specimen", "hostile"])
+def test_it_opens_in_under_a_second(browser: Any, pages: Callable[[str], Path], name: str) -> None:
+    """The best of three openings; a machine under load may be slow once."""
+    times = []
+    for _ in range(3):
+        with opened(browser, pages(name)) as page:
+            times.append(page.load_milliseconds())
+    assert min(times) < 1000
+
+
+def test_it_is_read_without_scripts(browser: Any, pages: Callable[[str], Path]) -> None:
+    """Every section is there; the search hides, and the command that replaces it is shown."""
+    with opened(browser, pages("specimen"), script=False) as page:
+        headings = page.page.locator("h2").all_inner_texts()
+        assert "Look up a model" in headings and len(headings) > 6
+        assert page.page.locator("img.chart").first.is_visible()
+        assert not page.page.locator("#lookup-id").is_visible()
+        assert "peft-census explain" in page.page.locator("section[aria-labelledby=lookup]").inner_text()
+        assert page.page.get_by_text("needs JavaScript").is_visible()
+
+
+def look_up(page: Opened, text: str) -> tuple[str, list[str]]:
+    """Types into the search and returns what it says and lists."""
+    box = page.page.get_by_label("Part of the model’s id")
+    box.fill("")
+    box.press_sequentially(text)
+    status = page.page.get_by_role("status")
+    page.page.wait_for_timeout(350)
+    return status.inner_text(), page.page.locator("#lookup-found li").all_inner_texts()
+
+
+def test_a_model_is_looked_up_by_keyboard(browser: Any, pages: Callable[[str], Path]) -> None:
+    """Tab reaches the field, typing lists what matches, the status is told to screen readers; axe stays silent."""
+    with opened(browser, pages("specimen"), "phone") as page:
+        for _ in range(60):
+            page.page.keyboard.press("Tab")
+            if page.page.evaluate("document.activeElement.id") == "lookup-id":
+                break
+        assert page.page.evaluate("document.activeElement.id") == "lookup-id"
+        page.page.keyboard.type("YONDER-sp/rel")
+        page.page.locator("#lookup-found li").first.wait_for()
+        assert page.page.get_by_role("status").inner_text() == "1 model."
+        assert page.page.locator("#lookup-found li").inner_text().startswith("yonder-sp/related-work: ")
+        assert not page.page.get_by_text("needs JavaScript").is_visible()
+        assert look_up(page, "z")[0] == "Type at least two characters."
+        assert look_up(page, "no such model") == ("No model here has this in its id.", [])
+        assert look_up(page, "lora")[0] == "56 models; the 50 most downloaded are shown."
+        said, listed = look_up(page, "qlora")
+        assert said == f"{len(listed)} models." and len(listed) > 5
+        assert page.overflow() <= 0
+        assert page.violations() == []
+        assert page.complaints == []
+
+
+def test_hostile_names_are_only_text(browser: Any, pages: Callable[[str], Path]) -> None:
+    """Each is found and shown as it is spelt, on its own line, without running, turning or stretching anything."""
+    with opened(browser, pages("hostile"), "phone") as page:
+        said, listed = look_up(page, "evil/")
+        assert said == "8 models." and len(listed) == 8
+        assert all(line.endswith(": LoRA (applied) · AdaLoRA (denied)") for line in listed), listed
+        assert any(line.startswith("evil/</script><script>alert(1)</script>: ") for line in listed)
+        assert any(line.startswith("evil/نموذج: ") for line in listed)
+        assert all(len(line) < 200 and "\u202e" not in line and "\u2066" not in line for line in listed)
+        assert look_up(page, "__proto__")[1] == ["__proto__/constructor: LoRA (applied) · AdaLoRA (denied)"]
+        assert look_up(page, "</script>")[0] == "1 model."
+        assert page.page.locator("script").count() == 2
+        assert page.page.locator("img").count() == page.page.locator("img.chart").count()
+        assert page.overflow() <= 0
+        assert page.violations() == []
+        assert page.complaints == []
+
+
+def test_a_hundred_thousand_models_are_cut_and_still_quick(browser: Any, tmp_path: Path, make_snapshot: Any) -> None:
+    """The most downloaded are kept, the page says so and stays small, and a search takes less than a second."""
+    from peft_census.publish import publish
+
+    snapshot = crowd(make_snapshot, 100_000)
+    file = publish(snapshot, tmp_path / "out")[-1]
+    assert file.stat().st_size < MOST_BYTES
+    with opened(browser, file) as page:
+        assert page.load_milliseconds() < 2000
+        words = " ".join(page.page.locator("section[aria-labelledby=lookup] p").first.inner_text().split())
+        assert "most downloaded of the 100,000 models" in words and "peft-census explain OWNER/NAME" in words
+        assert look_up(page, "model-0099999")[0] == "1 model."  # the most downloaded
+        assert look_up(page, "model-0000001") == ("No model here has this in its id.", [])
+        said, listed = look_up(page, "model-")
+        assert said.endswith("models; the 50 most downloaded are shown.") and len(listed) == 50
+        assert listed[0].startswith("owner-999/model-0099999: LoRA")
+        took = page.page.evaluate(
+            "() => { const t = performance.now(); const box = document.getElementById('lookup-id');"
+            "box.value = 'model-00'; box.dispatchEvent(new Event('input'));"
+            "return new Promise(r => new MutationObserver(() => r(performance.now() - t))"
+            ".observe(document.getElementById('lookup-found'), {childList: true})); }"
+        )
+        assert took < 1000
+        assert page.complaints == []
+
+
+def crowd(make_snapshot: Any, n: int) -> Any:
+    """A literal snapshot of ``n`` models that all cite LoRA."""
+    from literal_snapshot import mention
+
+    from peft_census.schema import arrow_schema
+
+    ids = [f"owner-{i % 1000:03}/model-{i:07}" for i in range(n)]
+    snapshot = make_snapshot(mentions=[])
+    row = pa.Table.from_pylist([mention()], schema=arrow_schema("mentions"))
+    mentions = row.take(pa.array([0] * n)).set_column(0, "model_id", pa.array(ids))
+    models = pa.table({"model_id": ids, "downloads": pa.array(range(n), pa.int64())})
+    snapshot.tables.update(models=models, mentions=mentions)
+    snapshot.manifest["tables"]["models"] = {"rows": n, "bytes": 1, "sha256": "a" * 64}
+    return snapshot
