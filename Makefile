@@ -56,6 +56,7 @@ bench: $(VENV)/installed ## Compare the tagger with what one would otherwise do,
 	$(BIN)/python benchmarks/tagging.py
 	$(BIN)/python -m benchmarks.hub_listing
 	$(BIN)/python -m benchmarks.counting
+	$(BIN)/python -m benchmarks.coverage_of_intervals
 
 replica: $(VENV)/installed ## Serve a replica of the Hub on loopback for hand use (ARGS='--models 2000 --faults')
 	$(BIN)/python -m tests.replica.hub $(ARGS)

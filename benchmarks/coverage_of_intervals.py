@@ -81,14 +81,14 @@ class Coverage:
     design_effect: float
 
 
-def cover_wilson(share: float, cards: int = 2_000, worlds: int = 2_000, seed: int = 1) -> float:
+def cover_wilson(share: float, cards: int = 20_834, worlds: int = 2_000, seed: int = 2026) -> float:
     """Returns how often Wilson's interval holds ``share`` when cards are independent."""
     found, times = np.unique(np.random.default_rng(seed).binomial(cards, share, worlds), return_counts=True)
     held = [low <= share <= high for low, high in (wilson(n, cards) for n in found)]
     return float(times @ held / worlds)
 
 
-def cover_clusters(world: World, worlds: int = 2_000, draws: int = 200, seed: int = 1) -> Coverage:
+def cover_clusters(world: World, worlds: int = 2_000, draws: int = 200, seed: int = 2026) -> Coverage:
     """Returns how often Wilson's and the clustered interval hold the truth in ``worlds`` draws of ``world``."""
     rng, truth = np.random.default_rng(seed), world.truth()
     naive = clustered = 0
@@ -157,7 +157,7 @@ class Labelling:
         return float(lora / (lora + other))
 
 
-def cover_corrected(labelling: Labelling, worlds: int = 2_000, seed: int = 1) -> tuple[float, float, float]:
+def cover_corrected(labelling: Labelling, worlds: int = 2_000, seed: int = 2026) -> tuple[float, float, float]:
     """Returns how often the raw and the corrected interval hold the truth, and the latter's mean width."""
     rng, truth, chances = np.random.default_rng(seed), labelling.truth(), labelling.chances()
     raw = held = 0
@@ -192,3 +192,50 @@ def _tagged(labelling: Labelling, rng: np.random.Generator) -> tuple[np.ndarray,
     authors = np.repeat(np.arange(labelling.cards), sizes)[: labelling.cards]
     mix = rng.dirichlet(labelling.sizes() * (1 - labelling.alike) / labelling.alike, authors[-1] + 1)
     return (rng.random(labelling.cards)[:, None] > mix[authors].cumsum(axis=1)).sum(axis=1).clip(max=4), authors
+
+
+LIMITS = {
+    "authors nearly of one mind": replace(AUTHORS, alike=0.6),
+    "one author may hold an eighth": World(0.984, clusters=2_000, exponent=1.2, largest=1_000, alike=0.3),
+    "large authors less LoRA-minded": replace(AUTHORS, alike=0.3, pure=-1.0),
+    "large authors more LoRA-minded": replace(AUTHORS, alike=0.3, pure=1.0),
+    "a hundred authors": replace(AUTHORS, clusters=100, largest=50, alike=0.3),
+    "twenty authors": replace(AUTHORS, clusters=20, largest=50, alike=0.3),
+}
+"""Where the clustered interval leaves 93 to 97 %, and by how much."""
+
+LABELLINGS = {
+    "1,000 labels by stratum": Labelling(0.984),
+    "the same, cards of authors": Labelling(0.984, alike=0.3),
+    "1,000 labels drawn evenly": Labelling(0.984, stratified=False),
+    "300 labels": Labelling(0.984, labels=300),
+    "1,000 labels, one error in a hundred": Labelling(0.984, wrong=0.01, missed=0.01),
+}
+
+
+def main() -> None:
+    """Prints the coverage of every interval, at 98.4 % and at 50 %."""
+    shares = (0.984, 0.5)
+    print("How often 95 % intervals hold the truth, in 2,000 simulated draws; columns: true share 98.4 %, 50 %")
+    print("\nindependent cards (20,834)")
+    print(_row("Wilson", [f"{cover_wilson(share):6.1%}" for share in shares]))
+    worlds = {"a thousand authors": AUTHORS, "two thousand near-duplicate clusters": NEAR_DUPLICATES} | LIMITS
+    print("\nclustered cards: Wilson as if independent → cluster bootstrap (mean width, design effect)")
+    for name, world in worlds.items():
+        found = [cover_clusters(replace(world, share=share), draws=500) for share in shares]
+        cells = [
+            f"{c.naive:6.1%} → {c.clustered:6.1%} ({100 * c.width:.1f} points, {c.design_effect:.1f})" for c in found
+        ]
+        print(_row(name, cells))
+    print("\nlabel error: Wilson of the tagger's share → prediction-powered (mean width)")
+    for name, labelling in LABELLINGS.items():
+        three = [cover_corrected(replace(labelling, share=share)) for share in shares]
+        print(_row(name, [f"{raw:6.1%} → {held:6.1%} ({100 * width:.1f} points)" for raw, held, width in three]))
+
+
+def _row(name: str, cells: list[str]) -> str:
+    return f"  {name:<38} " + "   ".join(f"{cell:<38}" for cell in cells).rstrip()
+
+
+if __name__ == "__main__":
+    main()
