@@ -16,7 +16,8 @@ from typing import Any
 from peft_census.errors import OutputError, output_error
 from peft_census.publish.numbers import count, percent, plural
 from peft_census.publish.reading import SPECIMEN_MARK
-from peft_census.publish.rows import aligned, csv_text, harmless, md_table, share, signed, times, votes, wrapped
+from peft_census.publish.rows import aligned, harmless, md_table, share, signed, times, votes, wrapped
+from peft_census.publish.spreadsheet import csv_text
 from peft_census.publish.tables import markdown_safe
 
 FILES = ("reproduction.md", "attempts.csv", "changes.csv", "reproduction.json")

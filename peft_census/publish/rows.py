@@ -1,15 +1,12 @@
-"""Rows of figures as text: for a terminal, for Markdown, for a spreadsheet.
+"""Rows of figures as text: for a terminal, for Markdown.
 
 In: numbers and cells. Out: text. Signs and factors are worded here, shares and counts in ``numbers``.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import textwrap
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from peft_census.publish.numbers import count, percent
 from peft_census.publish.tables import markdown_safe
@@ -49,20 +46,6 @@ def md_table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[
     marks = ["---" if i in left else "---:" for i in range(len(head))]
     body = ("| " + " | ".join(markdown_safe(cell) for cell in row) + " |" for row in rows)
     return ["| " + " | ".join(head) + " |", "|" + "|".join(marks) + "|", *body]
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
-    """Returns rows as CSV in full precision; text that a spreadsheet would run as a formula is quoted."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_no_formula(row[column]) for column in columns])
-    return buffer.getvalue()
-
-
-def _no_formula(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def wrapped(text: str, indent: str) -> list[str]:

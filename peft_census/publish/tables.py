@@ -6,8 +6,6 @@ the claims. Every file names its snapshot and says when the cards are made up.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Sequence
@@ -17,6 +15,7 @@ from itertools import groupby
 from peft_census.publish.claims import COVERAGE, HEADLINE, Claim
 from peft_census.publish.numbers import count, interval, percent
 from peft_census.publish.reading import SPECIMEN_MARK, Share, SnapshotLike, source_line
+from peft_census.publish.spreadsheet import csv_text
 from peft_census.publish.wording import base_words, counting
 from peft_census.schema import TABLES
 
@@ -26,13 +25,9 @@ COLUMNS = tuple(c.name for c in TABLES["shares"][1])
 
 def shares_csv(snapshot: SnapshotLike, shares: Sequence[Share]) -> str:
     """Returns the shares as CSV: the columns of the schema, then snapshot id and specimen."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*COLUMNS, "snapshot_id", "specimen"])
-    specimen = "true" if snapshot.manifest["specimen"] else "false"
-    for share in shares:
-        writer.writerow([*(getattr(share, name) for name in COLUMNS), snapshot.id, specimen])
-    return buffer.getvalue()
+    more = {"snapshot_id": snapshot.id, "specimen": "true" if snapshot.manifest["specimen"] else "false"}
+    rows = ({name: getattr(share, name) for name in COLUMNS} | more for share in shares)
+    return csv_text([*COLUMNS, *more], rows)
 
 
 def claims_json(claims: Sequence[Claim]) -> str:
