@@ -14,6 +14,7 @@ from helpers import REPO, write_cards
 
 from peft_census import __version__
 from peft_census.schema import arrow_schema
+from peft_census.schema_counted import COUNTED_TABLES
 
 ROWS = [
     {
@@ -92,6 +93,20 @@ def test_count_gives_the_shares_of_one_rule(run: Any, made: dict[str, Any]) -> N
     assert rows == [row for row in kept if row["rule"] == "any"]
     assert "rule any/split: n = " in run("count", "--rule", "split/any").stdout
     assert run("count", "--rule", "mine").exit_code == 2
+
+
+def test_count_prints_any_counted_table(run: Any, made: dict[str, Any]) -> None:
+    """`count --table` gives each table as text and JSON as in the snapshot; sensitivity ends in its range."""
+    for name in COUNTED_TABLES:
+        rows = json.loads(run("count", "--table", name, "--json").stdout)[name]
+        kept = pq.read_table(Path(made["snapshot_path"], f"{name}.parquet"))
+        assert len(rows) == kept.num_rows
+        text = run("count", "--table", name).stdout
+        assert "nan" not in text.lower()
+        assert made["snapshot_id"] in text
+    assert "range: not enough to say" in run("count", "--table", "sensitivity").stdout
+    assert run("count", "--table", "mine").exit_code == 2
+    assert run("count", "--table", "monthly", "--rule", "any").exit_code == 2
 
 
 def test_publish_renders_into_a_folder(run: Any, made: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from peft_census.count import parse_rule
+from peft_census.count.shares import ENOUGH
 from peft_census.publish.beside import brief_lines
 from peft_census.publish.numbers import count, interval, percent
 from peft_census.publish.reading import SPECIMEN_MARK, SnapshotLike
@@ -110,7 +111,20 @@ def table_text(snapshot: SnapshotLike, table: pa.Table) -> str:
         "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
         for row in (table.schema.names, *zip(*cells, strict=True))
     ]
+    if {"rule", "enough", "share", "cards"} <= set(table.schema.names):
+        lines.append(_range_over_rules(table))
     return "\n".join([*lines, f"snapshot {snapshot.id}"])
+
+
+def _range_over_rules(table: pa.Table) -> str:
+    """Returns the range of a specification curve, which is the headline's honest uncertainty."""
+    shares = [row["share"] for row in table.to_pylist() if row["enough"]]
+    if not shares:
+        return f"range: not enough to say; none of {count(table.num_rows)} rules counts {ENOUGH} cards"
+    return (
+        f"range: {interval(min(shares), max(shares))} over the {count(len(shares))} of {count(table.num_rows)} rules "
+        f"that count at least {ENOUGH} cards"
+    )
 
 
 def _cell(value: Any, fraction: bool) -> str:
