@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
+from benchmarks.coverage_of_intervals import Labelling, cover_corrected
 from peft_census.count.label_error import ENOUGH_ERRORS, METHOD, NO_BASE, UNBOUNDED, Corrected, Counts, corrected_share
 from peft_census.count.uncertainty import wilson
 from peft_census.errors import UsageError
@@ -136,3 +137,9 @@ def test_the_library_does_not_silence_our_warnings() -> None:
     before = list(warnings.filters)
     two_strata([LORA] * 10, [NONE] * 5)
     assert list(warnings.filters) == before
+
+
+def test_few_errors_make_the_interval_too_wide_never_too_narrow() -> None:
+    """With one error in a hundred and 300 labels hardly an error is seen; the guard keeps the level."""
+    _, held, _ = cover_corrected(Labelling(0.984, labels=300, wrong=0.01, missed=0.01), worlds=300)
+    assert held >= 0.95

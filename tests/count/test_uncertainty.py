@@ -1,4 +1,7 @@
-"""Intervals on tables small enough to compute by hand, and in the corners where formulas break."""
+"""The clustered interval by hand, against plain resampling, and in the corners where formulas break.
+
+How often it holds the truth is in ``test_intervals``.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,6 @@ from peft_census.count.uncertainty import (
     ONE_CLUSTER,
     ClusterInterval,
     cluster_interval,
-    coverage_bounds,
     kish,
     weighted_interval,
     wilson,
@@ -38,21 +40,6 @@ def authors(seed: int, n: int = 200) -> tuple[np.ndarray, np.ndarray]:
     clusters = np.repeat(np.arange(n), rng.integers(1, 9, n))
     minds = rng.random(n) < 0.8
     return (minds[clusters] ^ (rng.random(len(clusters)) < 0.1)).astype(float), clusters
-
-
-def test_coverage_bounds_by_hand() -> None:
-    """3 of 4 and 6 unread: at least 3 of 10, at most 9 of 10; nothing at all says nothing."""
-    assert coverage_bounds(3, 4, 6) == (0.3, 0.9)
-    assert coverage_bounds(3, 4, 0) == (0.75, 0.75)
-    assert coverage_bounds(0, 0, 5) == (0.0, 1.0)
-    assert coverage_bounds(0, 0, 0) == (0.0, 1.0)
-
-
-def test_kish_by_hand() -> None:
-    """Weights 1, 1, 2 are worth 16 / 6 equal ones; equal weights are worth their number; none are worth nothing."""
-    assert kish(np.array([1.0, 1.0, 2.0])) == pytest.approx(16 / 6)
-    assert kish(np.full(7, 3.0)) == pytest.approx(7)
-    assert kish(np.zeros(0)) == kish(np.zeros(3)) == 0.0
 
 
 def test_weighted_votes_are_wilson_on_the_effective_number() -> None:
@@ -99,14 +86,6 @@ def test_drawing_pairs_is_drawing_clusters() -> None:
     assert found.effective_n < by_hand * 1.05
     assert found.effective_n > by_hand * 0.8
     assert found.method == CLUSTERED
-
-
-def test_independent_cards_are_worth_their_number() -> None:
-    """Where every author has one card the interval is Wilson's, but for the noise of drawing."""
-    votes = np.array([1.0] * 900 + [0.0] * 100)
-    found = cluster_interval(votes, np.ones(1_000), np.arange(1_000))
-    assert found.effective_n == pytest.approx(1_000, rel=0.1)
-    assert (found.low, found.high) == pytest.approx(wilson(900, 1_000), abs=0.002)
 
 
 def test_neither_order_nor_codes_matter_but_the_seed_does() -> None:

@@ -1,4 +1,4 @@
-"""Drawing cards to label, and the share that the labels correct, through the command line."""
+"""Strata, labels that come back, whatever may be wrong with them, and the share that they correct."""
 
 from __future__ import annotations
 
@@ -83,14 +83,6 @@ def refused(run: Any, rows: list[dict[str, Any]], *arguments: object, code: int 
     result = run("count", "--gold", save(rows), *arguments)
     assert result.exit_code == code, result.output
     return str(result.stderr)
-
-
-def test_the_same_seed_draws_the_same_cards(census: Any) -> None:
-    """Two draws with one seed are byte-equal; another seed draws others."""
-    for file, seed in (("a.jsonl", 3), ("b.jsonl", 3), ("c.jsonl", 4)):
-        assert census("sample-gold", 60, "--out", file, "--seed", seed).exit_code == 0
-    first, again, other = (Path(f).read_bytes() for f in ("a.jsonl", "b.jsonl", "c.jsonl"))
-    assert first == again != other
 
 
 def test_the_file_leads_nobody_and_keeps_the_weights(census: Any) -> None:
