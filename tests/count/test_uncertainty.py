@@ -1,0 +1,186 @@
+"""The clustered interval by hand, against plain resampling, and in the corners where formulas break.
+
+How often it holds the truth is in ``test_intervals``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peft_census.count import uncertainty
+from peft_census.count.uncertainty import (
+    ALL_ALIKE,
+    CLUSTERED,
+    FEW_CLUSTERS,
+    LINEARISED,
+    NO_BASE,
+    ONE_CLUSTER,
+    ClusterInterval,
+    cluster_interval,
+    kish,
+    weighted_interval,
+    wilson,
+)
+
+
+def interval(votes: list[float], clusters: list[int], bases: list[float] | None = None, **kind: int) -> ClusterInterval:
+    """Returns the interval of cards given as lists; every base is 1 where none are given."""
+    base = np.ones(len(votes)) if bases is None else np.array(bases, dtype=float)
+    return cluster_interval(np.array(votes, dtype=float), base, np.array(clusters, dtype=np.int64), **kind)
+
+
+def authors(seed: int, n: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """Returns votes and authors of cards whose authors are of one mind mostly."""
+    rng = np.random.default_rng(seed)
+    clusters = np.repeat(np.arange(n), rng.integers(1, 9, n))
+    minds = rng.random(n) < 0.8
+    return (minds[clusters] ^ (rng.random(len(clusters)) < 0.1)).astype(float), clusters
+
+
+def test_weighted_votes_are_wilson_on_the_effective_number() -> None:
+    """Equal weights give Wilson's interval of the cards; one heavy card makes it wider."""
+    ones = np.ones(10)
+    votes = np.array([1.0] * 8 + [0.0] * 2)
+    plain = weighted_interval(votes * 5, ones * 5)
+    assert (plain.low, plain.high) == pytest.approx(wilson(8, 10))
+    heavy = np.array([20.0] + [1.0] * 9)
+    found = weighted_interval(votes * heavy, heavy)
+    assert found.effective_n == pytest.approx(29**2 / 409)
+    assert (found.low, found.high) == pytest.approx(wilson(27 / 29 * found.effective_n, found.effective_n))
+    assert weighted_interval(np.zeros(2), np.zeros(2)) == uncertainty.Interval(0.0, 1.0, NO_BASE, 0.0)
+
+
+def test_two_authors_of_two_cards_by_hand() -> None:
+    """Resamples give 1, 1/2, 1/2, 0: variance 1/8; so four cards of two authors of one mind each are worth two."""
+    found = interval([1, 1, 0, 0], [1, 1, 2, 2], draws=20_000)
+    assert found.effective_n == pytest.approx(2.0, rel=0.03)
+    assert found.n_clusters == 2
+    assert found.method == CLUSTERED + FEW_CLUSTERS
+    assert (found.low, found.high) == pytest.approx(wilson(1, 2), abs=0.01)
+
+
+def test_the_working_variance_by_hand() -> None:
+    """Authors 3 of 4 and 1 of 2: variance 2/9 a card, within 5/16, so no correlation is left and 6 cards are 6."""
+    found = interval([1, 1, 1, 0, 1, 0], [1, 1, 1, 1, 2, 2], draws=20_000)
+    # share 2/3; inside = 3 - 9/4 + 1 - 1/2 = 5/4; free = 4: 1 - (5/4) / (2/9 · 4) is below 0.
+    assert found.effective_n == pytest.approx(6.0)
+
+
+def test_drawing_pairs_is_drawing_clusters() -> None:
+    """The multinomial over distinct pairs has the variance of resampling whole clusters one by one."""
+    votes, clusters = authors(1)
+    n = clusters.max() + 1
+    sums, sizes = np.bincount(clusters, weights=votes), np.bincount(clusters)
+    rng = np.random.default_rng(7)
+    drawn = rng.integers(0, n, (4_000, n))
+    shares = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    share = votes.mean()
+    by_hand = share * (1 - share) / np.mean((shares - share) ** 2)
+    found = cluster_interval(votes, np.ones(len(votes)), clusters, draws=20_000)
+    # The working variance is the larger here or hardly the smaller: the effective number is at most by_hand.
+    assert found.effective_n < by_hand * 1.05
+    assert found.effective_n > by_hand * 0.8
+    assert found.method == CLUSTERED
+
+
+def test_neither_order_nor_codes_matter_but_the_seed_does() -> None:
+    """Shuffled cards and renamed authors give the same bounds to the last digit; another seed gives others."""
+    votes, clusters = authors(2)
+    base = np.ones(len(votes))
+    first = cluster_interval(votes, base, clusters, seed=3)
+    order = np.random.default_rng(0).permutation(len(votes))
+    assert cluster_interval(votes[order], base, clusters[order] * 10**9 - 5, seed=3) == first
+    assert cluster_interval(votes, base, clusters, seed=4) != first
+
+
+def test_cards_that_are_not_counted_change_nothing() -> None:
+    """A card of base 0 adds neither votes nor an author."""
+    votes, clusters = authors(3)
+    more = cluster_interval(
+        np.append(votes, 0.0), np.append(np.ones(len(votes)), 0.0), np.append(clusters, clusters.max() + 1)
+    )
+    assert more == cluster_interval(votes, np.ones(len(votes)), clusters)
+
+
+def test_divided_votes() -> None:
+    """Thirds that add up to whole numbers in one author are drawn as such; the interval holds the share."""
+    third = 1 / 3
+    found = interval([third, third, third, 1, 0] * 20, [i // 5 * 2 + (i % 5 > 2) for i in range(100)])
+    assert found.low < 2 / 5 < found.high
+    assert found.effective_n <= 100
+
+
+@pytest.mark.parametrize(
+    ("votes", "clusters", "method", "size"),
+    [
+        ([], [], NO_BASE, 0),
+        ([1, 0, 1], [7, 7, 7], ONE_CLUSTER, 1),
+        ([1, 1, 1], [7, 7, 7], ONE_CLUSTER, 1),
+        ([1, 1, 1], [1, 1, 2], ALL_ALIKE, 9 / 5),
+        ([0, 0, 0], [1, 1, 2], ALL_ALIKE, 9 / 5),
+    ],
+)
+def test_degenerate_cards_get_an_honest_answer(
+    votes: list[float], clusters: list[int], method: str, size: float
+) -> None:
+    """No card, one author, all LoRA, none LoRA: bounds by the number of effective authors, and the method says so."""
+    found = interval(votes, clusters)
+    assert found.method == method
+    assert found.effective_n == pytest.approx(size)
+    assert not math.isnan(found.low + found.high)
+    if votes:
+        assert (found.low, found.high) == pytest.approx(wilson(size * sum(votes) / len(votes), size))
+
+
+def test_zero_bases_are_no_base() -> None:
+    """Cards that all have base 0 give no interval, not a NaN."""
+    assert interval([0, 0], [1, 2], bases=[0, 0]) == ClusterInterval(0.0, 1.0, NO_BASE, 0.0, 0)
+
+
+def test_too_many_distinct_clusters_are_linearised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the limit of distinct clusters the variance comes from a formula that agrees with the draws."""
+    votes, clusters = authors(4, n=2_000)
+    weights = np.random.default_rng(1).integers(1, 4, len(votes)).astype(float)
+    drawn = cluster_interval(votes * weights, weights, clusters)
+    monkeypatch.setattr(uncertainty, "MOST_PAIRS", 3)
+    formula = cluster_interval(votes * weights, weights, clusters)
+    assert (drawn.method, formula.method) == (CLUSTERED, LINEARISED)
+    assert formula.effective_n == pytest.approx(drawn.effective_n, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("votes", "bases", "clusters"),
+    [
+        ([1.0, 0.0], [1.0], [1, 2]),
+        ([1.0, 0.0], [1.0, 1.0], [1]),
+        ([2.0], [1.0], [1]),
+        ([-1.0], [1.0], [1]),
+        ([math.nan], [1.0], [1]),
+        ([1.0], [math.inf], [1]),
+    ],
+)
+def test_impossible_votes_are_refused(votes: list[float], bases: list[float], clusters: list[int]) -> None:
+    """Arrays that do not fit, votes beyond their base and missing numbers are errors, not intervals."""
+    with pytest.raises(ValueError, match=r"different length|between 0 and its base"):
+        cluster_interval(np.array(votes), np.array(bases), np.array(clusters))
+
+
+CARD = st.tuples(st.sampled_from([0.0, 0.25, 1 / 3, 1.0]), st.sampled_from([0.0, 0.5, 1.0, 40.0]), st.integers(-3, 5))
+
+
+@given(st.lists(CARD, max_size=30))
+def test_bounds_are_always_bounds(cards: list[tuple[float, float, int]]) -> None:
+    """Whatever the cards, 0 ≤ low ≤ share ≤ high ≤ 1, and clustering never adds information."""
+    parts, bases, clusters = (np.array([card[i] for card in cards], dtype=float) for i in range(3))
+    found = cluster_interval(parts * bases, bases, clusters.astype(np.int64), draws=50)
+    assert 0 <= found.low <= found.high <= 1
+    assert found.effective_n <= kish(bases) + 1e-9
+    if bases.sum():
+        share = float((parts * bases).sum() / bases.sum())
+        assert found.low <= share + 1e-9
+        assert found.high >= share - 1e-9
