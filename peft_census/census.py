@@ -143,7 +143,7 @@ def _run(source: Source, out: Path, progress: Progress, beside: Beside | None) -
         preview = writer.preview(manifest)
         for name, table in count_tables(evidence_of(preview), benchmark_of(preview)).items():
             writer.put(name, table)
-        publish(writer.preview(manifest), writer.path / REPORT)
+        publish(writer.preview(manifest), writer.path / REPORT, settings().wanted_pictures)
         snapshot = writer.seal(manifest, out)
     return Outcome(snapshot, False, find_gaps(snapshot), instrument_gaps)
 

@@ -194,17 +194,17 @@ def publish(snapshot: str, out: Path, audience: str, as_json: bool, quiet: bool)
       peft-census publish --for analysts --out data/snapshots
     """
     from peft_census.publish import publish as render
+    from peft_census.settings import settings
 
     if audience == "analysts":
         from peft_census.public import public_copy, read_key
-        from peft_census.settings import settings
 
         copy = public_copy(the_snapshot(snapshot), out, read_key(settings().key_file))
         print_result(
             {"snapshot_id": copy.id, "snapshot_path": str(copy.path)}, f"snapshot {copy.id}\n  {copy.path}", as_json
         )
         return
-    files = render(the_snapshot(snapshot), out)
+    files = render(the_snapshot(snapshot), out, settings().wanted_pictures)
     print_result({"files": [str(f) for f in files]}, "\n".join(str(f) for f in files), as_json)
 
 

@@ -73,6 +73,22 @@ COUNTED_TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
             Column("enough", pa.bool_(), "Whether there are cards enough to take part in the range.", nullable=False),
         ),
     ),
+    "origin": (
+        "Where the evidence stands and who wrote it: cards that cite each technique (rule any), by zone.",
+        (
+            RULE,
+            _TECHNIQUE,
+            Column(
+                "zone",
+                pa.string(),
+                "Zone of the card, `configuration` for adapter_config.json, or `anywhere`.",
+                nullable=False,
+            ),
+            Column("cards", pa.int64(), "Cards that cite it there.", "cards", nullable=False),
+            Column("people", pa.int64(), "Those where a person wrote some of it.", "cards", nullable=False),
+            Column("tools_only", pa.int64(), "Those where tools wrote all of it.", "cards", nullable=False),
+        ),
+    ),
     "agreement": (
         "Cited against configured, for models whose adapter_config.json could be read and has a known type.",
         (

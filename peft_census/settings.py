@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib import resources
@@ -33,6 +34,13 @@ class Settings:
     """Secret key of public copies; made on first use, never published."""
     batch_rows: int = 1024
     """Cards read and tagged at a time; memory grows with it, results do not change."""
+    pictures: str = "all"
+    """Which charts are drawn into a report: ``all``, or ``headline``, which is some seconds quicker."""
+
+    @property
+    def wanted_pictures(self) -> tuple[str, ...] | None:
+        """Names of the pictures to draw; None for all."""
+        return None if self.pictures == "all" else (self.pictures,)
 
 
 def bundled(name: str) -> Path:
@@ -45,6 +53,9 @@ def bundled(name: str) -> Path:
         if place.exists():
             return place
     raise UsageError(f"the bundled {name} is missing", "reinstall peft-census, or run from a clone.")
+
+
+_KINDS: dict[str, Callable[[str], Any]] = {"Path": Path, "int": int, "str": str}
 
 
 @cache
@@ -65,10 +76,12 @@ def settings() -> Settings:
     made: dict[str, Any] = {}
     for name, value in values.items():
         try:
-            made[name] = Path(str(value)) if known[name] == "Path" else int(str(value))
+            made[name] = _KINDS[str(known[name])](str(value))
         except (TypeError, ValueError) as error:
             raise UsageError(f"setting {name}: {value!r} is not a valid value", f"see {file}.") from error
     result = replace(Settings(), **made)
     if result.batch_rows < 1:
         raise UsageError(f"setting batch_rows: {result.batch_rows} is not a positive number")
+    if result.pictures not in ("all", "headline"):
+        raise UsageError(f"setting pictures: {result.pictures!r} is not a valid value", "give all or headline.")
     return result

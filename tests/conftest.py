@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from helpers import SHARED
+
+os.environ.setdefault("PEFT_CENSUS_PICTURES", "headline")  # tests of all pictures ask for them
 
 _connect = socket.socket.connect
 

@@ -13,6 +13,8 @@ import pytest
 from helpers import REPO, write_cards
 
 from peft_census import __version__
+from peft_census.publish import FILES
+from peft_census.publish.draw import SUFFIXES
 from peft_census.schema import arrow_schema
 from peft_census.schema_counted import COUNTED_TABLES
 
@@ -68,7 +70,7 @@ def test_the_specimen_marks_everything(run: Any) -> None:
     folder = next(Path("data/snapshots").glob("specimen-*"))
     report = folder / "report"
     assert {p.name for p in report.iterdir()} == {
-        "headline.svg", "headline.png", "shares.csv", "shares.md", "claims.json", "report.html",
+        *FILES, *(f"headline{suffix}" for suffix in SUFFIXES),
     }  # fmt: skip
     for name in ("headline.svg", "shares.csv", "shares.md", "claims.json", "report.html"):
         assert "specimen" in (report / name).read_text(encoding="utf-8").lower(), name

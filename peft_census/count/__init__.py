@@ -4,6 +4,7 @@ from peft_census.count.agreement import agreement
 from peft_census.count.breakdown import breakdown
 from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence, Votes
 from peft_census.count.groups import GROUP_COLUMNS
+from peft_census.count.origin import origin
 from peft_census.count.popular import popular
 from peft_census.count.rules import HEADLINE, RULES_VERSION, STANDARD, Rule, parse_rule
 from peft_census.count.shares import count_shares, headline, sensitivity
@@ -27,6 +28,7 @@ __all__ = [
     "headline",
     "milestones",
     "monthly",
+    "origin",
     "parse_rule",
     "popular",
     "sensitivity",

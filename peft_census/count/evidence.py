@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from peft_census.count.rules import Facts, Rule, root
 from peft_census.errors import SnapshotError
-from peft_census.schema import RUNGS
+from peft_census.schema import RUNGS, ZONES
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -32,7 +32,8 @@ UNREAD = ("gated", "gone", "failed")
 """Statuses of a card that is there and could not be read."""
 
 _NAME, _NEGATED, _APPLIED, _TOOL, _RUNG = 1, 2, 4, 8, 16
-_FLAGS = _RUNG * len(RUNGS)
+_ZONE = _RUNG * len(RUNGS)
+_FLAGS = _ZONE * (len(ZONES) + 1)  # the last zone is none: the configuration
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ class Evidence:
         there = set(mentions.schema.names)
         if "zone" in there:
             flags += _NAME * _truth(pc.equal(mentions["zone"], "name"))
+            zones = pc.fill_null(pc.index_in(mentions["zone"], value_set=pa.array(ZONES, pa.string())), len(ZONES))
+            flags += _ZONE * zones.to_numpy().astype(np.int64)
         if "polarity" in there:
             flags += _NEGATED * _truth(pc.equal(mentions["polarity"], "negated"))
         if "applied" in there:
@@ -168,7 +171,7 @@ class Evidence:
 
     def _find_pairs(self, rule: Rule) -> tuple[Ints, Ints]:
         flags = self._key % _FLAGS
-        rungs = flags // _RUNG
+        rungs = flags // _RUNG % len(RUNGS)
         keep = np.ones(len(flags), dtype=np.bool_)
         if rule.names == "names_out":
             keep &= (flags & _NAME) == 0
@@ -186,6 +189,18 @@ class Evidence:
         counted = counted_as >= 0
         wide = np.unique(cards[counted] * max(1, len(self.techniques)) + counted_as[counted])
         return np.divmod(wide, max(1, len(self.techniques)))
+
+    def places(self, rule: Rule) -> tuple[Ints, Ints, Ints, Bools]:
+        """Returns card, technique as ``rule`` counts it (-1: not at all), zone and whether a tool wrote it.
+
+        One entry for each kind of evidence of a card; zones are positions in ``ZONES``, one more for the configuration.
+        """
+        flags = self._key % _FLAGS
+        cards, techniques = np.divmod(self._key // _FLAGS, max(1, len(self.techniques)))
+        zone = flags // _ZONE
+        tool = ((flags & _TOOL) != 0) | (zone == len(ZONES))
+        counted_as = self._counted_as(rule)[techniques] if len(self.techniques) else techniques
+        return cards, counted_as, zone, tool
 
     def _counted_as(self, rule: Rule) -> Ints:
         """Returns for each technique the position of the one it counts as; -1 where it does not count."""

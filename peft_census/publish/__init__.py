@@ -1,33 +1,40 @@
 """Publishing: a snapshot in, files for people out. The only place that draws or renders.
 
-``publish`` writes the headline chart (SVG and PNG), ``shares.csv``, ``shares.md``, ``claims.json`` and
-``report.html`` into one folder, whole or not at all. It refuses to replace a folder that holds anything else.
+``publish`` writes the charts (SVG and PNG, for light and dark paper, each with its numbers and its alt text),
+``shares.csv``, ``shares.md``, ``claims.json`` and ``report.html`` into one folder, whole or not at all. It refuses to
+replace a folder that holds anything else.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from peft_census.count import HEADLINE as HEADLINE_RULE
 from peft_census.errors import OutputError, output_error
 from peft_census.publish.beside import instrument_claims, side_by_side, side_by_side_md
-from peft_census.publish.claims import HEADLINE, Claim, make_claims
-from peft_census.publish.reading import SnapshotLike, read_shares, select
-from peft_census.publish.tables import claims_json, shares_csv, shares_md
+from peft_census.publish.claim import Claim
+from peft_census.publish.claims import HEADLINE, make_claims
+from peft_census.publish.reading import SnapshotLike, read_shares
+from peft_census.publish.tables import claims_json, coverage_csv, shares_csv, shares_md
 
 __all__ = ["FILES", "Claim", "make_claims", "publish"]
 
-FILES = ("headline.svg", "headline.png", "shares.csv", "shares.md", "claims.json", "report.html")
-"""What ``publish`` writes."""
+FILES = ("coverage.csv", "shares.csv", "shares.md", "claims.json", "report.html")
+"""What ``publish`` always writes, beside the files of every picture that there is material for."""
 
 
-def publish(snapshot: SnapshotLike, out: Path) -> list[Path]:
+def publish(snapshot: SnapshotLike, out: Path, pictures: Collection[str] | None = None) -> list[Path]:
     """Writes everything publishable about ``snapshot`` into the folder ``out`` and returns the files.
 
     The files are made in a folder beside ``out``, which then takes its place; on any failure an existing
     ``out`` stays as it was.
+
+    Args:
+        snapshot: what to publish.
+        out: the folder.
+        pictures: names of the pictures to draw, of ``pictures.NAMES``; all where None.
 
     Raises:
         OutputError: ``out`` is not a folder of earlier output, or cannot be written.
@@ -40,7 +47,7 @@ def publish(snapshot: SnapshotLike, out: Path) -> list[Path]:
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True) as room:
             made = Path(room) / "new"  # made inside, because the temporary folder is closed to other users
             made.mkdir()
-            _write_all(snapshot, made, Path(room))
+            _write_all(snapshot, made, Path(room), pictures)
             _swap(made, out, Path(room) / "old")
     except OSError as error:
         raise output_error(out, error) from error
@@ -48,32 +55,25 @@ def publish(snapshot: SnapshotLike, out: Path) -> list[Path]:
         if isinstance(error.__cause__, OSError):  # name the folder asked for, not the temporary one
             raise output_error(out, error.__cause__) from error
         raise
-    return [out / name for name in FILES]
+    return [*sorted(p for p in out.iterdir() if p.name not in FILES), *(out / name for name in FILES)]
 
 
-def _write_all(snapshot: SnapshotLike, folder: Path, aside: Path) -> None:
-    """Writes all files to ``folder``; the phone's chart, which only the page holds, goes to ``aside``."""
-    from peft_census.publish.charts import save_chart  # Matplotlib takes a second to import
-    from peft_census.publish.headline import NARROW, WIDE, headline_chart
+def _write_all(snapshot: SnapshotLike, folder: Path, aside: Path, wanted: Collection[str] | None) -> None:
+    """Writes all files to ``folder``; the charts for phones, which only the page holds, go to ``aside``."""
+    from peft_census.publish.draw import draw_pictures  # Matplotlib takes a second to import
+    from peft_census.publish.pictures import Picture, make_pictures
     from peft_census.publish.report import write_report
 
     claims, shares = make_claims(snapshot) + instrument_claims(snapshot), read_shares(snapshot)
     first = next(c for c in claims if c.id == HEADLINE)
-    others = [s for s in select(shares, HEADLINE_RULE.name) if s.technique != first.technique]
-    chart, narrow = (
-        save_chart(
-            headline_chart(first, others, wide),
-            stem,
-            base=first.subtitle,
-            source_line=first.source_line,
-            snapshot_id=first.snapshot_id,
-            alt_text=first.alt_text,
-            specimen=first.specimen,
-        )
-        for wide, stem in ((WIDE, folder / "headline"), (NARROW, aside / "narrow"))
-    )
-    write_report(snapshot, claims, [replace(chart, narrow=narrow)], folder / "report.html")
+    pictures = [p for p in make_pictures(snapshot, first) if wanted is None or p.name in wanted]
+    claims = [replace(first, data="headline.csv") if c is first else c for c in claims] + [
+        p.claim for p in pictures if isinstance(p, Picture) and p.name != HEADLINE
+    ]
+    drawn = draw_pictures(snapshot, [p for p in pictures if isinstance(p, Picture)], folder, aside)
+    write_report(snapshot, claims, drawn, [p for p in pictures if not isinstance(p, Picture)], folder / "report.html")
     texts = {
+        "coverage.csv": coverage_csv(snapshot),
         "shares.csv": shares_csv(snapshot, shares),
         "shares.md": shares_md(snapshot, claims, shares, side_by_side_md(side_by_side(snapshot, first))),
         "claims.json": claims_json(claims),
@@ -84,9 +84,13 @@ def _write_all(snapshot: SnapshotLike, folder: Path, aside: Path) -> None:
 
 def _refuse_strangers(out: Path) -> None:
     """Raises OutputError where replacing ``out`` would destroy what publishing did not write."""
+    from peft_census.publish.draw import SUFFIXES
+    from peft_census.publish.pictures import NAMES
+
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file, not a folder", "choose another folder with --out.")
-    strangers = sorted(p.name for p in out.iterdir() if p.name not in FILES) if out.exists() else []
+    ours = {*FILES, *(name + suffix for name in NAMES for suffix in SUFFIXES)}
+    strangers = sorted(p.name for p in out.iterdir() if p.name not in ours) if out.exists() else []
     if strangers:
         raise OutputError(
             f"{out} holds files that publishing did not write ({', '.join(strangers[:3])}), so it is not replaced",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from peft_census.publish.claims import Claim
+from peft_census.publish.claim import Claim
 from peft_census.publish.numbers import plural
 from peft_census.publish.reading import SnapshotLike, source_line
 

@@ -13,7 +13,8 @@ from typing import Any
 from peft_census.count.instruments import Measure, Part, calibration, civitai_measures, github_measures, import_measure
 from peft_census.publish.benchmark import NAME as BENCHMARK
 from peft_census.publish.benchmark import Line, benchmark_claim, benchmark_line
-from peft_census.publish.claims import HEADLINE, Claim
+from peft_census.publish.claim import Claim
+from peft_census.publish.claims import HEADLINE
 from peft_census.publish.numbers import count, interval, percent, plural
 from peft_census.publish.reading import SPECIMEN_MARK, SnapshotLike, card_span, technique_name
 
@@ -90,7 +91,7 @@ def brief_lines(snapshot: SnapshotLike) -> list[str]:
     about = _about(snapshot)
     lines = []
     for measure in read_measures(snapshot):
-        mark = f" ({REPLICA_MARK})" if _replica(about[measure.instrument]) else ""
+        mark = f" ({REPLICA_MARK})" if is_replica(about[measure.instrument]) else ""
         top = [f"{_name(snapshot, p)} {percent(p.share)}" for p in measure.parts[:TOP]]
         lines.append(f"{measure.instrument}, {measure.name}: {', '.join(top)} of {count(measure.base)}{mark}")
     for name, facts in about.items():
@@ -138,7 +139,8 @@ def _days(measure: Measure) -> str:
     return measure.first if measure.first == measure.last else f"{measure.first} to {measure.last}"
 
 
-def _replica(facts: Mapping[str, Any]) -> bool:
+def is_replica(facts: Mapping[str, Any]) -> bool:
+    """Says whether a test server gave the answers."""
     return "replica" in str(facts.get("endpoint", ""))
 
 
@@ -178,7 +180,7 @@ def _coverage(snapshot: SnapshotLike, measure: Measure, facts: Mapping[str, Any]
 def _line(snapshot: SnapshotLike, measure: Measure, facts: Mapping[str, Any]) -> Line:
     top = [f"{_name(snapshot, p)} {percent(p.share)}" for p in measure.parts[:TOP]]
     first = measure.parts[0] if measure.parts else None
-    remark = REPLICA_MARK if _replica(facts) else ""
+    remark = REPLICA_MARK if is_replica(facts) else ""
     if measure.instrument == "civitai":
         remark = f"{LOCON} {remark}".strip()
     return Line(
@@ -209,7 +211,7 @@ def _card_line(snapshot: SnapshotLike, headline: Claim) -> Line:
 
 def _claim(snapshot: SnapshotLike, measure: Measure, part: Part, facts: Mapping[str, Any]) -> Claim:
     name, unit, where = _name(snapshot, part), _unit(measure), NAMES[measure.instrument]
-    mark = f"{REPLICA_MARK}. " if _replica(facts) else ""
+    mark = f"{REPLICA_MARK}. " if is_replica(facts) else ""
     share, ends = percent(part.share), interval(part.low, part.high)
     remark = f" {LOCON}" if part.technique == "locon" else ""
     finding = f"{share} of {measure.base_meaning} on {where} go to {name}"
@@ -240,7 +242,7 @@ def _claim(snapshot: SnapshotLike, measure: Measure, part: Part, facts: Mapping[
         source_line=f"Source: {where} · {_days(measure)} · snapshot {snapshot.id}",
         alt_text=f"{mark}{finding}: {count(part.numerator)} of {count(measure.base)}, {measure.method} {ends}.",
         snapshot_id=snapshot.id,
-        specimen=_replica(facts),
+        specimen=is_replica(facts),
     )
 
 

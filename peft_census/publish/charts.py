@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -24,12 +25,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 
 from peft_census.errors import OutputError, output_error
+from peft_census.publish.palette import LIGHT, Palette
 from peft_census.publish.reading import SPECIMEN_MARK, clean
-
-INK, MUTED, RULE, PAPER = "#1a1a1a", "#595959", "#d0d0d0", "#ffffff"
-LEADER, OTHERS, SUMMED = "#0072b2", "#d55e00", "#e9b98f"
-"""Blue and vermilion of Okabe and Ito stay apart for every kind of colour vision, and in grey."""
-BANNER, BANNER_INK = "#ffd24d", "#3d2c00"
 
 FOOTER_SIZE, FOOTER_LEADING = 8.0, 0.16
 MARGIN = 0.3
@@ -40,34 +37,33 @@ _STYLE: dict[Any, Any] = {
     "font.size": 10.0,
     "svg.fonttype": "none",
     "svg.hashsalt": "peft_census",
-    "figure.facecolor": PAPER,
-    "axes.facecolor": PAPER,
-    "text.color": INK,
     "hatch.linewidth": 0.6,
+    "path.simplify": False,
 }
 _DRAWN = "peft-census-footer"
 _PNG_DPI = 200
+_LONG = re.compile(r"(\.\d\d)\d+")  # a hundredth of a point is finer than any screen
 
 
 @dataclass(frozen=True)
 class ChartFiles:
-    """Where a chart was written, with its alt text."""
+    """Where a chart was written, with its alt text; without PNG where none was asked for."""
 
     svg: Path
-    png: Path
+    png: Path | None
     alt_text: str
-    narrow: ChartFiles | None = None
-    """The same chart drawn for phones."""
 
 
 @contextmanager
-def chart_style() -> Iterator[None]:
+def chart_style(palette: Palette = LIGHT) -> Iterator[None]:
     """Draws in the project's style whatever the reader's own Matplotlib settings are."""
     with matplotlib.rc_context(), warnings.catch_warnings():
         # A source label may hold letters that the bundled font lacks; the SVG keeps them as text.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams.update({"figure.facecolor": palette.paper, "axes.facecolor": palette.paper})
+        matplotlib.rcParams.update({"text.color": palette.ink, "hatch.color": palette.gap})
         yield
 
 
@@ -80,6 +76,8 @@ def save_chart(
     snapshot_id: str,
     alt_text: str,
     specimen: bool,
+    palette: Palette = LIGHT,
+    png: bool = True,
 ) -> ChartFiles:
     """Adds footer and marks to ``figure`` and writes ``path_stem`` with ``.svg`` and ``.png``.
 
@@ -91,6 +89,8 @@ def save_chart(
         snapshot_id: drawn too where the source line does not hold it.
         alt_text: the chart in words.
         specimen: True for made-up cards: adds a banner and a watermark.
+        palette: the colours that the figure was drawn with.
+        png: whether to write a PNG too.
 
     Raises:
         OutputError: something is missing, the figure was saved before, or the files cannot be written.
@@ -104,17 +104,18 @@ def save_chart(
         )
     if any(t.get_gid() == _DRAWN for t in figure.texts):
         raise OutputError(f"chart {path_stem.name} was saved before", "draw it anew to write it elsewhere.")
-    with chart_style():
-        _frame(figure, _footer(figure, base, source_line, snapshot_id), specimen)
-        svg = _svg_bytes(figure, clean(alt_text), specimen)
-        png = _png_bytes(figure, clean(alt_text))
-    files = ChartFiles(_with_suffix(path_stem, ".svg"), _with_suffix(path_stem, ".png"), clean(alt_text))
-    for path, data in ((files.svg, svg), (files.png, png)):
+    alt = clean(alt_text)
+    with chart_style(palette):
+        _frame(figure, _footer(figure, base, source_line, snapshot_id), specimen, palette)
+        made = {_with_suffix(path_stem, ".svg"): _svg_bytes(figure, alt, specimen)}
+        if png:
+            made[_with_suffix(path_stem, ".png")] = _png_bytes(figure, alt)
+    for path, data in made.items():
         try:
             path.write_bytes(data)
         except OSError as error:
             raise output_error(path, error) from error
-    return files
+    return ChartFiles(_with_suffix(path_stem, ".svg"), _with_suffix(path_stem, ".png") if png else None, alt)
 
 
 def wrap(text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
@@ -135,9 +136,11 @@ def wrap(text: str, inches: float, size: float, weight: str = "normal") -> list[
     return [*lines, line]
 
 
+@lru_cache(maxsize=4096)
 def width(text: str, size: float, weight: str = "normal") -> float:
     """Returns the width of ``text`` in inches."""
-    with chart_style():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
         points, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return float(points) / 72
@@ -152,7 +155,7 @@ def _footer(figure: Figure, base: str, source_line: str, snapshot_id: str) -> li
     return [line for part in parts for line in wrap(part, inches, FOOTER_SIZE)]
 
 
-def _frame(figure: Figure, footer: list[str], specimen: bool) -> None:
+def _frame(figure: Figure, footer: list[str], specimen: bool, palette: Palette) -> None:
     """Makes room below for the footer and above for the specimen banner, and draws both."""
     above = 0.38 if specimen else 0.0
     below = MARGIN + FOOTER_LEADING * len(footer) + 0.1
@@ -167,25 +170,27 @@ def _frame(figure: Figure, footer: list[str], specimen: bool) -> None:
     figure.set_size_inches(wide, total)
     for i, line in enumerate(footer):
         y = (below - 0.1 - FOOTER_LEADING * (i + 1)) / total
-        figure.text(MARGIN / wide, y, line, fontsize=FOOTER_SIZE, color=MUTED, gid=_DRAWN, parse_math=False)
+        figure.text(MARGIN / wide, y, line, fontsize=FOOTER_SIZE, color=palette.muted, gid=_DRAWN, parse_math=False)
     if specimen:
-        _mark_specimen(figure, above / total)
+        _mark_specimen(figure, above / total, palette)
 
 
-def _mark_specimen(figure: Figure, height: float) -> None:
+def _mark_specimen(figure: Figure, height: float, palette: Palette) -> None:
     """Draws the banner and, over everything, the watermark: cropping one leaves the other."""
-    figure.add_artist(Rectangle((0, 1 - height), 1, height, transform=figure.transFigure, color=BANNER, zorder=4))
+    figure.add_artist(
+        Rectangle((0, 1 - height), 1, height, transform=figure.transFigure, color=palette.banner, zorder=4)
+    )
     wide = float(figure.get_figwidth())
     words = SPECIMEN_MARK
     size = min(11.0, 11.0 * (wide - 0.3) / width(words, 11, "bold"))
     style: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold"}
-    figure.text(0.5, 1 - height / 2, words, fontsize=size, color=BANNER_INK, zorder=5, **style)
+    figure.text(0.5, 1 - height / 2, words, fontsize=size, color=palette.banner_ink, zorder=5, **style)
     figure.text(
         0.5,
         (1 - height) / 2,
         "SPECIMEN\nshares mean nothing",
         fontsize=5 * wide,
-        color=INK,
+        color=palette.ink,
         alpha=0.1,
         rotation=28,
         zorder=6,
@@ -202,7 +207,8 @@ def _svg_bytes(figure: Figure, alt_text: str, specimen: bool) -> bytes:
         f'\\1 role="img" aria-labelledby="chart-title chart-desc">\n'
         f' <title id="chart-title">{name}, peft_census</title>\n'
     )
-    text = re.sub(r"(<svg\b[^>]*)>", described, buffer.getvalue().decode(), count=1)
+    drawn = re.sub(r' (?:d|x|y)="[^"]*"', lambda found: _LONG.sub(r"\1", found[0]), buffer.getvalue().decode())
+    text = re.sub(r"(<svg\b[^>]*)>", described, drawn, count=1)
     desc = f' <desc id="chart-desc">{escape(alt_text)}</desc>\n'
     return text.replace("</title>\n", f"</title>\n{desc}", 1).encode()
 

@@ -7,14 +7,14 @@ sentence that must not be written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from peft_census.count import HEADLINE as RULE
 from peft_census.count import Rule, headline
 from peft_census.count.shares import MORE
+from peft_census.publish.claim import Claim, common, coverage_words, marked
 from peft_census.publish.numbers import count, interval, percent, plural
 from peft_census.publish.reading import (
-    SPECIMEN_MARK,
     Share,
     SnapshotLike,
     card_span,
@@ -37,59 +37,6 @@ OTHERS = 3
 
 BARS = 12
 """Small shares shown one by one in the chart and its alt text; the rest are summed."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One number and everything needed to print it.
-
-    Args:
-        id: ``headline``, ``coverage`` or ``<rule>.<technique>``.
-        kind: ``share``, ``empty`` (nothing to count, hence no share) or ``coverage``.
-        rule: how it was counted; None for coverage.
-        population: which cards were considered.
-        technique: technique id; None where the claim is about no technique.
-        name: display name of the technique.
-        numerator: votes for the technique, or cards with text.
-        base: cards that the rule counts, or models listed.
-        share: numerator / base; None on a base of zero.
-        low: lower bound of the interval; None where nothing was sampled or counted.
-        high: upper bound, likewise.
-        method: how the interval was made.
-        quote: the sentence that may be quoted.
-        misquote: the sentence that must not be written.
-        why_not: what is wrong with ``misquote``.
-        caveat: what the interval leaves out.
-        title: the finding.
-        subtitle: the base: n, what counted, rule.
-        source_line: source, dates of its cards, snapshot id.
-        alt_text: the claim, or the chart made from it, for who cannot see it.
-        snapshot_id: the snapshot.
-        specimen: whether the cards are made up.
-    """
-
-    id: str
-    kind: str
-    rule: str | None
-    population: str
-    technique: str | None
-    name: str | None
-    numerator: float
-    base: float
-    share: float | None
-    low: float | None
-    high: float | None
-    method: str
-    quote: str
-    misquote: str
-    why_not: str
-    caveat: str
-    title: str
-    subtitle: str
-    source_line: str
-    alt_text: str
-    snapshot_id: str
-    specimen: bool
 
 
 def make_claims(snapshot: SnapshotLike) -> list[Claim]:
@@ -159,7 +106,7 @@ def _share_claim(
         low=share.low,
         high=share.high,
         method=share.method,
-        quote=_marked(snapshot, quote(share, source_label(snapshot), card_span(snapshot), snapshot.id)),
+        quote=marked(snapshot, quote(share, source_label(snapshot), card_span(snapshot), snapshot.id)),
         misquote=f"{percent(share.share)} of models use {share.name}.",
         why_not=(
             f"A card that cites {share.name} does not say that its model was trained with it, and a card that "
@@ -168,10 +115,8 @@ def _share_claim(
         caveat=_caveat(share),
         title=finding,
         subtitle=_subtitle(share.way, share.base, share.cards),
-        source_line=source_line(snapshot),
-        alt_text=_marked(snapshot, f"{alt} {source_line(snapshot)}."),
-        snapshot_id=snapshot.id,
-        specimen=bool(snapshot.manifest["specimen"]),
+        alt_text=marked(snapshot, f"{alt} {source_line(snapshot)}."),
+        **common(snapshot, share.way),
     )
 
 
@@ -194,7 +139,7 @@ def _empty_claim(snapshot: SnapshotLike, counted_elsewhere: bool) -> Claim:
         low=None,
         high=None,
         method="none: the base is zero",
-        quote=_marked(
+        quote=marked(
             snapshot,
             f"In {source_label(snapshot)}, {card_span(snapshot)}, no model card cites exactly one technique: of "
             f"{plural(cards['rows'], 'model')} listed, {seen}; {more} (peft_census, snapshot {snapshot.id}).",
@@ -204,12 +149,10 @@ def _empty_claim(snapshot: SnapshotLike, counted_elsewhere: bool) -> Claim:
         caveat="With nothing to count there is no share and no interval; this is not a share of zero.",
         title=finding,
         subtitle=_subtitle(RULE, 0, 0),
-        source_line=source_line(snapshot),
-        alt_text=_marked(
+        alt_text=marked(
             snapshot, f"An empty chart: {finding[0].lower()}{finding[1:]}; {more}. {source_line(snapshot)}."
         ),
-        snapshot_id=snapshot.id,
-        specimen=bool(snapshot.manifest["specimen"]),
+        **common(snapshot, RULE),
     )
 
 
@@ -219,7 +162,7 @@ def _coverage_claim(snapshot: SnapshotLike) -> Claim:
     listed, read = int(cards["rows"]), int(cards["with_text"])
     share = read / listed if listed else None
     part = f" ({percent(share)})" if share is not None else ""
-    finding = f"{count(read)} of {plural(listed, 'listed model')} have a card that could be read{part}"
+    finding = coverage_words(snapshot)
     said = f"Of {plural(listed, 'model')} listed in {source_label(snapshot)}, {count(read)}{part} have a card with text"
     missing = f"{count(listed - read)} have none or could not be read"
     return Claim(
@@ -235,16 +178,15 @@ def _coverage_claim(snapshot: SnapshotLike) -> Claim:
         low=None,
         high=None,
         method="full count of what was listed; no interval",
-        quote=_marked(snapshot, f"{said}; {missing} (peft_census, snapshot {snapshot.id})."),
+        quote=marked(snapshot, f"{said}; {missing} (peft_census, snapshot {snapshot.id})."),
         misquote=f"The other {plural(listed - read, 'model')} use no technique.",
         why_not="A card that is missing says nothing either way: a gap is a gap, not a zero.",
         caveat="What the source does not list is not in the count.",
         title=finding,
         subtitle=f"n = {plural(listed, 'model')} listed by the source.",
-        source_line=source_line(snapshot),
-        alt_text=_marked(snapshot, f"{finding}; {missing}. {source_line(snapshot)}."),
-        snapshot_id=snapshot.id,
-        specimen=bool(snapshot.manifest["specimen"]),
+        alt_text=marked(snapshot, f"{finding}; {missing}. {source_line(snapshot)}."),
+        data="coverage.csv",
+        **common(snapshot, None),
     )
 
 
@@ -288,7 +230,3 @@ def _caveat(share: Share) -> str:
             f"as many again, misread or left out, would move the share to {moved}."
         )
     return text
-
-
-def _marked(snapshot: SnapshotLike, sentence: str) -> str:
-    return f"{SPECIMEN_MARK}. {sentence}" if snapshot.manifest["specimen"] else sentence

@@ -20,7 +20,7 @@ from peft_census.errors import output_error
 from peft_census.publish.numbers import percent
 
 if TYPE_CHECKING:
-    from peft_census.publish import Claim
+    from peft_census.publish.claim import Claim
 
 FILES = ("citation.bib", "CITATION.cff", "badge.svg", "badge.json")
 """What ``write_kit`` writes."""

@@ -96,12 +96,18 @@ def technique_name(snapshot: SnapshotLike, technique: str) -> str:
     return shorten(clean(str(_facts(snapshot, technique)["name"])), 60)
 
 
-def root_name(snapshot: SnapshotLike, technique: str) -> str | None:
-    """Returns the name of the technique that ``technique`` varies, at the end of the chain; None if it is none."""
+def root_id(snapshot: SnapshotLike, technique: str) -> str:
+    """Returns the technique that ``technique`` varies, at the end of the chain; itself if it varies none."""
     seen = [technique]
     while (parent := _facts(snapshot, seen[-1]).get("variant_of")) is not None and parent not in seen:
         seen.append(parent)
-    return technique_name(snapshot, seen[-1]) if len(seen) > 1 else None
+    return seen[-1]
+
+
+def root_name(snapshot: SnapshotLike, technique: str) -> str | None:
+    """Returns the name of the technique that ``technique`` varies, at the end of the chain; None if it is none."""
+    root = root_id(snapshot, technique)
+    return technique_name(snapshot, root) if root != technique else None
 
 
 def _facts(snapshot: SnapshotLike, technique: str) -> Mapping[str, Any]:

@@ -17,11 +17,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from peft_census.count import parse_rule
 from peft_census.errors import output_error
 from peft_census.publish.beside import is_beside, side_by_side
-from peft_census.publish.charts import ChartFiles
-from peft_census.publish.claims import COVERAGE, HEADLINE, Claim
+from peft_census.publish.claim import Claim
+from peft_census.publish.claims import COVERAGE, HEADLINE
+from peft_census.publish.draw import Drawn
 from peft_census.publish.evidence import read_coverage, read_examples
 from peft_census.publish.lookup import read_lookup
 from peft_census.publish.numbers import count, interval, percent
+from peft_census.publish.pictures import Missing
 from peft_census.publish.reading import (
     SPECIMEN_MARK,
     Share,
@@ -44,8 +46,17 @@ LEADING = 4
 Cell = dict[str, str]
 
 
-def write_report(snapshot: SnapshotLike, claims: Sequence[Claim], charts: Sequence[ChartFiles], out: Path) -> Path:
+def write_report(
+    snapshot: SnapshotLike, claims: Sequence[Claim], drawn: Sequence[Drawn], missing: Sequence[Missing], out: Path
+) -> Path:
     """Writes the page to ``out`` and returns it.
+
+    Args:
+        snapshot: what it is about.
+        claims: all of the snapshot's.
+        drawn: its charts, the headline's among them.
+        missing: the charts that it has no material for.
+        out: the file.
 
     Raises:
         OutputError: the file cannot be written.
@@ -59,7 +70,7 @@ def write_report(snapshot: SnapshotLike, claims: Sequence[Claim], charts: Sequen
     )
     environment.filters["tight"] = _tight
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
-    page = environment.get_template("report.html.j2").render(_context(snapshot, claims, charts))
+    page = environment.get_template("report.html.j2").render(_context(snapshot, claims, drawn, missing))
     try:
         out.write_text(page, encoding="utf-8", newline="\n")
     except OSError as error:
@@ -67,7 +78,9 @@ def write_report(snapshot: SnapshotLike, claims: Sequence[Claim], charts: Sequen
     return out
 
 
-def _context(snapshot: SnapshotLike, claims: Sequence[Claim], charts: Sequence[ChartFiles]) -> dict[str, Any]:
+def _context(
+    snapshot: SnapshotLike, claims: Sequence[Claim], drawn: Sequence[Drawn], missing: Sequence[Missing]
+) -> dict[str, Any]:
     """Returns everything the template may name; numbers are words already."""
     shares = read_shares(snapshot)
     first = next(c for c in claims if c.id == HEADLINE)
@@ -77,10 +90,11 @@ def _context(snapshot: SnapshotLike, claims: Sequence[Claim], charts: Sequence[C
         "big": big,
         "finding": first.title.removeprefix(big).lstrip(),
         "coverage": next(c for c in claims if c.id == COVERAGE),
-        "claims": [c for c in claims if c.id not in (HEADLINE, COVERAGE) and not is_beside(c)],
+        "claims": [c for c in claims if c.kind == "share" and c.id != HEADLINE],
         "beside": side_by_side(snapshot, first),
         "beside_claims": [c for c in claims if is_beside(c)],
-        "charts": [_inline(c) for c in charts],
+        "figures": {d.picture.name: _figure(d, out_of=first) for d in drawn},
+        "missing": missing,
         "specimen_mark": SPECIMEN_MARK if snapshot.manifest["specimen"] else "",
         "source_line": source_line(snapshot),
         "ways": [_way(shares, rule) for rule in SIX],
@@ -160,14 +174,20 @@ def _provenance(snapshot: SnapshotLike) -> list[tuple[str, str]]:
     return [(clean(str(name)), clean(str(value))) for name, value in facts]
 
 
-def _inline(chart: ChartFiles) -> Cell:
-    """Returns the chart as a data URI: an image cannot run what a name may smuggle into it."""
+def _figure(drawn: Drawn, out_of: Claim) -> dict[str, Any]:
+    """Returns a chart for the template: its images as data URIs, for an image cannot run what a name may smuggle in."""
+    claim, name = drawn.picture.claim, drawn.picture.name
+    images = {key: _uri(getattr(drawn, key), "image/svg+xml") for key in ("wide", "wide_dark", "narrow", "narrow_dark")}
+    data = drawn.wide.with_name(f"{name}.csv")
+    return {**images, "claim": claim, "data": _uri(data, "text/csv"), "file": data.name, "first": claim.id == out_of.id}
+
+
+def _uri(file: Path, kind: str) -> str:
     try:
-        data = chart.svg.read_bytes()
+        data = file.read_bytes()
     except OSError as error:
-        raise output_error(chart.svg, error) from error
-    uri = f"data:image/svg+xml;base64,{base64.b64encode(data).decode()}"
-    return {"uri": uri, "alt": chart.alt_text, "narrow": _inline(chart.narrow)["uri"] if chart.narrow else ""}
+        raise output_error(file, error) from error
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _tight(text: str) -> str:

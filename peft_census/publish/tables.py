@@ -1,4 +1,4 @@
-"""Tables for people and programs: ``shares.csv``, ``shares.md`` and ``claims.json``.
+"""Tables for people and programs: ``shares.csv``, ``coverage.csv``, ``shares.md`` and ``claims.json``.
 
 In: shares and claims. Out: text. The CSV holds full precision; the Markdown holds the words and roundings of
 the claims. Every file names its snapshot and says when the cards are made up.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
+from typing import Any
 
-from peft_census.publish.claims import COVERAGE, HEADLINE, Claim
+from peft_census.publish.claim import Claim
+from peft_census.publish.claims import COVERAGE, HEADLINE
 from peft_census.publish.numbers import count, interval, percent
 from peft_census.publish.reading import SPECIMEN_MARK, Share, SnapshotLike, source_line
 from peft_census.publish.spreadsheet import csv_text
@@ -25,9 +27,18 @@ COLUMNS = tuple(c.name for c in TABLES["shares"][1])
 
 def shares_csv(snapshot: SnapshotLike, shares: Sequence[Share]) -> str:
     """Returns the shares as CSV: the columns of the schema, then snapshot id and specimen."""
+    return data_csv(snapshot, COLUMNS, ({name: getattr(share, name) for name in COLUMNS} for share in shares))
+
+
+def coverage_csv(snapshot: SnapshotLike) -> str:
+    """Returns how many models were listed, by source, status and reason, as CSV."""
+    return data_csv(snapshot, [c.name for c in TABLES["coverage"][1]], snapshot.table("coverage").to_pylist())
+
+
+def data_csv(snapshot: SnapshotLike, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Returns ``rows`` as CSV that a spreadsheet may open, each with the snapshot's id and whether it is a specimen."""
     more = {"snapshot_id": snapshot.id, "specimen": "true" if snapshot.manifest["specimen"] else "false"}
-    rows = ({name: getattr(share, name) for name in COLUMNS} | more for share in shares)
-    return csv_text([*COLUMNS, *more], rows)
+    return csv_text([*columns, *more], ({**row, **more} for row in rows))
 
 
 def claims_json(claims: Sequence[Claim]) -> str:

@@ -19,6 +19,14 @@ VERBS = {
 }
 APPLIED = "say that they applied"
 
+RUNG_WORDS = {
+    "any_rung": "any rung: named, tagged or configured",
+    "named_only": "named only",
+    "tagged_only": "tagged only",
+    "configured_only": "configured only",
+}
+"""Rungs of evidence that a rule takes."""
+
 VOTES = {
     "blog": "one vote a card",
     "any": "a card counts for each technique it cites, so shares may add up to more than 100 %",
@@ -56,6 +64,30 @@ APART = {
     "weighted": "by downloads",
 }
 """The same, as short as a title needs it."""
+
+
+SWITCH_NAMES = {
+    "blog": "exactly one technique",
+    "any": "at least one technique",
+    "fractional": "at least one, vote divided",
+    "rolled_up": "variants rolled up",
+    "split": "variants apart",
+    "any_rung": "any rung of evidence",
+    "named_only": "named in the text",
+    "tagged_only": "front matter only",
+    "configured_only": "configuration only",
+    "applied_only": "said to be applied",
+    "people": "not written by tools",
+    "affirmed": "without denials",
+    "names_in": "names count too",
+    "peft_types": "PEFT's own only",
+    "per_card": "one vote a card",
+    "per_author": "one vote an author",
+    "collapsed": "near-duplicates as one",
+    "downloaded": "downloaded models only",
+    "weighted": "weighted by downloads",
+}
+"""The words of a rule as short as the side of a chart needs them."""
 
 
 def verb(rule: Rule) -> str:

@@ -1,4 +1,4 @@
-"""Publishing writes six files or none, the same bytes every time, and one page that needs nothing else."""
+"""Publishing writes all of its files or none, the same bytes every time, and one page that needs nothing else."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from literal_snapshot import NAMES, mention, png_info
 
 from peft_census.errors import OutputError, SnapshotError
 from peft_census.publish import FILES, publish
+from peft_census.publish.draw import SUFFIXES
 
 
 class Page(HTMLParser):
@@ -31,10 +32,10 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        self._hidden += tag == "style"
+        self._hidden += tag in ("style", "script", "template")
 
     def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag == "style"
+        self._hidden -= tag in ("style", "script", "template")
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:
@@ -44,11 +45,11 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def test_six_files_are_written_and_named(tmp_path: Path, make_snapshot) -> None:
-    """The returned paths are the six files, and nothing else is left beside them."""
+def test_every_file_is_written_and_named(tmp_path: Path, make_snapshot) -> None:
+    """The returned paths are all there is: pictures with their data and words, tables, claims, page."""
     made = publish(make_snapshot(), tmp_path / "deep" / "out")
-    assert made == [tmp_path / "deep" / "out" / name for name in FILES]
-    assert sorted(p.name for p in (tmp_path / "deep" / "out").iterdir()) == sorted(FILES)
+    assert [p.name for p in made] == [*sorted(f"headline{suffix}" for suffix in SUFFIXES), *FILES]
+    assert sorted((tmp_path / "deep" / "out").iterdir()) == sorted(made)
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["out"]
 
 
@@ -82,15 +83,15 @@ def test_all_files_tell_the_same_numbers(tmp_path: Path, make_snapshot) -> None:
 def test_every_file_of_a_specimen_is_marked(tmp_path: Path, make_snapshot) -> None:
     """No file made from made-up cards can be taken for a real one."""
     publish(make_snapshot(specimen=True), tmp_path / "out")
-    for name in FILES:
-        if name == "headline.png":
-            assert "SPECIMEN" in png_info(tmp_path / "out" / name)["Description"]
-        elif name == "shares.csv":
-            rows = (tmp_path / "out" / name).read_text().splitlines()
-            assert rows[0].endswith(",specimen")
+    for file in (tmp_path / "out").iterdir():
+        if file.suffix == ".png":
+            assert "SPECIMEN" in png_info(file)["Description"]
+        elif file.suffix == ".csv":
+            rows = file.read_text().splitlines()
+            assert rows[0].endswith(",snapshot_id,specimen")
             assert all(row.endswith(",true") for row in rows[1:])
         else:
-            assert "SPECIMEN · made-up cards · shares mean nothing" in (tmp_path / "out" / name).read_text(), name
+            assert "SPECIMEN · made-up cards · shares mean nothing" in file.read_text(), file.name
     publish(make_snapshot(), tmp_path / "real")
     assert "SPECIMEN" not in (tmp_path / "real/report.html").read_text()
 

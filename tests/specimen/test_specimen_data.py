@@ -53,7 +53,9 @@ def each(*names: str) -> list[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize("name", FILES)
 def test_rows_have_the_same_keys_and_are_numbered_in_order(name: str) -> None:
     """Each line has exactly the documented keys, and ids count up from one."""
-    assert {frozenset(row) for row in rows(name)} == {frozenset(KEYS)}
+    assert {frozenset(row) for row in rows(name)} == {
+        frozenset(KEYS | ({"adapter_config"} if name == "specimen" else set()))
+    }
     assert [row["id"] for row in rows(name)] == [f"{ID_LETTER[name]}{n:04d}" for n in range(1, len(rows(name)) + 1)]
     assert {row["source"] for row in rows(name)} == {name}
 

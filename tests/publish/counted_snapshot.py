@@ -1,0 +1,108 @@
+"""Snapshots for tests of pictures: invented models and mentions, counted by the real rules."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from literal_snapshot import LiteralSnapshot
+
+from peft_census.count import Evidence
+from peft_census.counting import count_tables
+from peft_census.schema import TABLES, arrow_schema
+from peft_census.tag import load_taxonomy
+
+OTHERS = ("ia3", "adalora", "prefix_tuning", "qlora", "dora", "vera", "prompt_tuning", "boft", "textual_inversion")
+TOOLS = (None, None, "peft", "trl")
+ZONES = (("named", "prose"), ("named", "heading"), ("tagged", "front_matter"), ("named", "code"))
+
+
+@cache
+def counted(kind: str) -> LiteralSnapshot:
+    """Returns a snapshot of ``mixed``, ``all_lora``, ``none_lora``, ``one_card``, ``empty`` or ``hostile`` cards."""
+    rng = random.Random(kind)
+    size = {"one_card": 1, "empty": 0}.get(kind, 900)
+    models, mentions = [], []
+    for i in range(size):
+        created = datetime(2023, 1, 1, tzinfo=UTC) + timedelta(days=rng.randrange(360))
+        if kind == "mixed" and created.month in (5, 6):
+            created -= timedelta(days=100)
+        models.append(_model(f"a{rng.randrange(200)}/m{i}", created, rng))
+        mentions += _cited(models[-1], kind, rng)
+    tables = {
+        "models": pa.Table.from_pylist(models, schema=arrow_schema("models")),
+        "mentions": pa.Table.from_pylist(mentions, schema=arrow_schema("mentions")),
+        "coverage": pa.Table.from_pylist(
+            [{"source": "files", "status": "text", "reason": None, "n": size}], schema=arrow_schema("coverage")
+        ),
+    }
+    techniques = {t: dict(facts) for t, facts in load_taxonomy().facts().items()}
+    if kind == "hostile":
+        techniques["lora"]["name"] = "<script>alert(1)</script> $x^2$ " + "W" * 200
+        techniques["ia3"]["name"] = "=HYPERLINK(1) \u202e" + "i" * 10_000
+    evidence = Evidence(tables["models"], tables["mentions"], techniques)
+    tables |= count_tables(evidence, _benchmark())
+    manifest: dict[str, Any] = {
+        "snapshot_id": "2023-12-31-0123456789ab", "schema_version": 2, "specimen": False,
+        "source": {"kind": "files", "label": "cards.parquet", "content_sha256": "5" * 64, "revision": None, "specimen": False, "details": {}},
+        "taxonomy": {"sha256": "6" * 64, "techniques": techniques},
+        "generators_sha256": "7" * 64, "corrections_sha256": "8" * 64, "tagger_version": "1", "rules_version": "2",
+        "cards": {"rows": size, "with_text": size, "first": "2023-01-01" if size else None, "last": "2023-12-31" if size else None},
+        "tables": {name: {"rows": t.num_rows, "bytes": t.nbytes, "sha256": "9" * 64} for name, t in tables.items() if name in TABLES},
+    }  # fmt: skip
+    return LiteralSnapshot(manifest["snapshot_id"], Path("nowhere"), manifest, tables)
+
+
+def _model(name: str, created: datetime, rng: random.Random) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(arrow_schema("models").names)
+    return row | {
+        "model_id": name, "author": name.split("/")[0], "created_at": created, "last_modified": created,
+        "downloads": rng.randrange(1000), "status": "text", "tags": [], "generators": [], "config_status": rng.choice(("parsed", None)),
+    }  # fmt: skip
+
+
+def _cited(model: dict[str, Any], kind: str, rng: random.Random) -> list[dict[str, Any]]:
+    if kind == "all_lora" or (kind != "none_lora" and rng.random() < 0.8):
+        techniques = ["lora"]
+    else:
+        techniques = rng.sample(OTHERS[:3] if kind == "none_lora" else OTHERS, rng.choice((1, 1, 2)))
+    rows = []
+    for technique in techniques:
+        rung, zone = rng.choice(ZONES)
+        rows.append(_mention(model, technique, rung, zone, rng.choice(TOOLS), rng.random() < 0.4))
+    if model["config_status"] == "parsed":
+        rows.append(
+            _mention(
+                model,
+                "lora" if rng.random() < 0.5 and kind != "none_lora" else techniques[0],
+                "configured",
+                None,
+                None,
+                True,
+            )
+        )
+    return rows
+
+
+def _mention(
+    model: dict[str, Any], technique: str, rung: str, zone: str | None, tool: str | None, applied: bool
+) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(arrow_schema("mentions").names)
+    return row | {
+        "model_id": model["model_id"], "technique": technique, "rung": rung, "zone": zone, "generator": tool, "matched": technique,
+        "form": "alias" if zone else "config", "polarity": "affirmed", "applied": applied,
+        **({"start": 0, "end": 4} if zone else {}),
+    }  # fmt: skip
+
+
+@cache
+def _benchmark() -> pa.Table:
+    from peft_census.collect.benchmark import read_benchmark
+
+    return read_benchmark(None, {f["peft_type"]: t for t, f in load_taxonomy().facts().items() if f.get("peft_type")})[
+        0
+    ]
