@@ -175,23 +175,35 @@ def count(snapshot: str, rule: str | None, table: str | None, gold: Path | None,
 @click.option(
     "--for",
     "audience",
-    type=click.Choice(["page", "analysts"]),
+    type=click.Choice(["page", "blog", "analysts", "hub"]),
     default="page",
     show_default=True,
-    help="What to make: charts, tables and page; or a copy of the snapshot without names and texts.",
+    help="page: charts, tables and page. blog: these and a post. analysts: a copy of the snapshot without names "
+    "and texts. hub: that copy as a dataset for the Hub.",
+)
+@click.option("--repo", metavar="OWNER/NAME", help="With --for hub: the dataset repository that the folder is for.")
+@click.option(
+    "--push", is_flag=True, help="With --for hub: upload the folder in one commit. Without it nothing is sent."
 )
 @output_options
-def publish(snapshot: str, out: Path, audience: str, as_json: bool, quiet: bool) -> None:
+def publish(snapshot: str, out: Path, audience: str, repo: str | None, push: bool, as_json: bool, quiet: bool) -> None:
     """Render a snapshot's charts, tables, claims and page into a folder.
 
-    An existing folder made by an earlier run is replaced. With --for analysts the folder gets a copy of the
-    whole snapshot that may be given away: ids and authors are hashed with a key that stays here, matched texts
-    are left out.
+    An existing folder made by an earlier run is replaced.
+
+    \b
+    --for blog      adds post.md (every picture with alt text and caption), a badge, and how to cite
+    --for analysts  copies the whole snapshot such that it may be given away: ids and authors are hashed
+                    with a key that stays here, matched texts are left out
+    --for hub       puts that copy into a dataset folder: Parquet, README, data dictionary, Croissant
+                    metadata; --push uploads it with the token of `hf auth login` or HF_TOKEN
 
     \b
     Examples:
-      peft-census publish --snapshot latest --out blog-post
+      peft-census publish --snapshot latest --out page
+      peft-census publish --for blog --out blog-post
       peft-census publish --for analysts --out data/snapshots
+      peft-census publish --for hub --repo me/peft-census --out dataset
     """
     from peft_census.publish import publish as render
     from peft_census.settings import settings
@@ -204,7 +216,15 @@ def publish(snapshot: str, out: Path, audience: str, as_json: bool, quiet: bool)
             {"snapshot_id": copy.id, "snapshot_path": str(copy.path)}, f"snapshot {copy.id}\n  {copy.path}", as_json
         )
         return
-    files = render(the_snapshot(snapshot), out, settings().wanted_pictures)
+    if audience == "hub":
+        from peft_census.dataset import publish_dataset
+
+        facts, text = publish_dataset(the_snapshot(snapshot), out, repo, push, settings().key_file)
+        print_result(facts, text, as_json)
+        return
+    if repo is not None or push:
+        raise UsageError("--repo and --push need --for hub", "say for whom: --for hub.")
+    files = render(the_snapshot(snapshot), out, settings().wanted_pictures, blog=audience == "blog")
     print_result({"files": [str(f) for f in files]}, "\n".join(str(f) for f in files), as_json)
 
 

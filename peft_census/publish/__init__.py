@@ -16,6 +16,8 @@ from peft_census.errors import OutputError, output_error
 from peft_census.publish.beside import instrument_claims, side_by_side, side_by_side_md
 from peft_census.publish.claim import Claim
 from peft_census.publish.claims import HEADLINE, make_claims
+from peft_census.publish.kit import FILES as KIT
+from peft_census.publish.kit import write_kit
 from peft_census.publish.reading import SnapshotLike, read_shares
 from peft_census.publish.tables import claims_json, coverage_csv, shares_csv, shares_md
 
@@ -24,8 +26,13 @@ __all__ = ["FILES", "Claim", "make_claims", "publish"]
 FILES = ("coverage.csv", "shares.csv", "shares.md", "claims.json", "report.html")
 """What ``publish`` always writes, beside the files of every picture that there is material for."""
 
+POST = "post.md"
+"""What it writes for a blog, beside the files of ``kit``."""
 
-def publish(snapshot: SnapshotLike, out: Path, pictures: Collection[str] | None = None) -> list[Path]:
+
+def publish(
+    snapshot: SnapshotLike, out: Path, pictures: Collection[str] | None = None, blog: bool = False
+) -> list[Path]:
     """Writes everything publishable about ``snapshot`` into the folder ``out`` and returns the files.
 
     The files are made in a folder beside ``out``, which then takes its place; on any failure an existing
@@ -35,6 +42,7 @@ def publish(snapshot: SnapshotLike, out: Path, pictures: Collection[str] | None 
         snapshot: what to publish.
         out: the folder.
         pictures: names of the pictures to draw, of ``pictures.NAMES``; all where None.
+        blog: whether to write a post, a badge and how to cite the snapshot beside them.
 
     Raises:
         OutputError: ``out`` is not a folder of earlier output, or cannot be written.
@@ -47,7 +55,7 @@ def publish(snapshot: SnapshotLike, out: Path, pictures: Collection[str] | None 
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True) as room:
             made = Path(room) / "new"  # made inside, because the temporary folder is closed to other users
             made.mkdir()
-            _write_all(snapshot, made, Path(room), pictures)
+            _write_all(snapshot, made, Path(room), pictures, blog)
             _swap(made, out, Path(room) / "old")
     except OSError as error:
         raise output_error(out, error) from error
@@ -58,10 +66,11 @@ def publish(snapshot: SnapshotLike, out: Path, pictures: Collection[str] | None 
     return [*sorted(p for p in out.iterdir() if p.name not in FILES), *(out / name for name in FILES)]
 
 
-def _write_all(snapshot: SnapshotLike, folder: Path, aside: Path, wanted: Collection[str] | None) -> None:
+def _write_all(snapshot: SnapshotLike, folder: Path, aside: Path, wanted: Collection[str] | None, blog: bool) -> None:
     """Writes all files to ``folder``; the charts for phones, which only the page holds, go to ``aside``."""
     from peft_census.publish.draw import draw_pictures  # Matplotlib takes a second to import
     from peft_census.publish.pictures import Picture, make_pictures
+    from peft_census.publish.post import post_md
     from peft_census.publish.report import write_report
 
     claims, shares = make_claims(snapshot) + instrument_claims(snapshot), read_shares(snapshot)
@@ -78,6 +87,9 @@ def _write_all(snapshot: SnapshotLike, folder: Path, aside: Path, wanted: Collec
         "shares.md": shares_md(snapshot, claims, shares, side_by_side_md(side_by_side(snapshot, first))),
         "claims.json": claims_json(claims),
     }
+    if blog:
+        texts[POST] = post_md(claims, pictures)
+        write_kit(claims, folder)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
@@ -89,7 +101,7 @@ def _refuse_strangers(out: Path) -> None:
 
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file, not a folder", "choose another folder with --out.")
-    ours = {*FILES, *(name + suffix for name in NAMES for suffix in SUFFIXES)}
+    ours = {*FILES, POST, *KIT, *(name + suffix for name in NAMES for suffix in SUFFIXES)}
     strangers = sorted(p.name for p in out.iterdir() if p.name not in ours) if out.exists() else []
     if strangers:
         raise OutputError(

@@ -257,3 +257,27 @@ def test_labels_are_moved_apart_and_no_further_than_they_must() -> None:
 def test_the_page_stays_small_with_every_picture(made: Path) -> None:
     """With all pictures in four versions the page is under three megabytes."""
     assert (made / "report.html").stat().st_size < 3_000_000
+
+
+def test_a_post_shows_every_picture_with_words_and_data(tmp_path: Path) -> None:
+    """Each image of the post exists and has alt text; quote, data and how to cite are there; it replaces itself."""
+    folder = tmp_path / "post"
+    for _ in range(2):
+        publish(counted("mixed"), folder, blog=True)
+    text = (folder / "post.md").read_text()
+    images = re.findall(r"!\[(.+?)\]\(([^)]+)\)", text)
+    assert [name for _, name in images] == [f"{p.name}.png" for p in drawn("mixed")]
+    assert all(len(alt) > 40 for alt, _ in images)
+    links = set(re.findall(r"(?<!!)\[[^\]]+\]\(([^)]+)\)", text))
+    assert all((folder / name).is_file() for name in links | {name for _, name in images})
+    assert {"citation.bib", "CITATION.cff", "shares.csv", "headline.csv"} <= links
+    assert "No chart *sources*" in text
+    for picture in drawn("mixed"):
+        assert picture.claim.misquote[:20] in text
+
+
+def test_a_post_of_hostile_names_stays_text(tmp_path: Path) -> None:
+    """Names cannot open a tag, a link or an image in the post."""
+    publish(counted("hostile"), tmp_path / "post", blog=True)
+    text = (tmp_path / "post/post.md").read_text()
+    assert "<script" not in text and "\u202e" not in text
