@@ -1,7 +1,7 @@
 """The open census of parameter-efficient fine-tuning.
 
 ``load_snapshot`` gives a snapshot's tables as pandas frames, ``tag_cards`` turns a batch of cards into mentions,
-``shares`` counts a snapshot under any rule, ``explain`` reads one card.
+``shares`` counts a snapshot under any rule, ``chart`` draws one of its charts, ``explain`` reads one card.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Frames", "explain", "load_snapshot", "shares", "tag_cards"]
+__all__ = ["Frames", "chart", "explain", "load_snapshot", "shares", "tag_cards"]
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from peft_census.publish.chart import Chart
     from peft_census.snapshot import Snapshot
     from peft_census.tag import CardReading
 
@@ -99,6 +100,23 @@ def shares(snapshot: Frames | str | Path = "latest", *rules: str) -> pd.DataFram
         evidence_of(frames.snapshot), [parse_rule(rule) for rule in rules] or STANDARD
     ).to_pandas()
     return counted
+
+
+def chart(snapshot: Frames | str | Path = "latest", name: str = "headline", dark: bool = False) -> Chart:
+    """Returns one of a snapshot's charts; a notebook shows it, with its base, source and interval.
+
+    Args:
+        snapshot: what ``load_snapshot`` gave, or what it takes.
+        name: headline, sensitivity, sources, origin, agreement, monthly, adoption, concentration or popular.
+        dark: for dark paper.
+
+    Raises:
+        UsageError: there is no such snapshot or chart.
+    """
+    from peft_census.publish.chart import draw_chart
+
+    frames = snapshot if isinstance(snapshot, Frames) else load_snapshot(snapshot)
+    return draw_chart(frames.snapshot, name, dark)
 
 
 def explain(card: str, model_id: str = "") -> CardReading:
