@@ -181,12 +181,15 @@ def count(snapshot: str, rule: str | None, table: str | None, gold: Path | None,
     help="page: charts, tables and page. blog: these and a post. analysts: a copy of the snapshot without names "
     "and texts. hub: that copy as a dataset for the Hub.",
 )
+@click.option("--since", metavar="ID|PATH", help="An earlier snapshot (or 'previous'): the page tells what changed.")
 @click.option("--repo", metavar="OWNER/NAME", help="With --for hub: the dataset repository that the folder is for.")
 @click.option(
     "--push", is_flag=True, help="With --for hub: upload the folder in one commit. Without it nothing is sent."
 )
 @output_options
-def publish(snapshot: str, out: Path, audience: str, repo: str | None, push: bool, as_json: bool, quiet: bool) -> None:
+def publish(
+    snapshot: str, out: Path, audience: str, since: str | None, repo: str | None, push: bool, as_json: bool, quiet: bool
+) -> None:
     """Render a snapshot's charts, tables, claims and page into a folder.
 
     An existing folder made by an earlier run is replaced.
@@ -224,7 +227,14 @@ def publish(snapshot: str, out: Path, audience: str, repo: str | None, push: boo
         return
     if repo is not None or push:
         raise UsageError("--repo and --push need --for hub", "say for whom: --for hub.")
-    files = render(the_snapshot(snapshot), out, settings().wanted_pictures, blog=audience == "blog")
+    newer, change = the_snapshot(snapshot), None
+    if since is not None:
+        from peft_census.comparison import compare
+        from peft_census.count import HEADLINE, headline
+
+        technique = headline(newer.table("shares"))["technique"]
+        change = compare(the_snapshot(since), newer, HEADLINE, technique)
+    files = render(newer, out, settings().wanted_pictures, audience == "blog", change)
     print_result({"files": [str(f) for f in files]}, "\n".join(str(f) for f in files), as_json)
 
 

@@ -226,3 +226,21 @@ def test_real_cards_are_all_read(run: Any, shared: Path) -> None:
     assert facts["cards_with_text"] == 17_063
     assert 0 < facts["headline"]["low"] < facts["headline"]["high"] < 1
     assert facts["headline"]["base"] > 100
+
+
+def test_the_page_tells_what_changed_since_an_earlier_snapshot(run: Any, tmp_path: Path) -> None:
+    """`publish --since` puts the parts of the difference on the page, into claims.json and into a CSV."""
+    write_cards(tmp_path / "cards.parquet", ROWS)
+    older = json.loads(run("census", "-s", "cards.parquet", "--json").stdout)["snapshot_path"]
+    more = [*ROWS, {"modelId": "new/model", "card": "Trained with AdaLoRA."}]
+    write_cards(tmp_path / "cards.parquet", more)
+    assert run("census", "-s", "cards.parquet", "--quiet").exit_code == 0
+    result = run("publish", "--since", older, "--out", "page")
+    assert result.exit_code == 0, result.output
+    page = Path("page/report.html").read_text(encoding="utf-8")
+    claim = next(c for c in json.loads(Path("page/claims.json").read_text()) if c["id"] == "change")
+    assert "What changed" in page and "LoRA: down by" in claim["title"]
+    assert claim["title"].replace("percentage points", "") in page.replace("percentage points", "")
+    assert Path("page/change.csv").read_text().startswith("why,points,cards,votes\n")
+    assert "What changed" not in Path(older, "report/report.html").read_text(encoding="utf-8")
+    assert run("publish", "--since", "previous", "--out", "page").exit_code == 0

@@ -11,14 +11,16 @@ import tempfile
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from peft_census.errors import OutputError, output_error
 from peft_census.publish.beside import instrument_claims, side_by_side, side_by_side_md
 from peft_census.publish.claim import Claim
-from peft_census.publish.claims import HEADLINE, make_claims
+from peft_census.publish.claims import HEADLINE, change_claim, make_claims
+from peft_census.publish.difference import change_csv, change_section
 from peft_census.publish.kit import FILES as KIT
 from peft_census.publish.kit import write_kit
-from peft_census.publish.reading import SnapshotLike, read_shares
+from peft_census.publish.reading import SnapshotLike, read_shares, technique_name
 from peft_census.publish.tables import claims_json, coverage_csv, shares_csv, shares_md
 
 __all__ = ["FILES", "Claim", "make_claims", "publish"]
@@ -26,12 +28,16 @@ __all__ = ["FILES", "Claim", "make_claims", "publish"]
 FILES = ("coverage.csv", "shares.csv", "shares.md", "claims.json", "report.html")
 """What ``publish`` always writes, beside the files of every picture that there is material for."""
 
-POST = "post.md"
-"""What it writes for a blog, beside the files of ``kit``."""
+POST, CHANGES = "post.md", "change.csv"
+"""What it writes for a blog, beside the files of ``kit``, and where there is an earlier snapshot to compare with."""
 
 
 def publish(
-    snapshot: SnapshotLike, out: Path, pictures: Collection[str] | None = None, blog: bool = False
+    snapshot: SnapshotLike,
+    out: Path,
+    pictures: Collection[str] | None = None,
+    blog: bool = False,
+    since: Any = None,
 ) -> list[Path]:
     """Writes everything publishable about ``snapshot`` into the folder ``out`` and returns the files.
 
@@ -43,6 +49,7 @@ def publish(
         out: the folder.
         pictures: names of the pictures to draw, of ``pictures.NAMES``; all where None.
         blog: whether to write a post, a badge and how to cite the snapshot beside them.
+        since: a ``Comparison`` with an earlier snapshot, to tell on the page what changed.
 
     Raises:
         OutputError: ``out`` is not a folder of earlier output, or cannot be written.
@@ -55,7 +62,7 @@ def publish(
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True) as room:
             made = Path(room) / "new"  # made inside, because the temporary folder is closed to other users
             made.mkdir()
-            _write_all(snapshot, made, Path(room), pictures, blog)
+            _write_all(snapshot, made, Path(room), pictures, blog, since)
             _swap(made, out, Path(room) / "old")
     except OSError as error:
         raise output_error(out, error) from error
@@ -66,7 +73,9 @@ def publish(
     return [*sorted(p for p in out.iterdir() if p.name not in FILES), *(out / name for name in FILES)]
 
 
-def _write_all(snapshot: SnapshotLike, folder: Path, aside: Path, wanted: Collection[str] | None, blog: bool) -> None:
+def _write_all(
+    snapshot: SnapshotLike, folder: Path, aside: Path, wanted: Collection[str] | None, blog: bool, since: Any
+) -> None:
     """Writes all files to ``folder``; the charts for phones, which only the page holds, go to ``aside``."""
     from peft_census.publish.draw import draw_pictures  # Matplotlib takes a second to import
     from peft_census.publish.pictures import Picture, make_pictures
@@ -79,14 +88,22 @@ def _write_all(snapshot: SnapshotLike, folder: Path, aside: Path, wanted: Collec
     claims = [replace(first, data="headline.csv") if c is first else c for c in claims] + [
         p.claim for p in pictures if isinstance(p, Picture) and p.name != HEADLINE
     ]
+    change = None
+    if since is not None:
+        change = change_section(since, technique_name(snapshot, since.technique))
+        claims.append(change_claim(snapshot, change, since.technique, since.rule))
     drawn = draw_pictures(snapshot, [p for p in pictures if isinstance(p, Picture)], folder, aside)
-    write_report(snapshot, claims, drawn, [p for p in pictures if not isinstance(p, Picture)], folder / "report.html")
+    write_report(
+        snapshot, claims, drawn, [p for p in pictures if not isinstance(p, Picture)], folder / "report.html", change
+    )
     texts = {
         "coverage.csv": coverage_csv(snapshot),
         "shares.csv": shares_csv(snapshot, shares),
         "shares.md": shares_md(snapshot, claims, shares, side_by_side_md(side_by_side(snapshot, first))),
         "claims.json": claims_json(claims),
     }
+    if since is not None:
+        texts[CHANGES] = change_csv(since)
     if blog:
         texts[POST] = post_md(claims, pictures)
         write_kit(claims, folder)
@@ -101,7 +118,7 @@ def _refuse_strangers(out: Path) -> None:
 
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file, not a folder", "choose another folder with --out.")
-    ours = {*FILES, POST, *KIT, *(name + suffix for name in NAMES for suffix in SUFFIXES)}
+    ours = {*FILES, POST, CHANGES, *KIT, *(name + suffix for name in NAMES for suffix in SUFFIXES)}
     strangers = sorted(p.name for p in out.iterdir() if p.name not in ours) if out.exists() else []
     if strangers:
         raise OutputError(

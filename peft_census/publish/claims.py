@@ -7,7 +7,9 @@ sentence that must not be written.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from peft_census.count import HEADLINE as RULE
 from peft_census.count import Rule, headline
@@ -28,6 +30,9 @@ from peft_census.publish.wording import base_words, counting, quote, title
 
 HEADLINE, COVERAGE = "headline", "coverage"
 """Ids of the claims that every snapshot has."""
+
+CHANGE = "change"
+"""Id of the claim of what changed since an earlier snapshot."""
 
 COMPARISONS = ("blog/split", "any", "fractional", "blog/people", "blog/per_author", "blog/collapsed")
 """The other ways of counting that are always printed beside the headline."""
@@ -187,6 +192,34 @@ def _coverage_claim(snapshot: SnapshotLike) -> Claim:
         alt_text=marked(snapshot, f"{finding}; {missing}. {source_line(snapshot)}."),
         data="coverage.csv",
         **common(snapshot, None),
+    )
+
+
+def change_claim(snapshot: SnapshotLike, section: Mapping[str, Any], technique: str, rule: Rule) -> Claim:
+    """Returns the claim of what changed since an earlier snapshot; ``section`` is ``difference.change_section``."""
+    parts = "; ".join([section["head"], *section["more"], *section["frames"], *section["tail"]])
+    return Claim(
+        id=CHANGE,
+        kind="change",
+        rule=rule.name,
+        population="all cards of both snapshots",
+        technique=technique,
+        name=technique_name(snapshot, technique),
+        numerator=0,
+        base=0,
+        share=None,
+        low=None,
+        high=None,
+        method="Shapley values over groups of cards: the parts add up to the difference",
+        quote=marked(snapshot, f"{parts} (peft_census, snapshot {snapshot.id})."),
+        misquote="People changed their minds.",
+        why_not="A share moves when the population, what could be read, or our own rules change, too.",
+        caveat="Two snapshots of different populations have no trend.",
+        title=section["head"],
+        subtitle=f"Rule {rule.name}.",
+        alt_text=marked(snapshot, f"{parts}."),
+        data="change.csv",
+        **common(snapshot, rule),
     )
 
 

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from peft_census.count.difference import GROUPS, Share, rounded
 from peft_census.publish.numbers import count, percent
 from peft_census.publish.reading import clean, shorten
+from peft_census.publish.spreadsheet import csv_text
 from peft_census.publish.tables import markdown_safe
 
 DECIMALS = 2
@@ -92,11 +93,31 @@ def difference_html(found: Any, name: str) -> str:
     environment = Environment(
         loader=PackageLoader("peft_census.publish"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    head, *more = _head(found, name)
     return environment.get_template("difference.html.j2").render(
-        head=head, more=more, frames=found.frames, rows=_rows(found) if not found.frames else [],
-        tail=[line for line in _tail(found) if line], examples=_examples(found),
-    )  # fmt: skip
+        **change_section(found, name), examples=_examples(found)
+    )
+
+
+def change_csv(found: Any) -> str:
+    """Returns what each group of cards did, as CSV: group, cards, points, what it means."""
+    rows = [{"why": why, "points": points, "cards": n, "votes": votes} for points, n, votes, why in _change_rows(found)]
+    return csv_text(["why", "points", "cards", "votes"], rows)
+
+
+def change_section(found: Any, name: str) -> dict[str, Any]:
+    """Returns the comparison for a section of a snapshot's page; all numbers are words already."""
+    head, *more = _head(found, name)
+    return {
+        "head": head,
+        "more": more,
+        "frames": found.frames,
+        "rows": _change_rows(found),
+        "tail": [line for line in _tail(found) if line],
+    }
+
+
+def _change_rows(found: Any) -> list[tuple[str, str, str, str]]:
+    return _rows(found) if not found.frames else []
 
 
 def _head(found: Any, name: str) -> list[str]:

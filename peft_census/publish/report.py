@@ -47,7 +47,12 @@ Cell = dict[str, str]
 
 
 def write_report(
-    snapshot: SnapshotLike, claims: Sequence[Claim], drawn: Sequence[Drawn], missing: Sequence[Missing], out: Path
+    snapshot: SnapshotLike,
+    claims: Sequence[Claim],
+    drawn: Sequence[Drawn],
+    missing: Sequence[Missing],
+    out: Path,
+    change: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes the page to ``out`` and returns it.
 
@@ -57,6 +62,7 @@ def write_report(
         drawn: its charts, the headline's among them.
         missing: the charts that it has no material for.
         out: the file.
+        change: what changed since an earlier snapshot, as ``difference.change_section`` tells it.
 
     Raises:
         OutputError: the file cannot be written.
@@ -70,7 +76,9 @@ def write_report(
     )
     environment.filters["tight"] = _tight
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
-    page = environment.get_template("report.html.j2").render(_context(snapshot, claims, drawn, missing))
+    page = environment.get_template("report.html.j2").render(
+        _context(snapshot, claims, drawn, missing) | {"change": change}
+    )
     try:
         out.write_text(page, encoding="utf-8", newline="\n")
     except OSError as error:
