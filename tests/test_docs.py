@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -55,3 +57,53 @@ def test_nothing_names_a_registry_or_this_machine() -> None:
     """Constraints pin versions without an index address."""
     lines = (REPO / "constraints.txt").read_text(encoding="utf-8").splitlines()
     assert all(re.fullmatch(r"#.*|[A-Za-z0-9_.-]+==[0-9A-Za-z.+!-]+", line) for line in lines if line)
+
+
+def test_the_command_line_is_documented() -> None:
+    """docs/cli.md is what --help prints for every verb; `make docs` mends it."""
+    name = "generate_docs"
+    spec = importlib.util.spec_from_file_location(name, REPO / "docs/generate.py")
+    assert spec and spec.loader
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    assert (REPO / "docs/cli.md").read_text(encoding="utf-8") == generate.command_line()
+    for verb, command in main.commands.items():
+        for option in (o for p in command.params if isinstance(p, click.Option) for o in p.opts if o.startswith("--")):
+            assert option in generate.command_line().split(f"## peft-census {verb}\n")[1].split("\n## ")[0], (
+                verb,
+                option,
+            )
+
+
+COMMANDS = [
+    (file.relative_to(REPO).as_posix(), line.split("  #")[0].strip())
+    for file in sorted([REPO / "README.md", REPO / "CONTRIBUTING.md", *(REPO / "docs").rglob("*.md")])
+    if file.name != "cli.md"
+    for line in re.findall(r"^(?:\.venv/bin/)?(peft-census .*)$|`(peft-census [^`]*)`", file.read_text(), re.MULTILINE)
+    for line in [line[0] or line[1]]
+]
+
+
+@pytest.mark.parametrize(("file", "line"), COMMANDS)
+def test_every_command_shown_exists(file: str, line: str) -> None:
+    """Verb and options of each command that a document shows are those of the command line."""
+    _, *words = line.split()
+    if not words or words[0].startswith(("-", "VERB")):
+        return
+    verb = words[0].rstrip(".,")
+    assert verb in main.commands, f"{file}: {line}"
+    known = {o for p in main.commands[verb].params for o in (*p.opts, *p.secondary_opts)} | {"--help", "-h"}
+    options = [w.partition("=")[0].rstrip(".,;)") for w in words[1:] if re.match(r"-{1,2}[a-z]", w)]
+    assert not set(options) - known, f"{file}: {line}"
+
+
+def test_the_python_of_the_recipes_runs(run: Any) -> None:
+    """Every Python block of docs/recipes.md runs on a snapshot of the specimen."""
+    assert run("census", "--quiet").exit_code == 0
+    text = (REPO / "docs/recipes.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) > 1
+    for block in blocks:
+        exec(block.replace('open("sensitivity.svg", "w").write(chart.svg)', "assert chart.svg"), names)
+    assert len(names["cited"]) > 0
