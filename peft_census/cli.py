@@ -18,6 +18,7 @@ from peft_census.comparison_verb import diff
 from peft_census.errors import FAILED, GAPS, CensusError, UsageError
 from peft_census.hub_options import source_options, take_hub
 from peft_census.options import estimate, instrument_options, run_instruments
+from peft_census.publish_verb import publish
 from peft_census.reproduce_options import reproduce
 from peft_census.sample_verb import sample_gold
 from peft_census.terminal import (
@@ -105,19 +106,44 @@ main.add_command(estimate)
 @main.command()
 @source_options
 @click.option(
-    "--out", "-o", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Parquet file to write."
+    "--out", "-o", required=True, type=click.Path(path_type=Path), help="Parquet file to write; with Spark a folder."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "spark"]),
+    default="local",
+    show_default=True,
+    help="Where to tag: this process, or Spark (extra peft-census[spark], Java 17), which writes a folder.",
+)
+@click.option(
+    "--master", metavar="URL", help="With --engine spark: where it runs, such as local[4] or spark://host:7077."
 )
 @output_options
-def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool, **hub: Any) -> None:
+def tag(
+    source: str, keep_first: bool, out: Path, engine: str, master: str | None, as_json: bool, quiet: bool, **hub: Any
+) -> None:
     """Tag cards and write the mentions table alone.
 
     \b
     Example:
       peft-census tag --source cards.parquet --out mentions.parquet
+      peft-census tag --source 'dump/*.parquet' --out mentions --engine spark --master 'local[2]'
     """
     from peft_census.census import make_source, write_mentions
 
-    done = write_mentions(make_source(source, keep_first, quiet, **hub), out, show_progress(quiet, "cards"))
+    if engine == "spark":
+        from peft_census.scale import spark
+        from peft_census.settings import settings
+
+        if keep_first or source.partition("@")[0] in ("specimen", "hub", "hub-api", "hub-dump"):
+            raise UsageError("--engine spark reads Parquet, each model once", "name a file, a folder or a glob.")
+        done = spark.write_mentions(source, out, master, settings().batch_rows)
+    else:
+        if master is not None:
+            raise UsageError("--master needs --engine spark", "add it, or leave --master out.")
+        if out.is_dir():
+            raise UsageError(f"{out} is a folder", "give the Parquet file to write.")
+        done = write_mentions(make_source(source, keep_first, quiet, **hub), out, show_progress(quiet, "cards"))
     print_result(done, f"{done['mentions']:,} mentions in {done['cards']:,} cards → {done['out']}", as_json)
     finish(done["gaps"], quiet, source=source)
 
@@ -169,75 +195,7 @@ def count(snapshot: str, rule: str | None, table: str | None, gold: Path | None,
     print_result(facts, text, as_json)
 
 
-@main.command()
-@snapshot_option
-@click.option("--out", "-o", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
-@click.option(
-    "--for",
-    "audience",
-    type=click.Choice(["page", "blog", "analysts", "hub"]),
-    default="page",
-    show_default=True,
-    help="page: charts, tables and page. blog: these and a post. analysts: a copy of the snapshot without names "
-    "and texts. hub: that copy as a dataset for the Hub.",
-)
-@click.option("--since", metavar="ID|PATH", help="An earlier snapshot (or 'previous'): the page tells what changed.")
-@click.option("--repo", metavar="OWNER/NAME", help="With --for hub: the dataset repository that the folder is for.")
-@click.option(
-    "--push", is_flag=True, help="With --for hub: upload the folder in one commit. Without it nothing is sent."
-)
-@output_options
-def publish(
-    snapshot: str, out: Path, audience: str, since: str | None, repo: str | None, push: bool, as_json: bool, quiet: bool
-) -> None:
-    """Render a snapshot's charts, tables, claims and page into a folder.
-
-    An existing folder made by an earlier run is replaced.
-
-    \b
-    --for blog      adds post.md (every picture with alt text and caption), a badge, and how to cite
-    --for analysts  copies the whole snapshot such that it may be given away: ids and authors are hashed
-                    with a key that stays here, matched texts are left out
-    --for hub       puts that copy into a dataset folder: Parquet, README, data dictionary, Croissant
-                    metadata; --push uploads it with the token of `hf auth login` or HF_TOKEN
-
-    \b
-    Examples:
-      peft-census publish --snapshot latest --out page
-      peft-census publish --for blog --out blog-post
-      peft-census publish --for analysts --out data/snapshots
-      peft-census publish --for hub --repo me/peft-census --out dataset
-    """
-    from peft_census.publish import publish as render
-    from peft_census.settings import settings
-
-    if audience == "analysts":
-        from peft_census.public import public_copy, read_key
-
-        copy = public_copy(the_snapshot(snapshot), out, read_key(settings().key_file))
-        print_result(
-            {"snapshot_id": copy.id, "snapshot_path": str(copy.path)}, f"snapshot {copy.id}\n  {copy.path}", as_json
-        )
-        return
-    if audience == "hub":
-        from peft_census.dataset import publish_dataset
-
-        facts, text = publish_dataset(the_snapshot(snapshot), out, repo, push, settings().key_file)
-        print_result(facts, text, as_json)
-        return
-    if repo is not None or push:
-        raise UsageError("--repo and --push need --for hub", "say for whom: --for hub.")
-    newer, change = the_snapshot(snapshot), None
-    if since is not None:
-        from peft_census.comparison import compare
-        from peft_census.count import HEADLINE, headline
-
-        technique = headline(newer.table("shares"))["technique"]
-        change = compare(the_snapshot(since), newer, HEADLINE, technique)
-    files = render(newer, out, settings().wanted_pictures, audience == "blog", change)
-    print_result({"files": [str(f) for f in files]}, "\n".join(str(f) for f in files), as_json)
-
-
+main.add_command(publish)
 main.add_command(diff)
 
 

@@ -94,7 +94,7 @@ class Files:
             wanted = [n for n in (*REQUIRED, *OPTIONAL) if n in file.schema_arrow.names]
             try:
                 for batch in file.iter_batches(batch_size=self.batch_rows, columns=wanted):
-                    cards = _to_cards(batch)
+                    cards = to_cards(batch)
                     if self.keep_first and self.dropped:
                         cards = cards.filter(_first_seen(cards.column("model_id"), seen))
                     yield cards
@@ -198,7 +198,7 @@ def _check_type(path: Path, name: str, found: pa.DataType) -> None:
         )
 
 
-def _to_cards(batch: pa.RecordBatch) -> pa.RecordBatch:
+def to_cards(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Returns ``batch`` in the cards schema, with status and reason."""
     rows: dict[str, pa.Array | list[object]] = {}
     broken: list[int] = []
