@@ -14,6 +14,7 @@ from peft_census.schema import data_dictionary
 REPO = Path(__file__).resolve().parent.parent
 CHARTS = ("headline", "sensitivity")
 """Charts of the shipped snapshot that the README shows."""
+HELP = ["-h", "--help"]
 START, END = "<!-- scores -->", "<!-- /scores -->"
 HEAD = (
     "| gold set | cards | cited: precision | recall | applied: precision | recall | exactly the right set |",
@@ -26,7 +27,7 @@ def command_line() -> str:
     lines = ["# The command line", "", "What `peft-census VERB --help` prints; made by `make docs`.", ""]
     for name, verb in [("", main_verb), *main_verb.commands.items()]:
         path = f"peft-census {name}".strip()
-        context = click.Context(verb, info_name=path, max_content_width=100, terminal_width=100)
+        context = click.Context(verb, info_name=path, max_content_width=100, terminal_width=100, help_option_names=HELP)
         lines += [f"## {path}", "", "```text", verb.get_help(context), "```", ""]
     return "\n".join(lines)
 

@@ -15,6 +15,7 @@ import click
 
 from peft_census import __version__
 from peft_census.comparison_verb import diff
+from peft_census.doctor_verb import doctor
 from peft_census.errors import FAILED, GAPS, CensusError, UsageError
 from peft_census.hub_options import source_options, take_hub
 from peft_census.options import estimate, instrument_options, run_instruments
@@ -196,6 +197,7 @@ def count(snapshot: str, rule: str | None, table: str | None, gold: Path | None,
 
 
 main.add_command(publish)
+main.add_command(doctor)
 main.add_command(diff)
 
 

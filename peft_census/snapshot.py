@@ -119,7 +119,7 @@ def find_snapshot(name: str, root: Path) -> Snapshot:
 def find_by_key(key: str, root: Path) -> Snapshot | None:
     """Returns the snapshot whose id ends in ``key``, if ``root`` holds one."""
     for path in sorted(root.glob(f"*-{key}")):
-        if (path / MANIFEST).is_file():
+        if (path / MANIFEST).is_file() and not path.name.startswith("."):
             return read_snapshot(path)
     return None
 

@@ -26,7 +26,7 @@ def test_every_verb_is_in_the_readme_and_has_an_example(verb: str) -> None:
     """The README names each verb, and its --help shows an example that calls it."""
     assert f"| `{verb}`" in (REPO / "README.md").read_text(encoding="utf-8")
     command = main.commands[verb]
-    text = command.get_help(click.Context(command, info_name=verb))
+    text = command.get_help(click.Context(command, info_name=verb, help_option_names=["-h", "--help"]))
     assert re.search(rf"Examples?:\s+peft-census {verb}\b", text)
 
 
