@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 CENSUS := $(BIN)/peft-census
 
 .DEFAULT_GOAL := help
-.PHONY: help setup census changes test check docs gold bench replica notebooks conformance clean
+.PHONY: help setup census changes test check docs gold bench hostile replica notebooks conformance clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ bench: $(VENV)/installed ## Compare the tagger with what one would otherwise do,
 	$(BIN)/python -m benchmarks.hub_listing
 	$(BIN)/python -m benchmarks.counting
 	$(BIN)/python -m benchmarks.coverage_of_intervals
+
+hostile: $(VENV)/installed ## Crash, starve, misfeed: the whole campaign (about 15 minutes; HOSTILE_SEED=n for another)
+	HOSTILE=full $(BIN)/python -m pytest -q tests/hostile
 
 replica: $(VENV)/installed ## Serve a replica of the Hub on loopback for hand use (ARGS='--models 2000 --faults')
 	$(BIN)/python -m tests.replica.hub $(ARGS)

@@ -1,0 +1,68 @@
+"""Shared by the campaign: cards, runs of the command line in processes of their own, the Hub's replica."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import REPO, write_cards
+
+from tests.collect.conftest import no_user_settings, replica
+
+__all__ = ["no_user_settings", "replica"]
+
+
+@pytest.fixture(scope="session")
+def some_cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two thousand cards made of the specimen's."""
+    lines = (REPO / "data/specimen/cards.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    made = [
+        {"modelId": f"o{i % 300}/m{i}", "card": r["text"], "downloads": i, "adapter_config": r["adapter_config"]}
+        for i, r in enumerate(rows[k % len(rows)] for k in range(2000))
+    ]
+    return write_cards(tmp_path_factory.mktemp("cards") / "cards.parquet", made)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Returns the environment of a run: one process, this project's packages."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(["", str(REPO), *sys.path]), "PYTHONUNBUFFERED": "1", **more}
+
+
+def start(folder: Path, *arguments: object, **more: str) -> subprocess.Popen[str]:
+    """Starts the command line in ``folder``."""
+    command = [sys.executable, "-m", "peft_census.cli", *map(str, arguments)]
+    folder.mkdir(parents=True, exist_ok=True)
+    return subprocess.Popen(
+        command, cwd=folder, env=environment(**more), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Waits for a run and returns its exit code, stdout and stderr."""
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def visible(snapshots: Path) -> dict[str, bytes]:
+    """Returns every byte of every snapshot that anybody can see."""
+    return {
+        str(p.relative_to(snapshots)): p.read_bytes()
+        for folder in sorted(snapshots.glob("[!.]*"))
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+def check_whole(snapshots: Path, raw: Path) -> None:
+    """Fails unless all that is there is whole: no half snapshot to be seen, ledgers and raw files sound."""
+    from peft_census.doctor import examine
+
+    found: list[Any] = [f for f in examine(snapshots, raw).findings if "half-made" not in f.what]
+    assert found == []

@@ -1,0 +1,165 @@
+"""Whatever moment a run dies at: nothing half-made is seen, nothing is lost, the next run ends as if nothing was."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.collect.conftest import Start
+from tests.hostile import SEED, sized
+from tests.hostile.conftest import check_whole, finish, start, visible
+from tests.replica.catalogue import from_generator
+
+KILLS_OFFLINE = sized(6, 140)
+KILLS_CRAWLING = sized(4, 60)
+SIGNALS = sized(2, 30)
+
+
+def kill_tree(process: subprocess.Popen[str], sent: signal.Signals = signal.SIGKILL) -> None:
+    """Signals a run and everything that it started."""
+    try:
+        os.killpg(process.pid, sent)
+    except ProcessLookupError:
+        return
+
+
+def kill_until(kills: int, folder: Path, whole: dict[str, bytes], longest: float, arguments: tuple[object, ...]) -> int:
+    """Kills runs at random moments, ``kills`` of them, and compares every run that gets to its end. Returns those."""
+    dice = random.Random(SEED)
+    ended = died = house = 0
+    while died < kills:
+        snapshots, raw = folder / str(house) / "data/snapshots", folder / str(house) / "data/raw"
+        process = start(folder / str(house), "census", *arguments, "--quiet")
+        try:
+            process.wait(dice.uniform(0, 1.15 * longest))
+        except subprocess.TimeoutExpired:
+            kill_tree(process)
+            died += 1
+        code, _, err = finish(process)
+        check_whole(snapshots, raw)
+        seen = visible(snapshots)
+        assert seen in ({}, whole), "a half snapshot was to be seen"
+        if code != -signal.SIGKILL:
+            assert code in (0, 3), err
+            assert seen == whole
+            ended, house = ended + 1, house + 1
+    code, _, err = finish(start(folder / str(house), "census", *arguments, "--quiet"))
+    assert code in (0, 3), err
+    assert visible(folder / str(house) / "data/snapshots") == whole
+    return ended + 1
+
+
+def undisturbed(folder: Path, arguments: tuple[object, ...]) -> tuple[dict[str, bytes], float]:
+    """Returns what a run that is left in peace seals, and the seconds it takes."""
+    began = time.monotonic()
+    code, _, err = finish(start(folder, "census", *arguments, "--quiet"))
+    assert code in (0, 3), err
+    return visible(folder / "data/snapshots"), time.monotonic() - began
+
+
+def test_a_census_killed_at_any_moment(some_cards: Path, tmp_path: Path) -> None:
+    """kill -9 while reading, tagging, counting, drawing, sealing: the snapshot is that of a run left in peace."""
+    arguments = ("--source", some_cards)
+    whole, seconds = undisturbed(tmp_path / "peace", arguments)
+    assert len(whole) > 15
+    assert kill_until(KILLS_OFFLINE, tmp_path / "war", whole, seconds, arguments) >= 1
+
+
+def test_a_crawl_killed_at_any_moment(replica: Start, tmp_path: Path) -> None:
+    """The same with the Hub's replica as source: the crawl goes on where it died."""
+    server = replica(from_generator(400))
+    arguments = ("--source", "hub-api", "--population", "all")
+    whole, seconds = undisturbed(tmp_path / "peace", arguments)
+    assert kill_until(KILLS_CRAWLING, tmp_path / "war", whole, seconds, arguments) >= 1
+    assert server.counts.requests.total() > 400
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+def test_a_census_that_is_asked_to_stop(some_cards: Path, tmp_path: Path, sent: signal.Signals) -> None:
+    """No traceback, an exit code that says so, nothing half-made to be seen, no process left behind."""
+    dice = random.Random(SEED)
+    whole, seconds = undisturbed(tmp_path / "peace", ("--source", some_cards))
+    for n in range(SIGNALS):
+        process = start(tmp_path / str(n), "census", "--source", some_cards, "--quiet")
+        try:
+            process.wait(dice.uniform(0.4, seconds))
+        except subprocess.TimeoutExpired:
+            process.send_signal(sent)
+        code, _, err = finish(process)
+        assert "Traceback" not in err, err
+        assert code in (0, 1, 130, 143, -sent), err
+        assert visible(tmp_path / str(n) / "data/snapshots") in ({}, whole)
+        check_whole(tmp_path / str(n) / "data/snapshots", tmp_path / str(n) / "data/raw")
+        with pytest.raises(ProcessLookupError):
+            for _ in range(50):
+                os.killpg(process.pid, 0)
+                time.sleep(0.1)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, whose size a test sets."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]).returncode:
+        pytest.skip("a small file system can be mounted by root only")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_disk_that_fills_up(some_cards: Path, tmp_path: Path, small_disk: Path) -> None:
+    """At any size too small: exit code 1 and one clear line, nothing to be seen; with room, the same snapshot."""
+    whole, _ = undisturbed(tmp_path / "peace", ("--source", some_cards))
+    size = sum(map(len, whole.values())) // 1024
+    dice = random.Random(SEED)
+    for kilobytes in [8, *(dice.randint(16, size) for _ in range(sized(2, 25)))]:
+        subprocess.run(["mount", "-o", f"remount,size={kilobytes}k", small_disk], check=True)
+        code, _, err = finish(start(tmp_path, "census", "--source", some_cards, "--out", small_disk / "out", "--quiet"))
+        if code == 0:
+            assert visible(small_disk / "out") == whole
+            break
+        assert code == 1 and "no space left" in err and "Traceback" not in err, err
+        assert visible(small_disk / "out") == {}
+    subprocess.run(["mount", "-o", "remount,size=200m", small_disk], check=True)
+    assert finish(start(tmp_path, "census", "--source", some_cards, "--out", small_disk / "out", "--quiet"))[0] == 0
+    assert visible(small_disk / "out") == whole
+
+
+JUMPING = """
+import random, time
+_time, _dice = time.time, random.Random(5)
+time.time = lambda: _time() + _dice.choice((-400 * 86400.0, 0.0, 3600.0, 4000 * 86400.0))
+"""
+
+
+@pytest.mark.parametrize("source", ["files", "hub"])
+def test_a_clock_that_jumps(replica: Start, some_cards: Path, tmp_path: Path, source: str) -> None:
+    """With a clock that leaps years at every look the snapshot is the same."""
+    replica(from_generator(120))
+    arguments = ("--source", some_cards) if source == "files" else ("--source", "hub-api", "--population", "all")
+    whole, _ = undisturbed(tmp_path / "peace", arguments)
+    (tmp_path / "clock").mkdir()
+    (tmp_path / "clock/sitecustomize.py").write_text(JUMPING)
+    from tests.hostile.conftest import environment
+
+    path = os.pathsep.join([str(tmp_path / "clock"), environment()["PYTHONPATH"]])
+    code, _, err = finish(start(tmp_path / "jump", "census", *arguments, "--quiet", PYTHONPATH=path))
+    assert code in (0, 3), err
+    assert visible(tmp_path / "jump/data/snapshots") == whole
+
+
+def test_two_at_once(some_cards: Path, tmp_path: Path) -> None:
+    """Of runs that begin together one goes on, the others are told to wait; the snapshot is whole."""
+    whole, _ = undisturbed(tmp_path / "peace", ("--source", some_cards))
+    runs = [start(tmp_path / "both", "census", "--source", some_cards, "--quiet") for _ in range(3)]
+    ended = [finish(run) for run in runs]
+    assert sorted({code for code, _, _ in ended}) in ([0], [0, 1])
+    assert all("another census is at work" in err for code, _, err in ended if code == 1)
+    assert visible(tmp_path / "both/data/snapshots") == whole

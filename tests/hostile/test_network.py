@@ -1,0 +1,85 @@
+"""A bad network for an hour: every model ends in one state, requests stay bounded, the budget is kept."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import replace as with_changes
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from peft_census.collect.hub_api import HubApi, Selection
+from peft_census.errors import SourceError
+from peft_census.schema import STATUSES
+from tests.collect.conftest import Start
+from tests.hostile import SEED, sized
+from tests.replica.catalogue import from_generator
+from tests.replica.crawl import QUICK, cards
+from tests.replica.faults import Faults, Windows
+
+MODELS = 150
+ATTEMPTS = 12
+"""Requests for one file of one model, at most, in one run: each attempt may fail in its own way."""
+LIMITS = with_changes(QUICK, read_seconds=0.4, answer_seconds=2.0)
+
+
+def weather(dice: random.Random) -> Faults:
+    """Returns a random mixture of all faults."""
+    bad = {
+        name: dice.choice((0.0, 0.02, 0.08, 0.2)) for name in ("error", "reset", "truncated", "wrong_length", "html")
+    }
+    return Faults(
+        **bad,
+        slow=dice.choice((0.0, 0.01)),
+        slow_seconds=0.5,
+        seed=dice.randrange(10**9),
+        malformed=dice.choice(((), ({"id": 5}, None), ("text", {"id": "../../x"}))),
+        ignores=dice.choice(((), ("headers",), ("cache",))),
+    )
+
+
+@pytest.mark.parametrize("seed", range(SEED, SEED + sized(2, 40)))
+def test_a_crawl_through_bad_weather(replica: Start, tmp_path: Path, seed: int) -> None:
+    """Crawls until nothing is left to read, each under other faults; the last ends as one under a blue sky."""
+    dice = random.Random(seed)
+    server = replica(from_generator(MODELS))
+    whole = HubApi(tmp_path / "peace", Selection("all"), LIMITS, quiet=True)
+    info, table = whole.prepare(), cards(whole)
+    server.counts.asked.clear()
+    runs = 0
+    for _ in range(8):
+        server.faults = weather(dice)
+        server.windows = Windows({"api": 40, "resolvers": 60, "pages": 20}, 0.5)
+        with suppress(SourceError):  # the listing could not be read: the run says so and keeps what it has
+            HubApi(tmp_path / "storm", Selection("all"), LIMITS, quiet=True).prepare()
+        runs += 1
+        check_states(next((tmp_path / "storm").rglob("ledger.sqlite"), None))
+    most = max(server.counts.asked.values(), default=0)
+    assert most <= runs * ATTEMPTS
+    refused = sum(server.windows.refused.values())
+    assert refused <= 0.2 * server.counts.requests.total()
+    server.faults, server.windows = Faults(), Windows()
+    final = HubApi(tmp_path / "storm", Selection("all"), LIMITS, quiet=True)
+    again = final.prepare()
+    listed = [r for r in cards(final).to_pylist() if r["status"] != "gone" or r["model_id"] in ids(table)]
+    assert sorted(listed, key=str) == sorted(table.to_pylist(), key=str)
+    assert again.content_sha256 == info.content_sha256 or len(listed) < cards(final).num_rows
+
+
+def ids(table: pa.Table) -> set[str]:
+    return set(table["model_id"].to_pylist())
+
+
+def check_states(ledger: Path | None) -> None:
+    """Every model is in the ledger once, in no state or exactly one known; a text has its place, others have none."""
+    if ledger is None:
+        return
+    with closing(sqlite3.connect(ledger)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        rows = db.execute("SELECT model_id, status, shard FROM model").fetchall()
+    assert len({r[0] for r in rows}) == len(rows)
+    assert {r[1] for r in rows} <= {*STATUSES, None}
+    assert not [r for r in rows if (r[1] == "text") != (r[2] is not None)]
