@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 CENSUS := $(BIN)/peft-census
 
 .DEFAULT_GOAL := help
-.PHONY: help setup census changes test check docs gold bench hostile replica notebooks conformance clean
+.PHONY: help setup census changes test check docs gold bench fuzz hostile replica notebooks conformance clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -60,6 +60,12 @@ bench: $(VENV)/installed ## Compare the tagger with what one would otherwise do,
 
 hostile: $(VENV)/installed ## Crash, starve, misfeed: the whole campaign (about 15 minutes; HOSTILE_SEED=n for another)
 	HOSTILE=full $(BIN)/python -m pytest -q tests/hostile
+
+fuzz: $(VENV)/installed ## Fuzz every reader of outside text, SECONDS_EACH seconds each (needs atheris)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	@for target in front_matter zones card config imports listing github civitai; do \
+	  $(BIN)/python -m tests.hostile.fuzz $$target $(or $(SECONDS_EACH),60) 2>&1 | grep -E "ERROR|number_of_executed_units|written to" | sed "s/^/$$target: /"; \
+	done
 
 replica: $(VENV)/installed ## Serve a replica of the Hub on loopback for hand use (ARGS='--models 2000 --faults')
 	$(BIN)/python -m tests.replica.hub $(ARGS)

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from peft_census.collect.decoding import decode_json
 from peft_census.collect.files import Files
 from peft_census.collect.folders import LOCK, crawl_folder
 from peft_census.collect.hub_client import Answer, HubClient, NoAnswerError, TransientError, endpoint
@@ -140,7 +141,7 @@ class HubDump:
         where: str | None = f"{path}/tree/{sha}?recursive=true"
         while where:
             answer = self._answer(client, where)
-            entries += json.loads(answer.body)
+            entries += decode_json(answer.body)
             where = next_page(answer, where, client.base)
         found = tuple(sorted((s for e in entries if (s := _shard(e))), key=lambda s: s.path))
         if not found:
@@ -222,7 +223,7 @@ class HubDump:
         return answer
 
     def _json(self, client: HubClient, where: str) -> Any:
-        return json.loads(self._answer(client, where).body)
+        return decode_json(self._answer(client, where).body)
 
 
 def download(client: HubClient, url: str, target: Path, shard: Shard, tick: Callable[[int], Any]) -> None:
@@ -324,6 +325,6 @@ def _extent(folder: Path) -> tuple[int, str | None]:
 def check_json(answer: Answer) -> None:
     """Raises TransientError unless the body is JSON."""
     try:
-        json.loads(answer.body)
+        decode_json(answer.body)
     except ValueError:
         raise TransientError("not JSON") from None

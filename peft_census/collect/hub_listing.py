@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
+from peft_census.collect.decoding import decode_json
 from peft_census.collect.hub_client import Answer, HubClient, NoAnswerError, TransientError, origin
 from peft_census.collect.ledger import Ledger
 from peft_census.errors import SourceError
@@ -178,7 +179,7 @@ def _page(client: HubClient, where: str) -> tuple[list[Any], str | None, str]:
         raise SourceError(
             f"{client.base}/api/models answers HTTP {answer.status}", "check HF_ENDPOINT and try again later."
         )
-    items: list[Any] = json.loads(answer.body)
+    items: list[Any] = decode_json(answer.body)
     return items, next_page(answer, where, client.base), where
 
 
@@ -195,7 +196,7 @@ def _check_page(answer: Answer) -> None:
     if answer.cut:
         raise TransientError("page too large")
     try:
-        page = json.loads(answer.body)
+        page = decode_json(answer.body)
     except ValueError:
         raise TransientError("not JSON") from None
     if not isinstance(page, list):
@@ -250,13 +251,13 @@ def _look_up(client: HubClient, model_id: str) -> dict[str, Any] | None:
 
     def check(answer: Answer) -> None:
         try:
-            listed_model(json.loads(answer.body))
+            listed_model(decode_json(answer.body))
         except ValueError:
             raise TransientError("not JSON, or no model") from None
 
     answer = client.get(f"api/models/{quote(model_id)}?{query}", client.limits.page_bytes, check)
     if answer.status == 200:
-        return {**listed_model(json.loads(answer.body)), "model_id": model_id}
+        return {**listed_model(decode_json(answer.body)), "model_id": model_id}
     if answer.status not in (401, 403, 404):
         raise NoAnswerError(f"/api/models/{model_id}", f"HTTP {answer.status}", 1)
     client.report(model_id, f"HTTP {answer.status}: deleted, private, or never there")

@@ -17,6 +17,8 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from peft_census.collect.decoding import decode_json
+
 _ROOT = "peft"
 _SKIP = (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
 _JSON_LINE = re.compile(r'^\s*(?:"source"\s*:\s*\[?\s*)?("(?:[^"\\]|\\.)*")\s*[,\]]*\s*$')
@@ -63,7 +65,7 @@ def notebook_code(text: str) -> str:
     cell is one JSON string. Cell types are out of sight there, so prose in a fragment passes as lines of text.
     """
     try:
-        cells = json.loads(text)["cells"]
+        cells = decode_json(text)["cells"]
         sources = [c["source"] for c in cells if c["cell_type"] == "code"]
         return "\n".join("".join(s) for s in sources)
     except (ValueError, KeyError, TypeError):

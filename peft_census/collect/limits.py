@@ -5,11 +5,12 @@ In: one answer. Out: seconds to wait, or None. Nothing here waits or asks.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+from peft_census.collect.decoding import decode_json
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Answer:
         Raises:
             ValueError: it is something else.
         """
-        value = json.loads(self.text)
+        value = decode_json(self.text)
         if not isinstance(value, dict):
             raise ValueError("not a JSON object")
         return value

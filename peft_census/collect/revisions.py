@@ -7,7 +7,6 @@ shards are those of a nearer revision as the same: a commit that touched no card
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
+from peft_census.collect.decoding import decode_json
 from peft_census.collect.hub_client import Answer, ElsewhereError, HubClient, TransientError
 from peft_census.collect.hub_dump import Dump, HubDump, check_json
 from peft_census.collect.hub_listing import next_page
@@ -195,7 +195,7 @@ def list_commits(client: HubClient, dataset: str, around: date, enough: int) -> 
                 f"{client.base}/{where.partition('?')[0]}: HTTP {answer.status} ({code})",
                 "the dump's commits cannot be listed; count a dump that you have with --source PATH.",
             )
-        for item in json.loads(answer.body):
+        for item in decode_json(answer.body):
             commit = _commit(item)
             if commit is None:
                 unreadable += 1
@@ -233,5 +233,5 @@ def _commit(item: Any) -> Commit | None:
 
 def _check_list(answer: Answer) -> None:
     check_json(answer)
-    if not isinstance(json.loads(answer.body), list):
+    if not isinstance(decode_json(answer.body), list):
         raise TransientError("not a list of commits")
