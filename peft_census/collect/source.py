@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from peft_census.schema import arrow_schema
 
@@ -79,8 +80,12 @@ def card_status(card: str | None) -> tuple[str, str | None]:
     return "text", None
 
 
+_YEAR_1, _YEAR_9999 = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""Microseconds of the first and the last moment that a date can have."""
+
+
 def cards_batch(rows: dict[str, pa.Array | list[object]], n: int) -> pa.RecordBatch:
-    """Returns a batch in the ``cards`` schema; columns that ``rows`` lacks are null.
+    """Returns a batch in the ``cards`` schema; columns that ``rows`` lacks, and times that no calendar has, are null.
 
     Args:
         rows: column name to ``n`` values.
@@ -96,4 +101,12 @@ def cards_batch(rows: dict[str, pa.Array | list[object]], n: int) -> pa.RecordBa
             arrays.append(values if values.type == f.type else values.cast(f.type))
         else:
             arrays.append(pa.array(values, f.type))
+    arrays = [_in_calendar(a) if pa.types.is_timestamp(a.type) else a for a in arrays]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _in_calendar(times: pa.Array) -> pa.Array:
+    """Returns ``times`` with null for what lies before the year 1 or after 9999."""
+    micros = times.cast(pa.int64())
+    there = pc.and_(pc.greater_equal(micros, _YEAR_1), pc.less_equal(micros, _YEAR_9999))
+    return pc.if_else(there, times, pa.scalar(None, times.type))
