@@ -235,7 +235,8 @@ class _Reader:
                 i += 1
                 continue
             self.uses_peft = True
-            chain, i = self._dotted(i)
+            chain, after = self._dotted(i)
+            i = max(after, i + 1)  # a module bound to the word `import` is no chain: go on all the same
             parts = [p for p in chain.split(".")[1:] if p]
             # peft.tuners.lora.LoraConfig and peft.LoraConfig.from_pretrained both speak of the class.
             classes = [p for p in parts if p.lstrip("_")[:1].isupper()]

@@ -169,6 +169,7 @@ IMPORTS = (
     '{"cells": [{"cell_type": "code", "source": ["from peft import IA3Config\\n"]}]}',
     ">>> from peft import (\n...     LoHaConfig,\n... )\n",
     "from peft import *\nfrom peft.tuners.lora import LoraModel\n",
+    "import peft as import\nimport.x\nfrom peft.ra import import (\nimport.y\n",  # ran forever once: found by fuzzing
 )
 ITEMS = (
     '[{"id": "a/b", "sha": "0123", "tags": ["lora"], "downloads": 3, "createdAt": "2024-01-01T00:00:00.000Z", "gated": "auto"}]',
