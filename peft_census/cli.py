@@ -20,6 +20,7 @@ from peft_census.hub_options import source_options, take_hub
 from peft_census.options import estimate, instrument_options, run_instruments
 from peft_census.reproduce_options import reproduce
 from peft_census.sample_verb import sample_gold
+from peft_census.tag_options import effort_options, take_effort
 from peft_census.terminal import (
     finish,
     output_options,
@@ -69,6 +70,7 @@ def main() -> None:
 @source_options
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder for snapshots.  [default: data/snapshots]")
 @instrument_options
+@effort_options
 @output_options
 def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet: bool, **wishes: Any) -> None:
     """Run all stages: read cards, tag, count, publish; seal a snapshot.
@@ -88,11 +90,11 @@ def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet
     from peft_census.census import make_source, run_census, summary
     from peft_census.publish.brief import describe_run
 
-    hub = take_hub(wishes)
+    hub, effort = take_hub(wishes), take_effort(wishes, quiet)
     wanted = make_wanted(**wishes)
     cards = make_source(source, keep_first, quiet, **hub)
     outcome = run_census(
-        cards, out or snapshots_folder(), show_progress(quiet, "cards"), lambda: run_instruments(wanted, quiet)
+        cards, out or snapshots_folder(), show_progress(quiet, "cards"), lambda: run_instruments(wanted, quiet), effort
     )
     facts = summary(outcome)
     print_result(facts, describe_run(outcome.snapshot, facts), as_json)
@@ -107,8 +109,9 @@ main.add_command(estimate)
 @click.option(
     "--out", "-o", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Parquet file to write."
 )
+@effort_options
 @output_options
-def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool, **hub: Any) -> None:
+def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool, **wishes: Any) -> None:
     """Tag cards and write the mentions table alone.
 
     \b
@@ -117,7 +120,9 @@ def tag(source: str, keep_first: bool, out: Path, as_json: bool, quiet: bool, **
     """
     from peft_census.census import make_source, write_mentions
 
-    done = write_mentions(make_source(source, keep_first, quiet, **hub), out, show_progress(quiet, "cards"))
+    effort = take_effort(wishes, quiet)
+    cards = make_source(source, keep_first, quiet, **wishes)
+    done = write_mentions(cards, out, show_progress(quiet, "cards"), effort)
     print_result(done, f"{done['mentions']:,} mentions in {done['cards']:,} cards → {done['out']}", as_json)
     finish(done["gaps"], quiet, source=source)
 
