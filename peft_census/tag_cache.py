@@ -84,7 +84,8 @@ class TagCache:
         from peft_census.tag.batch import READINGS
 
         with self._lock:
-            found = self._guarded(lambda: self._select(keys), {})
+            nothing: dict[bytes, dict[str, Any]] = {}
+            found = self._guarded(lambda: self._select(keys), nothing)
         return list(found), pa.RecordBatch.from_pylist(list(found.values()), schema=READINGS)
 
     def add(self, news: News) -> None:

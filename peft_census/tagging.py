@@ -159,9 +159,7 @@ def _models(cards: pa.RecordBatch, digests: list[bytes | None], at: pa.Array, ro
         **read,
         "card_chars": pc.utf8_length(texts).cast(pa.int32()),
         "card_sha256": pa.array([None if d is None else d.hex() for d in digests], pa.string()),
-        "unread_chars": pc.if_else(
-            texts.is_valid(), pc.fill_null(read["unread_chars"], 0), pa.scalar(None, pa.int32())
-        ),
+        "unread_chars": pc.if_else(texts.is_valid(), unread, pa.scalar(None, pa.int32())),
         "generators": pc.coalesce(read["generators"], pa.scalar([], pa.list_(pa.string()))),
         "base_model": _base_models(cards, at, rows),
     }
