@@ -179,7 +179,7 @@ def write_mentions(source: Source, file: Path, progress: Progress, effort: Effor
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with pq.ParquetWriter(partial, arrow_schema("mentions"), compression="zstd") as writer:
-            for models, mentions in tagged(progress(source.batches(), source.total()), effort):
+            for models, mentions in tagged(progress(source.batches(), source.total()), effort, False):
                 cards += models.num_rows
                 rows += mentions.num_rows
                 for status, reason in zip(models["status"].to_pylist(), models["reason"].to_pylist(), strict=True):

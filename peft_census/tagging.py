@@ -46,12 +46,13 @@ class Effort:
     cache: TagCache | None = None
 
 
-def tagged(batches: Iterator[pa.RecordBatch], effort: Effort | None = None) -> Iterator[Pair]:
+def tagged(batches: Iterator[pa.RecordBatch], effort: Effort | None = None, with_models: bool = True) -> Iterator[Pair]:
     """Yields ``(models, mentions)`` for every batch of cards, in order.
 
     Args:
         batches: batches in the ``cards`` schema.
         effort: how; by default in this process and without a cache.
+        with_models: False to get the batch of cards itself in place of ``models``, which costs nothing.
 
     Raises:
         CensusError: a worker process died.
@@ -66,7 +67,9 @@ def tagged(batches: Iterator[pa.RecordBatch], effort: Effort | None = None) -> I
         read: Read = read_here
         if effort.jobs > 1:
             read = partial(read_there, stack.enter_context(workers(effort.jobs)))
-        done = _in_order(partial(_tag, read=read, cache=cache), chain(first, batches), effort.jobs)
+        done = _in_order(
+            partial(_tag, read=read, cache=cache, with_models=with_models), chain(first, batches), effort.jobs
+        )
         del first
         for models, mentions, news in done:
             if cache:
@@ -110,18 +113,18 @@ class News:
 _Done = tuple[pa.RecordBatch, pa.RecordBatch, News]
 
 
-def _tag(cards: pa.RecordBatch, read: Read, cache: TagCache | None) -> _Done:
+def _tag(cards: pa.RecordBatch, read: Read, cache: TagCache | None, with_models: bool) -> _Done:
     """Tags one batch: finds the cards worth reading, reads those that the cache does not know, joins both."""
     from peft_census.tag.batch import inputs, mentions_of, to_read
 
-    texts = cards.column("card").cast(pa.binary()).to_pylist()
-    digests = [None if text is None else hashlib.sha256(text).digest() for text in texts]
+    digests = _digests(cards.column("card")) if cache or with_models else []
     if cache is None:
         at = pc.indices_nonzero(to_read(cards))
         rows, news = read(inputs(cards).take(at)), News([], [], None)
     else:
         at, rows, news = _with_cache(inputs(cards), digests, read, cache)
-    return _models(cards, digests, at, rows), mentions_of(cards.column("model_id").take(at), rows), news
+    models = _models(cards, digests, at, rows) if with_models else cards
+    return models, mentions_of(cards.column("model_id").take(at), rows), news
 
 
 def _with_cache(
@@ -147,6 +150,11 @@ def _with_cache(
     at = sorted(places)
     rows = pa.concat_batches([old_rows, new_rows]).take(pa.array([places[i] for i in at], pa.int64()))
     return pa.array(at, pa.int64()), rows, News(idle, [keys[i] for i in new], new_rows)
+
+
+def _digests(texts: pa.Array) -> list[bytes | None]:
+    """Returns the SHA-256 of every text, None for nulls."""
+    return [None if text is None else hashlib.sha256(text).digest() for text in texts.cast(pa.binary()).to_pylist()]
 
 
 def _models(cards: pa.RecordBatch, digests: list[bytes | None], at: pa.Array, rows: pa.RecordBatch) -> pa.RecordBatch:

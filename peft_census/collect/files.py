@@ -232,6 +232,8 @@ def _plain(column: pa.Array, wanted: pa.DataType) -> tuple[pa.Array, list[int]]:
     """Returns the column in the wanted type with valid text, and the rows whose text was repaired."""
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
+    if column.type == wanted == pa.string() and _is_valid(column):
+        return column, []
     if pa.types.is_string(wanted) and not pa.types.is_null(column.type):
         raw = column.cast(pa.large_binary())
         try:
@@ -257,6 +259,14 @@ def _plain(column: pa.Array, wanted: pa.DataType) -> tuple[pa.Array, list[int]]:
         column = column.cast(pa.timestamp("us")) if column.type.unit != "us" else column
         return pc.assume_timezone(column, "UTC"), []
     return column.cast(wanted, safe=not pa.types.is_timestamp(wanted)), []
+
+
+def _is_valid(column: pa.Array) -> bool:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _statuses(cards: pa.Array | list[object], broken: list[int]) -> tuple[list[object], list[object]]:
