@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 CENSUS := $(BIN)/peft-census
 
 .DEFAULT_GOAL := help
-.PHONY: help setup census changes test check docs gold bench fuzz hostile replica notebooks conformance clean
+.PHONY: help setup census changes test check docs gold bench bench-full fuzz hostile replica notebooks conformance clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -53,13 +53,18 @@ gold: $(VENV)/installed ## Score the tagger on every gold set and keep the figur
 	@$(BIN)/python docs/generate.py
 
 bench: $(VENV)/installed ## Compare the tagger with what one would otherwise do, as ratios in one run
-	$(BIN)/python benchmarks/tagging.py
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks.tagging
 	$(BIN)/python -m benchmarks.hub_listing
 	$(BIN)/python -m benchmarks.counting
 	$(BIN)/python -m benchmarks.coverage_of_intervals
 
 hostile: $(VENV)/installed ## Crash, starve, misfeed: the whole campaign (about 15 minutes; HOSTILE_SEED=n for another)
 	HOSTILE=full $(BIN)/python -m pytest -q tests/hostile
+
+bench-full: $(VENV)/installed ## Tagging as many cards as the public dump has, and what only shows at that size (half an hour)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks.tagging --full
 
 fuzz: $(VENV)/installed ## Fuzz every reader of outside text, SECONDS_EACH seconds each (needs atheris)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'

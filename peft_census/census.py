@@ -5,7 +5,6 @@ In: a source and an output folder. Out: a sealed snapshot, or word that it alrea
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,11 +21,11 @@ from peft_census.lock import alone
 from peft_census.schema import SCHEMA_VERSION, arrow_schema
 from peft_census.settings import settings
 from peft_census.snapshot import Snapshot, find_by_key, new_snapshot, snapshot_key
+from peft_census.tagging import Effort, tagged
 
 if TYPE_CHECKING:
     from peft_census.collect.hub_api import HubApi
     from peft_census.collect.hub_dump import HubDump
-    from peft_census.tag import CardReading
 
 Progress = Callable[[Iterator[pa.RecordBatch], int], Iterator[pa.RecordBatch]]
 """Wraps batches to show how far they are; gets the number of rows expected."""
@@ -93,7 +92,11 @@ def _hub_source(spec: str, quiet: bool, hub: dict[str, Any]) -> HubApi | HubDump
 
 
 def run_census(
-    source: Source, out: Path, progress: Progress, read_beside: Callable[[], Beside | None] = lambda: None
+    source: Source,
+    out: Path,
+    progress: Progress,
+    read_beside: Callable[[], Beside | None] = lambda: None,
+    effort: Effort | None = None,
 ) -> Outcome:
     """Runs all stages and seals a snapshot below ``out``, which is this process's alone meanwhile.
 
@@ -102,16 +105,17 @@ def run_census(
         out: folder of snapshots.
         progress: shows how far the cards are.
         read_beside: reads the instruments beside the cards, where some were asked for.
+        effort: how cards are tagged; by default in this process and without a cache.
 
     Raises:
         BusyError: another census is at work in ``out``; nothing was asked of any source.
         CensusError: the source cannot be read or the snapshot not be written; nothing is left half-made.
     """
     with alone(out / LOCK):
-        return _run(source, out, progress, read_beside())
+        return _run(source, out, progress, read_beside(), effort)
 
 
-def _run(source: Source, out: Path, progress: Progress, beside: Beside | None) -> Outcome:
+def _run(source: Source, out: Path, progress: Progress, beside: Beside | None, effort: Effort | None) -> Outcome:
     from peft_census.counting import benchmark_of, count_tables, evidence_of
     from peft_census.publish import publish
 
@@ -126,7 +130,7 @@ def _run(source: Source, out: Path, progress: Progress, beside: Beside | None) -
     with new_snapshot(out) as writer:
         span = _Span()
         coverage: dict[tuple[str, str | None], int] = {}
-        for models, mentions in tagged(progress(source.batches(), source.total())):
+        for models, mentions in tagged(progress(source.batches(), source.total()), effort):
             writer.append("models", models)
             writer.append("mentions", mentions)
             span.add(models)
@@ -166,57 +170,8 @@ def rule_inputs() -> dict[str, Any]:
     }
 
 
-def tagged(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """Yields ``(models, mentions)`` for every batch of cards."""
-    from peft_census.tag import tag_batch
-
-    for cards in batches:
-        mentions, readings = tag_batch(cards)
-        texts = cards.column("card")
-        digests = [None if t is None else hashlib.sha256(t).hexdigest() for t in texts.cast(pa.binary()).to_pylist()]
-        has_text = texts.is_valid().to_pylist()
-        extra = {
-            "card_chars": pc.utf8_length(texts).cast(pa.int32()),
-            "card_sha256": pa.array(digests, pa.string()),
-            "unread_chars": pa.array(
-                [(r.unread_chars if r else 0) if there else None for r, there in zip(readings, has_text, strict=True)],
-                pa.int32(),
-            ),
-            "front_matter": pa.array([r.front_matter if r else None for r in readings], pa.string()),
-            "generators": pa.array([r.generators if r else [] for r in readings], pa.list_(pa.string())),
-            "base_model": pa.array(
-                [_base_model(r, t) for r, t in zip(readings, cards["tags"], strict=True)], pa.string()
-            ),
-            "languages": pa.array([r.languages if r else None for r in readings], pa.list_(pa.string())),
-            "near_duplicate": pa.array([r.near_duplicate if r else None for r in readings], pa.string()),
-        }
-        for name in ("status", "base_model", "peft_version", "unknown_type"):
-            values = [getattr(r.config, name) if r and r.config else None for r in readings]
-            extra[f"config_{name}"] = pa.array(values, pa.string())
-        schema = arrow_schema("models")
-        columns = [extra[f.name] if f.name in extra else cards.column(f.name) for f in schema]
-        yield pa.RecordBatch.from_arrays(columns, schema=schema), mentions
-
-
-_BASE_TAG = "base_model:"
-_RELATIONS = ("adapter", "finetune", "quantized", "merge")
-
-
-def _base_model(reading: CardReading | None, tags: pa.ListScalar) -> str | None:
-    """Returns the first base model of a card that was read: by its front matter, the Hub's tags, its configuration."""
-    if reading is None:
-        return None
-    if reading.base_models:
-        return reading.base_models[0]
-    for tag in tags.as_py() or ():
-        if tag and tag.startswith(_BASE_TAG):
-            relation, _, name = tag.removeprefix(_BASE_TAG).partition(":")
-            return str(name if relation in _RELATIONS else tag.removeprefix(_BASE_TAG))
-    return reading.config.base_model if reading.config else None
-
-
-def write_mentions(source: Source, file: Path, progress: Progress) -> dict[str, Any]:
-    """Writes the mentions of ``source`` to one Parquet file and returns what was done."""
+def write_mentions(source: Source, file: Path, progress: Progress, effort: Effort | None = None) -> dict[str, Any]:
+    """Writes the mentions of ``source`` to one Parquet file and returns what was done; ``effort`` says how."""
     source.prepare()
     cards = rows = 0
     gaps: dict[str, int] = {}
@@ -224,7 +179,7 @@ def write_mentions(source: Source, file: Path, progress: Progress) -> dict[str, 
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with pq.ParquetWriter(partial, arrow_schema("mentions"), compression="zstd") as writer:
-            for models, mentions in tagged(progress(source.batches(), source.total())):
+            for models, mentions in tagged(progress(source.batches(), source.total()), effort, False):
                 cards += models.num_rows
                 rows += mentions.num_rows
                 for status, reason in zip(models["status"].to_pylist(), models["reason"].to_pylist(), strict=True):

@@ -22,6 +22,7 @@ from peft_census.options import estimate, instrument_options, run_instruments
 from peft_census.publish_verb import publish
 from peft_census.reproduce_options import reproduce
 from peft_census.sample_verb import sample_gold
+from peft_census.tag_options import effort_options, take_effort
 from peft_census.terminal import (
     finish,
     output_options,
@@ -71,6 +72,7 @@ def main() -> None:
 @source_options
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder for snapshots.  [default: data/snapshots]")
 @instrument_options
+@effort_options
 @output_options
 def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet: bool, **wishes: Any) -> None:
     """Run all stages: read cards, tag, count, publish; seal a snapshot.
@@ -90,11 +92,11 @@ def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet
     from peft_census.census import make_source, run_census, summary
     from peft_census.publish.brief import describe_run
 
-    hub = take_hub(wishes)
+    hub, effort = take_hub(wishes), take_effort(wishes, quiet)
     wanted = make_wanted(**wishes)
     cards = make_source(source, keep_first, quiet, **hub)
     outcome = run_census(
-        cards, out or snapshots_folder(), show_progress(quiet, "cards"), lambda: run_instruments(wanted, quiet)
+        cards, out or snapshots_folder(), show_progress(quiet, "cards"), lambda: run_instruments(wanted, quiet), effort
     )
     facts = summary(outcome)
     print_result(facts, describe_run(outcome.snapshot, facts), as_json)
@@ -119,9 +121,10 @@ main.add_command(estimate)
 @click.option(
     "--master", metavar="URL", help="With --engine spark: where it runs, such as local[4] or spark://host:7077."
 )
+@effort_options
 @output_options
 def tag(
-    source: str, keep_first: bool, out: Path, engine: str, master: str | None, as_json: bool, quiet: bool, **hub: Any
+    source: str, keep_first: bool, out: Path, engine: str, master: str | None, as_json: bool, quiet: bool, **wishes: Any
 ) -> None:
     """Tag cards and write the mentions table alone.
 
@@ -132,6 +135,7 @@ def tag(
     """
     from peft_census.census import make_source, write_mentions
 
+    effort = take_effort(wishes, quiet)
     if engine == "spark":
         from peft_census.scale import spark
         from peft_census.settings import settings
@@ -144,7 +148,8 @@ def tag(
             raise UsageError("--master needs --engine spark", "add it, or leave --master out.")
         if out.is_dir():
             raise UsageError(f"{out} is a folder", "give the Parquet file to write.")
-        done = write_mentions(make_source(source, keep_first, quiet, **hub), out, show_progress(quiet, "cards"))
+        cards = make_source(source, keep_first, quiet, **wishes)
+        done = write_mentions(cards, out, show_progress(quiet, "cards"), effort)
     print_result(done, f"{done['mentions']:,} mentions in {done['cards']:,} cards → {done['out']}", as_json)
     finish(done["gaps"], quiet, source=source)
 

@@ -14,12 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.census import rule_inputs, tagged
+from peft_census.census import rule_inputs
 from peft_census.collect.source import Source
 from peft_census.count import MENTION_COLUMNS, Evidence, Rule
 from peft_census.count.difference import GROUPS, Part, Share, card_votes, difference, exact_share
 from peft_census.errors import UsageError
 from peft_census.snapshot import Snapshot
+from peft_census.tagging import tagged
 
 OVERLAP = 0.5
 """Part of the older snapshot's models that the newer one must list to be of the same population."""

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.census import is_gap, tagged
+from peft_census.census import is_gap
 from peft_census.collect.source import Source, SourceInfo
 from peft_census.count import Evidence
 from peft_census.count.attempts import MENTIONS, MODELS, Target, explain_gap, order, rule_attempts
@@ -22,6 +22,7 @@ from peft_census.naive import NaiveCount, peft_names
 from peft_census.published import Figure
 from peft_census.schema import arrow_schema
 from peft_census.tag import load_taxonomy
+from peft_census.tagging import tagged
 
 Progress = Callable[[Iterator[pa.RecordBatch], int], Iterator[pa.RecordBatch]]
 """Wraps batches to show how far they are; gets the number of rows expected."""

@@ -186,7 +186,7 @@ def test_a_folder_without_write_permission_is_named(tmp_path: Path) -> None:
     unprivileged = "import os; os.geteuid() == 0 and os.setuid(65534); " if is_root() else ""
     code = (
         "import peft_census.cli as c, peft_census.census, peft_census.count, peft_census.publish, peft_census.tag;"
-        "import peft_census.collect.files, peft_census.gold, tqdm; " + unprivileged + "c.main()"
+        "import peft_census.collect.files, peft_census.gold, peft_census.tag_cache, tqdm; " + unprivileged + "c.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "census", "--source", "cards.parquet", "--out", "locked", "--quiet"],

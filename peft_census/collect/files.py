@@ -10,7 +10,9 @@ import glob
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -35,6 +37,7 @@ OPTIONAL = (
     "adapter_config",
 )
 REPAIRED = "invalid UTF-8: unreadable bytes replaced"
+_IDS_AT_ONCE = 65_536
 _LONG = 200
 """Bytes from which a card is surely no placeholder."""
 
@@ -55,6 +58,7 @@ class Files:
         self.paths = find_files(spec)
         self.rows = 0
         self.dropped = 0
+        self._repeated: set[str] = set()
 
     def prepare(self) -> SourceInfo:
         """Checks every file's columns and every model id, and hashes the content.
@@ -96,40 +100,48 @@ class Files:
                 for batch in file.iter_batches(batch_size=self.batch_rows, columns=wanted):
                     cards = to_cards(batch)
                     if self.keep_first and self.dropped:
-                        cards = cards.filter(_first_seen(cards.column("model_id"), seen))
+                        cards = cards.filter(_first_seen(cards.column("model_id"), self._repeated, seen))
                     yield cards
             except (pa.ArrowException, OSError) as error:
                 raise _damaged(path, error) from error
 
     def _check_ids(self) -> int:
-        """Returns the number of rows whose model was seen before; 0 or an error unless keep_first."""
-        columns = []
-        for path in self.paths:
-            try:
-                ids = _open(path).read(columns=["modelId"]).column("modelId").cast(pa.string())
-            except (pa.ArrowException, OSError) as error:
-                raise _damaged(path, error) from error
-            try:
-                ids.validate(full=True)
-            except pa.ArrowInvalid as error:
-                raise BadInputError(f"{path}: a modelId is not valid UTF-8", "mend the modelId column.") from error
-            bad = pc.index(pc.equal(pc.utf8_trim_whitespace(pc.fill_null(ids, "")), ""), True).as_py()
-            if bad >= 0:
-                raise BadInputError(f"{path}: row {bad} has no modelId", "remove the row or name its model.")
-            columns.append(ids)
-        every = pa.chunked_array([c for ids in columns for c in ids.chunks], pa.string())
-        repeated = len(every) - pc.count_distinct(every).as_py()
+        """Returns the number of rows whose model was seen before; 0 or an error unless keep_first.
+
+        Eight bytes an id are held, its hash; only ids whose hash occurs twice are then compared themselves.
+        """
+        hashes = np.concatenate([np.array([], np.int64), *(_hashes(ids) for _, ids in self._ids())])
+        hashes.sort()
+        twice = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+        del hashes
+        if not len(twice):
+            return 0
+        places: dict[str, list[Path]] = {}
+        for path, ids in self._ids():
+            for i in np.flatnonzero(np.isin(_hashes(ids), twice)):
+                places.setdefault(ids[int(i)].as_py(), []).append(path)
+        self._repeated = {model for model, found in places.items() if len(found) > 1}
+        repeated = sum(len(places[model]) - 1 for model in self._repeated)
         if repeated and not self.keep_first:
-            counts = pc.value_counts(every.combine_chunks())
-            twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")[0]
-            places = ", ".join(
-                str(p) for p, ids in zip(self.paths, columns, strict=True) if pc.index(ids, twice).as_py() >= 0
-            )
+            model = next(model for model, found in places.items() if len(found) > 1)
+            where = ", ".join(dict.fromkeys(str(path) for path in places[model]))
             raise BadInputError(
-                f"model {twice.as_py()!r} occurs more than once ({places}); {repeated:,} rows repeat a model",
+                f"model {model!r} occurs more than once ({where}); {repeated:,} rows repeat a model",
                 "remove the older rows, or run with --keep-first to count the first row of each model.",
             )
-        return int(repeated)
+        return repeated
+
+    def _ids(self) -> Iterator[tuple[Path, pa.Array]]:
+        """Yields the model ids of every file, some at a time, each checked to be there and to be text."""
+        for path in self.paths:
+            row = 0
+            try:
+                for batch in _open(path).iter_batches(_IDS_AT_ONCE, columns=["modelId"]):
+                    ids = _valid_ids(path, batch.column(0), row)
+                    row += len(ids)
+                    yield path, ids
+            except (pa.ArrowException, OSError) as error:
+                raise _damaged(path, error) from error
 
 
 def find_files(spec: str) -> list[Path]:
@@ -220,6 +232,8 @@ def _plain(column: pa.Array, wanted: pa.DataType) -> tuple[pa.Array, list[int]]:
     """Returns the column in the wanted type with valid text, and the rows whose text was repaired."""
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
+    if column.type == wanted == pa.string() and _is_valid(column):
+        return column, []
     if pa.types.is_string(wanted) and not pa.types.is_null(column.type):
         raw = column.cast(pa.large_binary())
         try:
@@ -247,6 +261,14 @@ def _plain(column: pa.Array, wanted: pa.DataType) -> tuple[pa.Array, list[int]]:
     return column.cast(wanted, safe=not pa.types.is_timestamp(wanted)), []
 
 
+def _is_valid(column: pa.Array) -> bool:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 def _statuses(cards: pa.Array | list[object], broken: list[int]) -> tuple[list[object], list[object]]:
     n = len(cards)
     status: list[object] = ["text"] * n
@@ -260,12 +282,31 @@ def _statuses(cards: pa.Array | list[object], broken: list[int]) -> tuple[list[o
     return status, reason
 
 
-def _first_seen(ids: pa.Array, seen: set[str]) -> pa.Array:
+def _first_seen(ids: pa.Array, repeated: set[str], seen: set[str]) -> pa.Array:
     keep = []
     for model_id in ids.to_pylist():
         keep.append(model_id not in seen)
-        seen.add(model_id)
+        if model_id in repeated:
+            seen.add(model_id)
     return pa.array(keep)
+
+
+def _valid_ids(path: Path, column: pa.Array, row: int) -> pa.Array:
+    """Returns a part of the modelId column as text; ``row`` is the number of its first row."""
+    ids = column.cast(pa.string())
+    try:
+        ids.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise BadInputError(f"{path}: a modelId is not valid UTF-8", "mend the modelId column.") from error
+    bad = pc.index(pc.equal(pc.utf8_trim_whitespace(pc.fill_null(ids, "")), ""), True).as_py()
+    if bad >= 0:
+        raise BadInputError(f"{path}: row {row + bad} has no modelId", "remove the row or name its model.")
+    return ids
+
+
+def _hashes(ids: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Returns 64-bit hashes of the ids; Python's own are keyed anew in every process, so nobody can aim at a clash."""
+    return np.fromiter(map(hash, ids.to_pylist()), np.int64, len(ids))
 
 
 def _brief(error: Exception) -> str:

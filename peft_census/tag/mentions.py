@@ -1,8 +1,7 @@
-"""The tagger: from cards to mentions.
+"""The tagger: from one card to its mentions.
 
-In: a record batch in the ``cards`` schema. Out: a record batch in the ``mentions`` schema, one row for every
-place where a card cites a technique, with its evidence. Pure: no network, no clock, no state; a batch of n
-gives what n batches of one give. One bad card never stops a batch.
+In: a model id, its card and its adapter_config.json. Out: one mention for every place where the card cites a
+technique, with its evidence. Pure: no network, no clock, no state. ``batch`` does this for Arrow batches.
 
 The steps, in order: find candidates (scan) → tell the zone (zones, front matter, names) → ask the guard of an
 ambiguous name (taxonomy) → read polarity and applied (reading) → say who wrote the place (generators).
@@ -16,13 +15,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from peft_census.schema import arrow_schema
 from peft_census.tag.configured import Configured, read_config
 from peft_census.tag.corrections import Correction, bundled_corrections
-from peft_census.tag.duplicates import near_duplicate_keys
 from peft_census.tag.front_matter import read_front_matter
 from peft_census.tag.front_zone import PROMPT, FrontZone, own_names
 from peft_census.tag.generators import Written, find_written
@@ -87,49 +81,6 @@ class CardReading:
     languages: list[str] = field(default_factory=list)
     body: int = 0
     near_duplicate: str | None = None
-
-
-def tag(cards: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns the mentions of ``cards``, in the order of cards and of places within each.
-
-    Args:
-        cards: a batch in the ``cards`` schema; only ``model_id``, ``card`` and, where there is one,
-            ``adapter_config`` matter.
-    """
-    return tag_batch(cards)[0]
-
-
-def tag_batch(cards: pa.RecordBatch) -> tuple[pa.RecordBatch, list[CardReading | None]]:
-    """Returns the mentions, and for every card its reading, or None where nothing could be found."""
-    texts = cards.column("card")
-    ids = cards.column("model_id")
-    columns: dict[str, list[Any]] = {f.name: [] for f in arrow_schema("mentions")}
-    readings: list[CardReading | None] = [None] * cards.num_rows
-    hits = scanner().prefilter(texts)
-    if corrected := bundled_corrections():
-        hits = pc.or_(hits, pc.and_(pc.is_in(ids, pa.array(corrected)), texts.is_valid()))
-    configs = cards.column("adapter_config") if "adapter_config" in cards.schema.names else pa.nulls(cards.num_rows)
-    for i, hit in enumerate(pc.or_(hits, configs.is_valid()).to_pylist()):
-        if not hit:
-            continue
-        model_id = ids[i].as_py()
-        reading = readings[i] = read_card(model_id, texts[i].as_py(), configs[i].as_py())
-        for mention in reading.mentions:
-            columns["model_id"].append(model_id)
-            for name, cell in vars(mention).items():
-                columns[name].append(cell)
-    _mark_near_duplicates(ids, texts, readings)
-    schema = arrow_schema("mentions")
-    return pa.RecordBatch.from_arrays([pa.array(columns[f.name], f.type) for f in schema], schema=schema), readings
-
-
-def _mark_near_duplicates(ids: pa.Array, texts: pa.Array, readings: list[CardReading | None]) -> None:
-    """Gives every reading of a card that mentions a technique the key of its near-duplicates."""
-    told = [(i, r) for i, r in enumerate(readings) if r and r.mentions and texts[i].is_valid]
-    cards = [texts[i].as_py() for i, _ in told]
-    keys = near_duplicate_keys([ids[i].as_py() for i, _ in told], cards, [r.body for _, r in told])
-    for (_, reading), key in zip(told, keys, strict=True):
-        reading.near_duplicate = key
 
 
 @cache

@@ -1,0 +1,45 @@
+"""The command line's options for how cards are tagged; none of them changes what comes out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from peft_census.tagging import Effort
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def effort_options(command: Command) -> Command:
+    """Adds --jobs and --no-cache."""
+    command = click.option(
+        "--no-cache", is_flag=True, help="Read every card anew and keep nothing of it for the next run."
+    )(command)
+    return click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Processes that read cards; 1 for this one alone.  [default: one a CPU]",
+    )(command)
+
+
+def take_effort(wishes: dict[str, Any], quiet: bool) -> Effort:
+    """Takes these options out of ``wishes`` and returns how to tag."""
+    from peft_census.settings import settings
+    from peft_census.tag_cache import TagCache
+    from peft_census.tagging import Effort
+    from peft_census.workers import usable_cpus
+
+    jobs, without = wishes.pop("jobs"), wishes.pop("no_cache")
+    return Effort(jobs or usable_cpus(), None if without else TagCache(settings().raw, lambda line: _note(line, quiet)))
+
+
+def _note(line: str, quiet: bool) -> None:
+    from tqdm import tqdm
+
+    if not quiet:
+        tqdm.write(line, file=sys.stderr)

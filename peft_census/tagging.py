@@ -1,0 +1,198 @@
+"""The stage between a source and a snapshot: batches of cards in, ``(models, mentions)`` out, in order.
+
+A thread a batch scans for cards worth reading (Arrow lets go of the interpreter meanwhile) and worker processes
+read those few in Python. At most a handful of batches is under way, so memory does not grow with the input, and
+neither the number of processes nor the cache shows in the result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from peft_census.schema import arrow_schema
+from peft_census.workers import read_here, read_there, workers
+
+if TYPE_CHECKING:
+    from peft_census.tag_cache import TagCache
+
+FEW = 4
+"""Inputs of no more batches than this are tagged in this process and not cached: starting others costs more."""
+
+Read = Callable[[pa.RecordBatch], pa.RecordBatch]
+Pair = tuple[pa.RecordBatch, pa.RecordBatch]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How tagging is done; what comes out is always the same.
+
+    Args:
+        jobs: processes that read cards; 1 for this one alone.
+        cache: remembers readings from run to run; None for no memory.
+    """
+
+    jobs: int = 1
+    cache: TagCache | None = None
+
+
+def tagged(batches: Iterator[pa.RecordBatch], effort: Effort | None = None, with_models: bool = True) -> Iterator[Pair]:
+    """Yields ``(models, mentions)`` for every batch of cards, in order.
+
+    Args:
+        batches: batches in the ``cards`` schema.
+        effort: how; by default in this process and without a cache.
+        with_models: False to get the batch of cards itself in place of ``models``, which costs nothing.
+
+    Raises:
+        CensusError: a worker process died.
+    """
+    effort = effort or Effort()
+    batches = iter(batches)
+    first = list(islice(batches, FEW + 1))
+    if len(first) <= FEW:
+        effort = Effort()
+    with ExitStack() as stack:
+        cache = stack.enter_context(effort.cache) if effort.cache else None
+        read: Read = read_here
+        if effort.jobs > 1:
+            read = partial(read_there, stack.enter_context(workers(effort.jobs)))
+        done = _in_order(
+            partial(_tag, read=read, cache=cache, with_models=with_models), chain(first, batches), effort.jobs
+        )
+        del first
+        for models, mentions, news in done:
+            if cache:
+                cache.add(news)
+            yield models, mentions
+
+
+def _in_order(work: Callable[[pa.RecordBatch], _Done], batches: Iterator[pa.RecordBatch], jobs: int) -> Iterator[_Done]:
+    """Yields ``work(batch)`` for every batch, in order; with several jobs some batches are under way at once."""
+    if jobs == 1:
+        yield from map(work, batches)
+        return
+    pool = ThreadPoolExecutor(jobs + 1, thread_name_prefix="tag")
+    waiting: deque[Future[_Done]] = deque()
+    try:
+        for batch in batches:
+            waiting.append(pool.submit(work, batch))
+            if len(waiting) > jobs + 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class News:
+    """What one batch taught that the cache did not know; empty without a cache.
+
+    Args:
+        plain: digests of card texts in which there is nothing to read.
+        keys: keys of the cards read.
+        rows: their readings.
+    """
+
+    plain: list[bytes]
+    keys: list[bytes]
+    rows: pa.RecordBatch | None
+
+
+_Done = tuple[pa.RecordBatch, pa.RecordBatch, News]
+
+
+def _tag(cards: pa.RecordBatch, read: Read, cache: TagCache | None, with_models: bool) -> _Done:
+    """Tags one batch: finds the cards worth reading, reads those that the cache does not know, joins both."""
+    from peft_census.tag.batch import inputs, mentions_of, to_read
+
+    digests = _digests(cards.column("card")) if cache or with_models else []
+    if cache is None:
+        at = pc.indices_nonzero(to_read(cards))
+        rows, news = read(inputs(cards).take(at)), News([], [], None)
+    else:
+        at, rows, news = _with_cache(inputs(cards), digests, read, cache)
+    models = _models(cards, digests, at, rows) if with_models else cards
+    return models, mentions_of(cards.column("model_id").take(at), rows), news
+
+
+def _with_cache(
+    cards: pa.RecordBatch, digests: list[bytes | None], read: Read, cache: TagCache
+) -> tuple[pa.Array, pa.RecordBatch, News]:
+    """Returns which cards were read, now or earlier, their readings, and what is new."""
+    from peft_census.tag.batch import always_read, to_read
+    from peft_census.tag_cache import keys_of
+
+    always = always_read(cards).to_pylist()
+    plain = cache.are_plain(digests)
+    asked = [i for i, digest in enumerate(digests) if always[i] or (digest is not None and not plain[i])]
+    keys = dict(zip(asked, keys_of(cards.take(pa.array(asked, pa.int64())), [digests[i] for i in asked]), strict=True))
+    found, old_rows = cache.readings(list(keys.values()))
+    known = {key: position for position, key in enumerate(found)}
+    unknown = [i for i in asked if keys[i] not in known]
+    hits = to_read(cards.take(pa.array(unknown, pa.int64()))).to_pylist() if unknown else []
+    new = [i for i, hit in zip(unknown, hits, strict=True) if hit]
+    idle = [digest for i, hit in zip(unknown, hits, strict=True) if not hit and (digest := digests[i]) is not None]
+    new_rows = read(cards.take(pa.array(new, pa.int64()))) if new else old_rows.slice(0, 0)
+    places = {i: len(found) + n for n, i in enumerate(new)}
+    places |= {i: known[key] for i, key in keys.items() if key in known}
+    at = sorted(places)
+    rows = pa.concat_batches([old_rows, new_rows]).take(pa.array([places[i] for i in at], pa.int64()))
+    return pa.array(at, pa.int64()), rows, News(idle, [keys[i] for i in new], new_rows)
+
+
+def _digests(texts: pa.Array) -> list[bytes | None]:
+    """Returns the SHA-256 of every text, None for nulls."""
+    return [None if text is None else hashlib.sha256(text).digest() for text in texts.cast(pa.binary()).to_pylist()]
+
+
+def _models(cards: pa.RecordBatch, digests: list[bytes | None], at: pa.Array, rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns the ``models`` table of one batch: the columns of ``cards``, and what was read in those ``at``."""
+    texts = cards.column("card")
+    position = pc.index_in(pa.array(range(cards.num_rows), pa.int64()), value_set=at.cast(pa.int64()))
+    read = {name: column.take(position) for name, column in zip(rows.schema.names, rows.columns, strict=True)}
+    unread = pc.fill_null(read["unread_chars"], 0)
+    made = {
+        **read,
+        "card_chars": pc.utf8_length(texts).cast(pa.int32()),
+        "card_sha256": pa.array([None if d is None else d.hex() for d in digests], pa.string()),
+        "unread_chars": pc.if_else(texts.is_valid(), unread, pa.scalar(None, pa.int32())),
+        "generators": pc.coalesce(read["generators"], pa.scalar([], pa.list_(pa.string()))),
+        "base_model": _base_models(cards, at, rows),
+    }
+    schema = arrow_schema("models")
+    columns = [made[f.name] if f.name in made else cards.column(f.name) for f in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+_BASE_TAG = "base_model:"
+_RELATIONS = ("adapter", "finetune", "quantized", "merge")
+
+
+def _base_models(cards: pa.RecordBatch, at: pa.Array, rows: pa.RecordBatch) -> pa.Array:
+    """Returns the first base model of every card that was read: by front matter, the Hub's tags, configuration."""
+    found: list[str | None] = [None] * cards.num_rows
+    tags = cards.column("tags").take(at).to_pylist()
+    firsts, configured = (rows.column(name).to_pylist() for name in ("base_model", "config_base_model"))
+    for i, first, of_card, config in zip(at.to_pylist(), firsts, tags, configured, strict=True):
+        found[i] = first or _tagged_base(of_card or ()) or config
+    return pa.array(found, pa.string())
+
+
+def _tagged_base(tags: Iterable[str | None]) -> str | None:
+    for tag in tags:
+        if tag and tag.startswith(_BASE_TAG):
+            relation, _, name = tag.removeprefix(_BASE_TAG).partition(":")
+            return name if relation in _RELATIONS else tag.removeprefix(_BASE_TAG)
+    return None
