@@ -17,9 +17,9 @@ from tests.hostile import SEED, sized
 from tests.hostile.conftest import check_whole, finish, start, visible
 from tests.replica.catalogue import from_generator
 
-KILLS_OFFLINE = sized(6, 140)
-KILLS_CRAWLING = sized(4, 60)
-SIGNALS = sized(2, 30)
+KILLS_OFFLINE = sized(4, 140)
+KILLS_CRAWLING = sized(3, 60)
+SIGNALS = sized(1, 30)
 
 
 def kill_tree(process: subprocess.Popen[str], sent: signal.Signals = signal.SIGKILL) -> None:

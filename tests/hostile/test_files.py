@@ -164,7 +164,7 @@ def test_damaged_files(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "cards.parquet", write_page_checksum=True)
     data, dice = (tmp_path / "cards.parquet").read_bytes(), random.Random(SEED)
     refused = 0
-    for i in range(sized(6, 120)):
+    for i in range(sized(4, 120)):
         place = tmp_path / str(i)
         place.mkdir()
         (place / "cards.parquet").write_bytes(changed(data, dice))
