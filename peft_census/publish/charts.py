@@ -121,7 +121,7 @@ def save_chart(
 def wrap(text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
     """Returns ``text`` in lines no wider than ``inches``; a word too long for a line is cut."""
     lines, line = [], ""
-    for word in clean(text).split(" "):
+    for word in clean(text).replace(" %", "\u00a0%").split(" "):  # a number keeps its per cent sign
         joined = f"{line} {word}" if line else word
         if width(joined, size, weight) <= inches:
             line = joined
@@ -133,7 +133,7 @@ def wrap(text: str, inches: float, size: float, weight: str = "normal") -> list[
             cut = next(n for n in range(len(line) - 1, 0, -1) if n == 1 or width(line[:n], size, weight) <= inches)
             lines.append(line[:cut])
             line = line[cut:]
-    return [*lines, line]
+    return [part.replace("\u00a0", " ") for part in (*lines, line)]
 
 
 @lru_cache(maxsize=4096)
