@@ -25,6 +25,9 @@ _NAME_KEYS = frozenset(
 _PROMPT_KEYS = frozenset(
     "widget instance_prompt prompt validation_prompt inference example examples prompt_template".split()
 )
+_JOINED = re.compile(r"[-_/]")
+_ONE_WORD = re.compile(r"[\w.+/-]*[-_/][\w.+/-]*", re.ASCII)
+_AROUND_TITLE = re.compile(r"^Model Card for (?:Model )?|[`*]")
 _REACH = 1000
 """A scalar longer than this on either side is no tag."""
 _LIBRARY_KEYS = frozenset(("library_name", "library", "pipeline_tag"))
@@ -74,8 +77,10 @@ def own_names(model_id: str, front: FrontMatter, zones: Zones) -> frozenset[str]
         if isinstance(entry, dict) and isinstance(entry.get("name"), str):
             names.add(entry["name"])
     for heading in zones.headings[:200]:
-        title = re.sub(r"^Model Card for (?:Model )?|[`*]", "", heading.text).strip()
-        if re.fullmatch(r"[\w.+/-]*[-_/][\w.+/-]*", title, re.ASCII) and len(title) > 5:
+        if not _JOINED.search(heading.text):
+            continue
+        title = _AROUND_TITLE.sub("", heading.text).strip()
+        if _ONE_WORD.fullmatch(title) and len(title) > 5:
             names.add(title)
     return frozenset(n.strip().lower() for n in names if n and n.strip())
 

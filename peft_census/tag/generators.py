@@ -13,13 +13,14 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from peft_census.errors import TaxonomyError
 from peft_census.tag.front_matter import FrontMatter
 
 _FILE = Path(__file__).with_name("generators.toml")
 _BLOCK_END = re.compile(r"</details>|^#{1,6} ", re.MULTILINE)
-_KEYS = {"id", "name", "marker", "writes", "block", "release", "since"}
+_KEYS = {"id", "name", "signs", "marker", "writes", "block", "release", "since"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Generator:
 
     id: str
     name: str
+    signs: tuple[str, ...]
     marker: re.Pattern[str]
     writes: str
     block: re.Pattern[str] | None = None
@@ -67,7 +69,7 @@ def find_written(text: str, front: FrontMatter) -> list[Written]:
     """Returns the spans that tools wrote in ``text``."""
     found = []
     for generator in generators():
-        if not generator.marker.search(text):
+        if not any(sign in text for sign in generator.signs) or not generator.marker.search(text):
             continue
         name, release = generator.id, None
         if generator.release and (match := generator.release.search(text)):
@@ -94,7 +96,7 @@ def _blocks(text: str, generator: Generator, name: str) -> list[Written]:
     return blocks
 
 
-def _generator(entry: dict[str, str]) -> Generator:
+def _generator(entry: dict[str, Any]) -> Generator:
     if unknown := set(entry) - _KEYS:
         raise KeyError(f"unknown keys {sorted(unknown)} in generator {entry.get('id')!r}")
     if entry["writes"] not in ("card", "front_matter", "block") or (entry["writes"] == "block") != ("block" in entry):
@@ -107,7 +109,11 @@ def _generator(entry: dict[str, str]) -> Generator:
     if marker is None:
         raise KeyError(f"generator {entry['id']!r} has no marker")
     since = _version(entry["since"]) if "since" in entry else ()
-    return Generator(entry["id"], entry["name"], marker, entry["writes"], pattern("block"), pattern("release"), since)
+    if not entry["signs"] or not all(isinstance(sign, str) and sign for sign in entry["signs"]):
+        raise KeyError(f"generator {entry['id']!r}: signs must be texts")
+    release = pattern("release")
+    signs = tuple(entry["signs"])
+    return Generator(entry["id"], entry["name"], signs, marker, entry["writes"], pattern("block"), release, since)
 
 
 def _version(release: str) -> tuple[int, ...]:

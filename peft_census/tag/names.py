@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 
-_RUN_LEFT = re.compile(r"[A-Za-z0-9_./\\:~@%=-]{0,200}\Z")
-_RUN_RIGHT = re.compile(r"[A-Za-z0-9_./\\:~@%=-]{0,200}")
+_RUN = re.compile(r"[A-Za-z0-9_./\\:~@%=-]{0,200}")
 _EXTENSION = re.compile(
     r"\.(?:safetensors|bin|pth?|ckpt|gguf|ggml|json[l5]?|ya?ml|py|ipynb|md|txt|png|jpe?g|gif|webp|svg|sh|bat|zip|tar|gz|"
     r"onnx|mp4|wav|csv|parquet|html?|toml|cfg|conf|ini|log|npz|h5|msgpack|model|whl|cpp)$",
@@ -53,9 +52,9 @@ _OPTION_WORDS = frozenset(
 
 def run_around(text: str, start: int, end: int) -> tuple[int, int]:
     """Returns the span of the unbroken run of name characters around a candidate, at most 200 each way."""
-    left = _RUN_LEFT.search(text, max(0, start - 200), start)
-    right = _RUN_RIGHT.match(text, end)
-    begin = left.start() if left else start
+    left = _RUN.match(text[max(0, start - 200) : start][::-1])
+    right = _RUN.match(text, end)
+    begin = start - left.end() if left else start
     stop = right.end() if right else end
     while stop > end and text[stop - 1] in ".:/-_=@%~\\":
         stop -= 1

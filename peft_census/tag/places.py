@@ -44,12 +44,15 @@ _OWN_LOAD = re.compile(
     r"(?:PeftModel\w*|PeftConfig|AutoPeftModel\w*|load_lora\w*|load_adapter|load_attn_procs|set_adapters|"
     r"load_textual_inversion)\b"
 )
+_OWN_LOAD_SIGNS = ("Peft", "load_", "set_adapters")
+"""One of these is in every text that the pattern finds; looking for plain text first is fast. So below."""
 _PEFT_VERSION = re.compile(r"^\W{0,4}PEFT:? [0-9]+\.[0-9]", re.MULTILINE)
 _FOR_TRAINING = re.compile(
     r"training[- ]only|(?:base|checkpoint|model|weights)\b[^.\n]{0,80}\bfor (?:native |custom |further )?"
     r"(?:Q?LoRA|DoRA|adapter)s?(?:/\w+)? (?:fine-?)?t(?:rain|un)ing",
     re.IGNORECASE,
 )
+_FOR_TRAINING_SIGNS = (re.compile(r"ng[- ]only"), re.compile(r"for (?:\w+ )?(?:q?lora|dora|adapter)"))
 
 
 @dataclass(frozen=True)
@@ -187,15 +190,21 @@ def find_drift(text: str, model_id: str, front: FrontMatter, kept: Sequence[Kept
     tags = {t.lower() for t in front.strings("tags")}
     libraries = {t.lower() for t in front.strings("library_name")}
     names = {model_id, model_id.rpartition("/")[2]}
-    loads_itself = _OWN_LOAD.search(text) is not None and any(
-        re.search(r"[\"']" + re.escape(name) + r"[\"'/]", text) for name in names if len(name) > 2
+    loads_itself = (
+        any(sign in text for sign in _OWN_LOAD_SIGNS)
+        and _OWN_LOAD.search(text) is not None
+        and any(re.search(r"[\"']" + re.escape(name) + r"[\"'/]", text) for name in names if len(name) > 2)
     )
     adapter = (
         any(k.zone == "front_matter" and k.candidate.form == "alias" for k in kept)
         or "peft" in libraries | tags
         or any(t.startswith("base_model:adapter:") for t in tags)
         or loads_itself
-        or _PEFT_VERSION.search(text) is not None
+        or ("PEFT" in text and _PEFT_VERSION.search(text) is not None)
     )
-    for_training = _FOR_TRAINING.search(text, front.after, front.after + 4000) is not None
+    opening = text[front.after : front.after + 4000].lower()
+    for_training = (
+        any(sign.search(opening) for sign in _FOR_TRAINING_SIGNS)
+        and _FOR_TRAINING.search(text, front.after, front.after + 4000) is not None
+    )
     return Drift(adapter and not for_training, for_training)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from peft_census.tag.front_matter import FrontMatter
 
@@ -35,6 +35,7 @@ _REFERENCE_LINE = re.compile(
 )
 _CODE_SPAN = re.compile(r"(?<!`)(?:``(?!`)(?:[^`\n]|`(?!`)){1,400}``|`[^`\n]{1,400}`)(?!`)")
 _HTML_CODE = re.compile(r"<(code|pre|kbd)\b[^>\n]{0,200}>", re.IGNORECASE)
+_TITLE_MARKUP = re.compile(r"<[^<>]{0,200}>|\[([^\]\n]{0,300})\]\([^)\n]{0,500}\)")
 _LONGEST_TITLE = 90
 """A longer underlined line is a paragraph above a rule, whatever Markdown says."""
 _FAR = 50_000
@@ -50,8 +51,7 @@ _TARGET = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Heading:
+class Heading(NamedTuple):
     """A heading: where its line starts, its level 1–6 and its text."""
 
     start: int
@@ -59,8 +59,7 @@ class Heading:
     text: str
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line of the body with the zone that its kind gives it."""
 
     start: int
@@ -84,9 +83,9 @@ class Zones:
         self._read_lines()
         self._starts = [line.start for line in self.lines]
         self._heading_starts = [h.start for h in self.headings]
-        self._code = _Spans([*self._inline_code(), *self._html_code()])
-        targets = [m.span(m.lastindex or 0) for m in _TARGET.finditer(text)]
-        self._links = _Spans(targets + [m.span() for m in _URL.finditer(text)])
+        self._html_code: _Spans | None = None
+        self._links: dict[int, _Spans] = {}
+        self._code: dict[int, _Spans] = {}
 
     def zone(self, position: int) -> str:
         """Returns the zone at ``position``, before names are told apart."""
@@ -95,9 +94,9 @@ class Zones:
         line = self.line(position)
         if line.zone in ("code", "citation"):
             return line.zone
-        if self._links.holds(position):
+        if self.in_link(position):
             return "link"
-        if self._code.holds(position):
+        if self._in_code(position):
             return "code"
         return line.zone
 
@@ -107,7 +106,26 @@ class Zones:
 
     def in_link(self, position: int) -> bool:
         """Says whether ``position`` lies in a URL or a link's target, in whatever zone."""
-        return self._links.holds(position)
+        begin, end = self._row(position)
+        if begin not in self._links:
+            targets = [m.span(m.lastindex or 0) for m in _TARGET.finditer(self.text, begin, end)]
+            self._links[begin] = _Spans(targets + [m.span() for m in _URL.finditer(self.text, begin, end)])
+        return self._links[begin].holds(position)
+
+    def _in_code(self, position: int) -> bool:
+        """Says whether ``position`` lies in a span of code within a line, or in HTML's."""
+        begin, end = self._row(position)
+        if begin not in self._code:
+            spans = _CODE_SPAN.finditer(self.text, max(begin, self.front.after), end)
+            self._code[begin] = _Spans([m.span() for m in spans])
+        if self._html_code is None:
+            self._html_code = _Spans(self._find_html_code())
+        return self._code[begin].holds(position) or self._html_code.holds(position)
+
+    def _row(self, position: int) -> tuple[int, int]:
+        """Returns the span between line feeds around ``position``; links and code spans do not cross them."""
+        end = self.text.find("\n", position)
+        return self.text.rfind("\n", 0, position) + 1, end if end >= 0 else len(self.text)
 
     def line(self, position: int) -> Line:
         """Returns the line that holds ``position``."""
@@ -134,6 +152,8 @@ class Zones:
         fence = ""
         bibtex_depth = 0
         reference_level = 0
+        lowered = text.lower()
+        cites = "et al" in lowered or "arx" in lowered
         position = 0
         for raw in text.splitlines(keepends=True):
             start, position = position, position + len(raw)
@@ -145,7 +165,8 @@ class Zones:
                 self.lines.append(Line(start, position, inside))
                 continue
             head = raw[:1000]
-            marker = _FENCE.match(head)
+            first = head.strip().lstrip("> \t")[:1]
+            marker = _FENCE.match(head) if first in "`~" else None
             if bibtex_depth > 0:
                 bibtex_depth += raw.count("{") - raw.count("}")
                 if marker and fence:
@@ -155,24 +176,26 @@ class Zones:
                 zone = "code"
                 if marker and marker.group(1).startswith(fence) and not head[marker.end() :].strip():
                     fence = ""
-                elif _BIBTEX.match(head):
+                elif first == "@" and _BIBTEX.match(head):
                     zone, bibtex_depth = "citation", max(0, raw.count("{") - raw.count("}"))
             elif marker and "`" not in head[marker.end() :]:
                 fence, zone = marker.group(1), "code"
-            elif _BIBTEX.match(head):
+            elif first == "@" and _BIBTEX.match(head):
                 zone, bibtex_depth = "citation", max(0, raw.count("{") - raw.count("}"))
-            elif heading := _HEADING.match(head) or _HTML_HEADING.match(head):
+            elif first in "#<" and (heading := _HEADING.match(head) or _HTML_HEADING.match(head)):
                 level = int(heading.group(1)) if heading.group(1).isdigit() else len(heading.group(1))
                 self._add_heading(start, level, heading.group(2))
                 if reference_level == 0 or level <= reference_level:
                     reference_level = level if _REFERENCE_TITLE.match(self.headings[-1].text) else 0
                 zone = "heading"
-            elif self._is_underline(head):
+            elif first in "=-" and self._is_underline(head):
                 zone = "heading"
-            elif _is_table_row(head) or _TABLE_RULE.match(head) or ("|" in head and self._in_open_table()):
+            elif (first in "|<" and _is_table_row(head)) or (
+                "|" in head and (self._in_open_table() or _TABLE_RULE.match(head))
+            ):
                 zone = "table"
                 self._open_table_above(head)
-            elif _REFERENCE_LINE.match(head) or (reference_level and head.strip()):
+            elif ((cites or "[" in head) and _REFERENCE_LINE.match(head)) or (reference_level and head.strip()):
                 zone = "citation" if reference_level or _looks_bibliographic(head) else "prose"
             else:
                 zone = "prose"
@@ -181,7 +204,7 @@ class Zones:
             self.lines.append(Line(0, 0, "prose"))
 
     def _add_heading(self, start: int, level: int, title: str) -> None:
-        plain = re.sub(r"<[^<>]{0,200}>|\[([^\]\n]{0,300})\]\([^)\n]{0,500}\)", lambda m: m.group(1) or " ", title)
+        plain = _TITLE_MARKUP.sub(lambda m: m.group(1) or " ", title) if "<" in title or "[" in title else title
         self.headings.append(Heading(start, level, plain.strip().strip("#*_ \t")))
 
     def _in_open_table(self) -> bool:
@@ -211,10 +234,7 @@ class Zones:
         self.lines[-1] = Line(before.start, before.end, "heading")
         return True
 
-    def _inline_code(self) -> list[tuple[int, int]]:
-        return [m.span() for m in _CODE_SPAN.finditer(self.text, self.front.after)]
-
-    def _html_code(self) -> list[tuple[int, int]]:
+    def _find_html_code(self) -> list[tuple[int, int]]:
         spans = []
         end = 0
         closings: dict[str, int] = {}

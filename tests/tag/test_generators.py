@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from peft_census.tag import read_card
 from peft_census.tag.front_matter import read_front_matter
-from peft_census.tag.generators import find_written, generators, generators_sha256
+from peft_census.tag.generators import Generator, find_written, generators, generators_sha256
 
 CARDS = {
     "adapterhub": "An [adapter](https://adapterhub.ml) for the zebra model. It is a LoRA.\n",
@@ -37,6 +39,15 @@ def test_fingerprint(generator: str) -> None:
     reading = read_card("acme/zebra", CARDS[generator])
     assert [g.partition("/")[0] for g in reading.generators] == [generator]
     assert {(m.generator or "").partition("/")[0] for m in reading.mentions} == {generator}
+
+
+@pytest.mark.parametrize("generator", generators(), ids=lambda g: g.id)
+@given(data=st.data())
+@settings(max_examples=30)
+def test_signs_miss_nothing(generator: Generator, data: st.DataObject) -> None:
+    """Every text that a marker finds has one of the signs that are looked for first."""
+    text = data.draw(st.from_regex(generator.marker))
+    assert any(sign in text for sign in generator.signs)
 
 
 def test_a_person_has_no_generator() -> None:
