@@ -27,6 +27,7 @@ from peft_census.terminal import (
     finish,
     output_options,
     print_result,
+    say,
     show_progress,
     snapshot_option,
     snapshots_folder,
@@ -44,7 +45,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except CensusError as error:
-            click.echo(f"error: {error}", err=True)
+            say(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
             # The reader of our output (head, less) has gone; nothing is left to say, and no traceback helps.

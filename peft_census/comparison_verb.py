@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from peft_census.errors import DONE, GAPS, output_error
-from peft_census.terminal import the_snapshot
+from peft_census.terminal import say, the_snapshot
 
 
 @click.command()
@@ -26,6 +26,7 @@ from peft_census.terminal import the_snapshot
     show_default=True,
     help="For a terminal, a pull request, a program, or a browser.",
 )
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
 @click.option("--out", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
 def diff(older: str, newer: str, rule: str, technique: str, cards: str | None, form: str, out: Path | None) -> None:
     """Tell why a share moved between two snapshots.
@@ -54,7 +55,7 @@ def diff(older: str, newer: str, rule: str, technique: str, cards: str | None, f
         "html": lambda: difference_html(found, name),
     }[form]()
     if out is None:
-        click.echo(told)
+        say(told)
     else:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)

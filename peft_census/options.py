@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from peft_census.hub_options import hub_options, take_hub
+from peft_census.terminal import note, say
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -49,12 +50,8 @@ def run_instruments(wanted: Any, quiet: bool) -> Any:
 
     from peft_census.beside import collect_instruments
 
-    def note(line: str) -> None:
-        if not quiet:
-            tqdm.write(line, file=sys.stderr)
-
     with tqdm(unit=" answers", disable=quiet, file=sys.stderr, delay=1, mininterval=0.5) as bar:
-        return collect_instruments(wanted, note, bar.update)
+        return collect_instruments(wanted, lambda line: note(line, quiet), bar.update)
 
 
 @click.command()
@@ -81,7 +78,7 @@ def estimate(source: str | None, quiet: bool, as_json: bool, **wishes: Any) -> N
     hub = take_hub(wishes)
     costs = cost(make_wanted(**wishes))
     if source is None:
-        click.echo(json.dumps(costs) if as_json else estimate_text(costs) or "nothing named; see --source and --with")
+        say(json.dumps(costs) if as_json else estimate_text(costs) or "nothing named; see --source and --with")
         return
     facts, text = estimate_cost(source, quiet, **hub)
-    click.echo(json.dumps({**facts, "instruments": costs}) if as_json else f"{text}\n{estimate_text(costs)}".rstrip())
+    say(json.dumps({**facts, "instruments": costs}) if as_json else f"{text}\n{estimate_text(costs)}".rstrip())

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from peft_census.errors import UsageError
-from peft_census.terminal import finish, output_options, print_result, show_progress
+from peft_census.terminal import finish, note, output_options, print_result, show_progress
 
 _REVISIONS = 5
 
@@ -80,9 +80,5 @@ def _plan_or_report(
     if dry_run:
         return plan
 
-    def note(line: str) -> None:
-        if not quiet:
-            click.echo(line, err=True)
-
-    note(f"reading {plan['what']}: {plan['bytes'] / 1e6:,.1f} MB to download")
-    return work.reproduce_past(told, walk, past, show_progress(quiet, "cards"), note)
+    note(f"reading {plan['what']}: {plan['bytes'] / 1e6:,.1f} MB to download", quiet)
+    return work.reproduce_past(told, walk, past, show_progress(quiet, "cards"), lambda line: note(line, quiet))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from peft_census.terminal import note
 
 if TYPE_CHECKING:
     from peft_census.tagging import Effort
@@ -35,11 +36,4 @@ def take_effort(wishes: dict[str, Any], quiet: bool) -> Effort:
     from peft_census.workers import usable_cpus
 
     jobs, without = wishes.pop("jobs"), wishes.pop("no_cache")
-    return Effort(jobs or usable_cpus(), None if without else TagCache(settings().raw, lambda line: _note(line, quiet)))
-
-
-def _note(line: str, quiet: bool) -> None:
-    from tqdm import tqdm
-
-    if not quiet:
-        tqdm.write(line, file=sys.stderr)
+    return Effort(jobs or usable_cpus(), None if without else TagCache(settings().raw, lambda line: note(line, quiet)))

@@ -1,8 +1,13 @@
-"""What every verb of the command line shares: its options, how it names a snapshot, prints, and ends."""
+"""What every verb of the command line shares: its options, how it names a snapshot, prints, and ends.
+
+Ids and quotes come from strangers. What a terminal would obey rather than show (escape sequences, characters that
+turn the reading direction) is printed as ``\\u001b``, which is also how JSON writes it.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,9 +51,30 @@ def the_snapshot(name: str) -> Any:
     return find_snapshot(name, snapshots_folder())
 
 
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """Returns ``text`` with what a terminal would obey written out; line ends and tabs stay."""
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def say(text: str, err: bool = False) -> None:
+    """Prints a line on stdout, or on stderr, harmless to the terminal it may be."""
+    click.echo(harmless(text), err=err)
+
+
+def note(line: str, quiet: bool = False) -> None:
+    """Prints a line on stderr above whatever progress bar is there, unless ``quiet``."""
+    from tqdm import tqdm
+
+    if not quiet:
+        tqdm.write(harmless(line), file=sys.stderr)
+
+
 def print_result(facts: dict[str, Any], text: str, as_json: bool) -> None:
     """Prints the text, or the facts as one JSON object."""
-    click.echo(json.dumps(facts, ensure_ascii=False, sort_keys=False, default=str) if as_json else text)
+    say(json.dumps(facts, ensure_ascii=False, sort_keys=False, default=str) if as_json else text)
 
 
 def finish(gaps: dict[str, int], quiet: bool, more: tuple[str, ...] = (), source: str = "") -> None:
@@ -56,11 +82,11 @@ def finish(gaps: dict[str, int], quiet: bool, more: tuple[str, ...] = (), source
     if not gaps and not more:
         sys.exit(DONE)
     for line in more:
-        click.echo(f"gap: {line}", err=True)
+        say(f"gap: {line}", err=True)
     for reason, n in sorted(gaps.items()):
-        click.echo(f"gap: {n:,} card{'' if n == 1 else 's'}: {reason}", err=True)
+        say(f"gap: {n:,} card{'' if n == 1 else 's'}: {reason}", err=True)
     if gaps and source.startswith("hub"):
-        click.echo("run the same command again to retry what failed; nothing that was read is read again", err=True)
+        say("run the same command again to retry what failed; nothing that was read is read again", err=True)
     sys.exit(GAPS)
 
 

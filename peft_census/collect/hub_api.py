@@ -183,12 +183,11 @@ class HubApi:
         """Returns what the manifest says of this source: a hash of what was read, never of how or when."""
         content = hashlib.sha256()
         ledger = Ledger(self.folder)
-        listed = 0
-        for row in ledger.models():
+        for row in ledger.models(self.crawl):
             config = ledger.config(row["model_id"]) if row["model_id"] in self._sample else None
             fields = [row["model_id"], row["revision"], row["status"], row["reason"], row["text_sha256"]]
             content.update(json.dumps([*fields, config["text_sha256"] if config else None]).encode())
-            listed += row["crawl"] == self.crawl
+        listed = ledger.n_listed(self.crawl)
         ledger.close()
         where = urlsplit(self.base).hostname
         return SourceInfo(
@@ -199,19 +198,22 @@ class HubApi:
         )
 
     def total(self) -> int:
-        """Returns the number of models, listed now or before."""
+        """Returns the number of models listed."""
         ledger = Ledger(self.folder)
         try:
-            return ledger.total()
+            return ledger.n_listed(self.crawl)
         finally:
             ledger.close()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yields all models in order of id; those that could not be read carry status and reason."""
+        """Yields all models listed, in order of id; those that could not be read carry status and reason.
+
+        A model that was listed by an earlier crawl only (deleted, private) is in the ledger, and nowhere else.
+        """
         ledger, cards, configs = Ledger(self.folder), Shards(self.folder / "cards"), Shards(self.folder / "configs")
         try:
             waiting: list[dict[str, Any]] = []
-            for row in ledger.models():
+            for row in ledger.models(self.crawl):
                 config = ledger.config(row["model_id"]) if row["model_id"] in self._sample else None
                 waiting.append(_card_row(row, config, cards, configs))
                 if len(waiting) >= self.batch_rows:

@@ -280,13 +280,9 @@ class Ledger:
             )
         ]
 
-    def total(self) -> int:
-        """Returns how many models there are, listed now or before."""
-        return int(self._one("SELECT count(*) FROM model"))
-
-    def models(self) -> Iterator[sqlite3.Row]:
-        """Yields every model in the order of ids."""
-        yield from self._db.execute("SELECT * FROM model ORDER BY model_id")
+    def models(self, crawl: int) -> Iterator[sqlite3.Row]:
+        """Yields every model that the crawl listed, in the order of ids."""
+        yield from self._db.execute("SELECT * FROM model WHERE crawl = ? ORDER BY model_id", (crawl,))
 
     # ---- facts about the crawl
 

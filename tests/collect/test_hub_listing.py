@@ -22,7 +22,7 @@ def listed(folder: Path, tag: str | None = None, client: HubClient | None = None
     ledger = Ledger(folder)
     crawl = ledger.open_crawl(3600)
     walk_listing(client or HubClient(QUICK), ledger, crawl, tag, lambda n: None)
-    return ledger, [row["model_id"] for row in ledger.models()]
+    return ledger, [row["model_id"] for row in ledger.models(ledger.last_crawl())]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_ids_of_ones_own_are_looked_up_one_by_one(replica: Start, tmp_path: Path
     crawl = ledger.open_crawl(3600)
     walk_ids(HubClient(QUICK), ledger, crawl, ["nobody/nothing", "owner-001/model-0000001"], lambda n: None)
     ledger.close_listing(crawl, "no longer in the list of ids")
-    rows = {row["model_id"]: (row["status"], row["reason"]) for row in ledger.models()}
+    rows = {row["model_id"]: (row["status"], row["reason"]) for row in ledger.models(ledger.last_crawl())}
     assert rows == {
         "nobody/nothing": ("gone", "HTTP 401: deleted, private or never there"),
         "owner-001/model-0000001": (None, None),
