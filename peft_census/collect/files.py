@@ -165,8 +165,8 @@ def find_files(spec: str) -> list[Path]:
 
 
 def _open(path: Path) -> pq.ParquetFile:
-    try:
-        file = pq.ParquetFile(path, page_checksum_verification=True)
+    try:  # buffering ahead would keep every row group that was read
+        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
         raise BadInputError(
             f"{path}: not a readable Parquet file ({_brief(error)})",

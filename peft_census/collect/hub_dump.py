@@ -312,7 +312,7 @@ def _extent(folder: Path) -> tuple[int, str | None]:
     rows, newest = 0, None
     for path in sorted(folder.glob("*.parquet")):
         try:
-            file = pq.ParquetFile(path)
+            file = pq.ParquetFile(path, pre_buffer=False)
             rows += file.metadata.num_rows
             if "last_modified" in file.schema_arrow.names:
                 latest = pc.max(file.read(columns=["last_modified"]).column(0)).as_py()
