@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers import SHARED
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peft_census.schema import TABLES
@@ -292,6 +292,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.text() | VALUES.map(json.dumps) | st.dictionaries(KEYS, VALUES).map(json.dumps))
 def test_any_text_has_an_outcome_that_the_tables_hold(text: str) -> None:
     """No text raises, and whatever comes out fits the columns: known technique, short text, valid Unicode."""
