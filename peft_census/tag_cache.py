@@ -1,9 +1,9 @@
-"""Readings kept from run to run, so that a census of cards of which few changed costs little more than reading them.
+"""Readings kept from run to run, so that of cards of which few changed few are read.
 
-One SQLite file in the raw folder. It holds digests of the texts in which there is nothing to read (most of them, 8
-bytes each) and the readings of all other cards, by everything that decides them: model id, text, configuration.
-What another version of the tagger, its code or its data made is dropped. It is only ever a shortcut: a damaged file
-is reported and begun anew, and one that cannot be used at all is done without.
+One SQLite file in the raw folder. It holds the readings of cards that may cite a technique, by everything that decides
+them: model id, text, configuration. The other cards are not kept: finding out that there is nothing to read in a text
+takes no longer than hashing it. What another version of the tagger, its code or its data made is dropped. It is only
+ever a shortcut: a damaged file is reported and begun anew, and one that cannot be used at all is done without.
 """
 
 from __future__ import annotations
@@ -16,17 +16,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    from peft_census.tagging import News
-
 FILE = "tags.sqlite"
-_BYTES = 8
-"""Of a text's SHA-256 that say that it is plain; a mix-up among 3 million texts has a chance below one in a million."""
 _SAVE_EVERY = 100
 _AT_ONCE = 500
 _READING = "CREATE TABLE IF NOT EXISTS reading (key BLOB PRIMARY KEY, row TEXT, crc INTEGER) WITHOUT ROWID"
@@ -46,8 +40,6 @@ class TagCache:
         self.note = note
         self._database: sqlite3.Connection | None = None
         self._lock = Lock()
-        self._plain: np.ndarray[Any, np.dtype[np.int64]] = np.array([], np.int64)
-        self._news: list[bytes] = []
         self._added = 0
 
     def __enter__(self) -> TagCache:
@@ -70,15 +62,6 @@ class TagCache:
                 self._database.close()
                 self._database = None
 
-    def are_plain(self, digests: Sequence[bytes | None]) -> list[bool]:
-        """Says of every text, by its SHA-256, whether it is known that there is nothing to read in it."""
-        plain = self._plain  # another thread may replace it
-        if not len(plain):
-            return [False] * len(digests)
-        asked = _numbers([digest or bytes(_BYTES) for digest in digests])
-        at = np.minimum(np.searchsorted(plain, asked), len(plain) - 1)
-        return (plain[at] == asked).tolist()  # type: ignore[no-any-return]
-
     def readings(self, keys: Sequence[bytes]) -> tuple[list[bytes], pa.RecordBatch]:
         """Returns those of ``keys`` that are known, and their readings in the same order."""
         from peft_census.tag.batch import READINGS
@@ -88,13 +71,11 @@ class TagCache:
             found = self._guarded(lambda: self._select(keys), nothing)
         return list(found), pa.RecordBatch.from_pylist(list(found.values()), schema=READINGS)
 
-    def add(self, news: News) -> None:
-        """Takes in what a batch taught; it is on disk after some batches, and at the end."""
-        rows = news.rows.to_pylist() if news.rows is not None else []
-        texts = [json.dumps(row, ensure_ascii=False) for row in rows]
-        written = [(key, text, _crc(key, text)) for key, text in zip(news.keys, texts, strict=True)]
+    def add(self, keys: Sequence[bytes], rows: pa.RecordBatch) -> None:
+        """Takes in new readings, a key for each row; they are on disk after some batches, and at the end."""
+        texts = [json.dumps(row, ensure_ascii=False) for row in rows.to_pylist()]
+        written = [(key, text, _crc(key, text)) for key, text in zip(keys, texts, strict=True)]
         with self._lock:
-            self._news += news.plain
             self._added += 1
             self._guarded(lambda: self._insert(written), None)
             if self._added % _SAVE_EVERY == 0:
@@ -118,15 +99,8 @@ class TagCache:
             self._database.executemany("INSERT OR REPLACE INTO reading VALUES (?, ?, ?)", rows)
 
     def _save(self) -> None:
-        if self._database is None:
-            return
-        if self._news:
-            self._plain = np.union1d(self._plain, _numbers(self._news))
-            self._news = []
-            data = self._plain.tobytes()
-            kept = (1, hashlib.sha256(data).hexdigest(), data)
-            self._database.execute("INSERT OR REPLACE INTO plain VALUES (?, ?, ?)", kept)
-        self._database.commit()
+        if self._database:
+            self._database.commit()
 
     def _open(self) -> None:
         """Opens the file, makes its tables, and drops what another version wrote.
@@ -140,20 +114,13 @@ class TagCache:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("CREATE TABLE IF NOT EXISTS version (id TEXT)")
-        database.execute("CREATE TABLE IF NOT EXISTS plain (id INTEGER PRIMARY KEY, sha256 TEXT, digests BLOB)")
-        database.execute(
-            "CREATE TABLE IF NOT EXISTS reading (key BLOB PRIMARY KEY, row TEXT, crc INTEGER) WITHOUT ROWID"
-        )
+        database.execute(_READING)
         if database.execute("SELECT id FROM version").fetchall() != [(version(),)]:
-            for table in ("version", "plain", "reading"):
+            for table in ("version", "reading"):
                 database.execute(f"DELETE FROM {table}")  # noqa: S608 (names of our own)
             database.execute("INSERT INTO version VALUES (?)", (version(),))
             database.commit()
             database.execute("VACUUM")
-        for digest, data in database.execute("SELECT sha256, digests FROM plain"):
-            if hashlib.sha256(data).hexdigest() != digest:
-                raise ValueError("its digests are not those that were written")
-            self._plain = np.frombuffer(data, np.int64)
 
     def _guarded(self, work: Callable[[], _T], otherwise: _T) -> _T:
         """Returns what ``work`` does; when the file turns out unusable, says so and goes on without it."""
@@ -182,21 +149,18 @@ class TagCache:
     def _close(self) -> None:
         if self._database:
             self._database.close()
-        self._database, self._plain, self._news = None, np.array([], np.int64), []
+        self._database = None
 
 
-def keys_of(cards: pa.RecordBatch, digests: Sequence[bytes | None]) -> list[bytes]:
-    """Returns a key for every card: 16 bytes over model id, text and configuration.
+def keys_of(cards: pa.RecordBatch) -> list[bytes]:
+    """Returns a key for every card of a batch with the columns ``tag.batch.INPUTS``: 16 bytes over all of them."""
+    columns = [cards.column(name).cast(pa.binary()).to_pylist() for name in cards.schema.names]
+    return [hashlib.sha256(_joined(card)).digest()[:16] for card in zip(*columns, strict=True)]
 
-    Args:
-        cards: a batch with the columns ``tag.batch.INPUTS``.
-        digests: SHA-256 of the texts, None where there is none.
-    """
-    ids, configs = (cards.column(name).to_pylist() for name in ("model_id", "adapter_config"))
-    return [
-        hashlib.sha256(json.dumps([model_id, digest.hex() if digest else None, config]).encode("ascii")).digest()[:16]
-        for model_id, digest, config in zip(ids, digests, configs, strict=True)
-    ]
+
+def _joined(parts: Sequence[bytes | None]) -> bytes:
+    """Returns one text for several, in which where each ends, and which are missing, can be told."""
+    return b"".join(b"-;" if part is None else b"%d;%b" % (len(part), part) for part in parts)
 
 
 def version() -> str:
@@ -215,7 +179,3 @@ def version() -> str:
 
 def _crc(key: bytes, text: str) -> int:
     return zlib.crc32(text.encode(), zlib.crc32(key))
-
-
-def _numbers(digests: Sequence[bytes]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return np.frombuffer(b"".join([digest[:_BYTES] for digest in digests]), np.int64)

@@ -62,28 +62,25 @@ def tagged(batches: Iterator[pa.RecordBatch], effort: Effort | None = None, with
     first = list(islice(batches, FEW + 1))
     if len(first) <= FEW:
         effort = Effort()
+    batches = chain(first, batches)
+    del first  # not kept while the others are tagged
     with ExitStack() as stack:
         cache = stack.enter_context(effort.cache) if effort.cache else None
         read: Read = read_here
         if effort.jobs > 1:
             read = partial(read_there, stack.enter_context(workers(effort.jobs)))
-        done = _in_order(
-            partial(_tag, read=read, cache=cache, with_models=with_models), chain(first, batches), effort.jobs
-        )
-        del first
-        for models, mentions, news in done:
-            if cache:
-                cache.add(news)
-            yield models, mentions
+        if cache:
+            read = partial(_read_new, read=read, cache=cache)
+        yield from _in_order(partial(_tag, read=read, with_models=with_models), batches, effort.jobs)
 
 
-def _in_order(work: Callable[[pa.RecordBatch], _Done], batches: Iterator[pa.RecordBatch], jobs: int) -> Iterator[_Done]:
+def _in_order(work: Callable[[pa.RecordBatch], Pair], batches: Iterator[pa.RecordBatch], jobs: int) -> Iterator[Pair]:
     """Yields ``work(batch)`` for every batch, in order; with several jobs some batches are under way at once."""
     if jobs == 1:
         yield from map(work, batches)
         return
     pool = ThreadPoolExecutor(jobs + 1, thread_name_prefix="tag")
-    waiting: deque[Future[_Done]] = deque()
+    waiting: deque[Future[Pair]] = deque()
     try:
         for batch in batches:
             waiting.append(pool.submit(work, batch))
@@ -95,69 +92,39 @@ def _in_order(work: Callable[[pa.RecordBatch], _Done], batches: Iterator[pa.Reco
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-@dataclass(frozen=True)
-class News:
-    """What one batch taught that the cache did not know; empty without a cache.
-
-    Args:
-        plain: digests of card texts in which there is nothing to read.
-        keys: keys of the cards read.
-        rows: their readings.
-    """
-
-    plain: list[bytes]
-    keys: list[bytes]
-    rows: pa.RecordBatch | None
-
-
-_Done = tuple[pa.RecordBatch, pa.RecordBatch, News]
-
-
-def _tag(cards: pa.RecordBatch, read: Read, cache: TagCache | None, with_models: bool) -> _Done:
-    """Tags one batch: finds the cards worth reading, reads those that the cache does not know, joins both."""
+def _tag(cards: pa.RecordBatch, read: Read, with_models: bool) -> Pair:
+    """Tags one batch: finds the cards worth reading, reads them, and makes the tables."""
     from peft_census.tag.batch import inputs, mentions_of, to_read
 
-    digests = _digests(cards.column("card")) if cache or with_models else []
-    if cache is None:
-        at = pc.indices_nonzero(to_read(cards))
-        rows, news = read(inputs(cards).take(at)), News([], [], None)
-    else:
-        at, rows, news = _with_cache(inputs(cards), digests, read, cache)
-    models = _models(cards, digests, at, rows) if with_models else cards
-    return models, mentions_of(cards.column("model_id").take(at), rows), news
+    at = pc.indices_nonzero(to_read(cards))
+    rows = read(inputs(cards).take(at))
+    models = _models(cards, at, rows) if with_models else cards
+    return models, mentions_of(cards.column("model_id").take(at), rows)
 
 
-def _with_cache(
-    cards: pa.RecordBatch, digests: list[bytes | None], read: Read, cache: TagCache
-) -> tuple[pa.Array, pa.RecordBatch, News]:
-    """Returns which cards were read, now or earlier, their readings, and what is new."""
-    from peft_census.tag.batch import always_read, to_read
+def _read_new(cards: pa.RecordBatch, read: Read, cache: TagCache) -> pa.RecordBatch:
+    """Returns the readings of ``cards``: those that the cache knows from there, the others by ``read``."""
     from peft_census.tag_cache import keys_of
 
-    always = always_read(cards).to_pylist()
-    plain = cache.are_plain(digests)
-    asked = [i for i, digest in enumerate(digests) if always[i] or (digest is not None and not plain[i])]
-    keys = dict(zip(asked, keys_of(cards.take(pa.array(asked, pa.int64())), [digests[i] for i in asked]), strict=True))
-    found, old_rows = cache.readings(list(keys.values()))
-    known = {key: position for position, key in enumerate(found)}
-    unknown = [i for i in asked if keys[i] not in known]
-    hits = to_read(cards.take(pa.array(unknown, pa.int64()))).to_pylist() if unknown else []
-    new = [i for i, hit in zip(unknown, hits, strict=True) if hit]
-    idle = [digest for i, hit in zip(unknown, hits, strict=True) if not hit and (digest := digests[i]) is not None]
-    new_rows = read(cards.take(pa.array(new, pa.int64()))) if new else old_rows.slice(0, 0)
-    places = {i: len(found) + n for n, i in enumerate(new)}
-    places |= {i: known[key] for i, key in keys.items() if key in known}
-    at = sorted(places)
-    rows = pa.concat_batches([old_rows, new_rows]).take(pa.array([places[i] for i in at], pa.int64()))
-    return pa.array(at, pa.int64()), rows, News(idle, [keys[i] for i in new], new_rows)
+    keys = keys_of(cards)
+    known, old_rows = cache.readings(keys)
+    places = {key: position for position, key in enumerate(known)}
+    new = [i for i, key in enumerate(keys) if key not in places]
+    if not new:
+        return old_rows.take(pa.array([places[key] for key in keys], pa.int64()))
+    new_rows = read(cards.take(pa.array(new, pa.int64())))
+    cache.add([keys[i] for i in new], new_rows)
+    places |= {keys[i]: len(known) + n for n, i in enumerate(new)}
+    return pa.concat_batches([old_rows, new_rows]).take(pa.array([places[key] for key in keys], pa.int64()))
 
 
-def _digests(texts: pa.Array) -> list[bytes | None]:
-    """Returns the SHA-256 of every text, None for nulls."""
-    return [None if text is None else hashlib.sha256(text).digest() for text in texts.cast(pa.binary()).to_pylist()]
+def _digests(texts: pa.Array) -> pa.Array:
+    """Returns the SHA-256 of every text in hex, null for nulls."""
+    whole = texts.cast(pa.binary()).to_pylist()
+    return pa.array([None if text is None else hashlib.sha256(text).hexdigest() for text in whole], pa.string())
 
 
-def _models(cards: pa.RecordBatch, digests: list[bytes | None], at: pa.Array, rows: pa.RecordBatch) -> pa.RecordBatch:
+def _models(cards: pa.RecordBatch, at: pa.Array, rows: pa.RecordBatch) -> pa.RecordBatch:
     """Returns the ``models`` table of one batch: the columns of ``cards``, and what was read in those ``at``."""
     texts = cards.column("card")
     position = pc.index_in(pa.array(range(cards.num_rows), pa.int64()), value_set=at.cast(pa.int64()))
@@ -166,7 +133,7 @@ def _models(cards: pa.RecordBatch, digests: list[bytes | None], at: pa.Array, ro
     made = {
         **read,
         "card_chars": pc.utf8_length(texts).cast(pa.int32()),
-        "card_sha256": pa.array([None if d is None else d.hex() for d in digests], pa.string()),
+        "card_sha256": _digests(texts),
         "unread_chars": pc.if_else(texts.is_valid(), unread, pa.scalar(None, pa.int32())),
         "generators": pc.coalesce(read["generators"], pa.scalar([], pa.list_(pa.string()))),
         "base_model": _base_models(cards, at, rows),
