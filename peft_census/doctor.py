@@ -130,7 +130,7 @@ def _snapshot(folder: Path) -> Iterator[Finding]:
         snapshot = read_snapshot(folder)
     except SnapshotError as error:
         if (folder / MANIFEST).is_file() and "written with schema" in error.what:
-            yield Finding(folder, error.what, "nothing: run the census again, or use the release that wrote it")
+            yield Finding(folder, error.what, f"nothing: {error.hint}")
         else:
             yield Finding(folder, error.what, remedy, lambda: _put_aside(folder))
         return

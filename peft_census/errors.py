@@ -7,10 +7,15 @@ The command line prints ``str(error)`` and leaves with ``error.exit_code``; noth
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 
 DONE, FAILED, USAGE, GAPS = 0, 1, 2, 3
 """Exit codes: everything done; failed; called wrongly; finished, but something is missing."""
+
+
+_USER = re.compile(r"(?<=://)[^/\s@]+@")
+"""Name and password in an address; errors reach logs, so there they are blotted out."""
 
 
 class CensusError(Exception):
@@ -24,9 +29,10 @@ class CensusError(Exception):
     exit_code = FAILED
 
     def __init__(self, what: str, hint: str = "") -> None:
+        what = _USER.sub("(secret)@", what)
         super().__init__(what)
         self.what = what
-        self.hint = hint
+        self.hint = _USER.sub("(secret)@", hint)
 
     def __str__(self) -> str:
         return f"{self.what}\n  {self.hint}" if self.hint else self.what

@@ -23,9 +23,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from peft_census.errors import SnapshotError, UsageError, output_error
+from peft_census.manifest import MANIFEST, read_manifest
 from peft_census.schema import SCHEMA_VERSION, arrow_schema, check
 
-MANIFEST = "manifest.json"
+__all__ = ["MANIFEST", "Snapshot", "find_snapshot", "new_snapshot", "read_snapshot"]
+
 ROW_GROUP = 65_536
 _STALE_SECONDS = 86_400
 
@@ -56,10 +58,14 @@ class Snapshot:
         if name not in self.manifest["tables"]:
             raise SnapshotError(f"{self.path}: no table {name!r}", f"it has: {', '.join(self.manifest['tables'])}.")
         file = self.path / f"{name}.parquet"
+        known = {field.name: field.type for field in arrow_schema(name)}
         try:
-            return pq.read_table(file, columns=columns)
+            if {field.name: field.type for field in pq.read_schema(file)} == known:
+                return pq.read_table(file, columns=columns)
         except (pa.ArrowException, OSError) as error:
-            raise SnapshotError(f"{file}: damaged or missing ({error})", "run the census again.") from error
+            why = str(error).partition("\n")[0][:200]
+            raise SnapshotError(f"{file}: damaged or missing ({why})", "run the census again.") from error
+        raise SnapshotError(f"{file}: its columns are not those of the schema", "run the census again.")
 
     def verify(self) -> None:
         """Raises SnapshotError unless every table's bytes are those that were sealed."""
@@ -81,18 +87,7 @@ def read_snapshot(path: Path) -> Snapshot:
     Raises:
         SnapshotError: no manifest, a damaged one, or one of another schema version.
     """
-    file = path / MANIFEST
-    try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-        version = manifest["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SnapshotError(f"{file}: not a snapshot manifest ({error})", "run the census again.") from error
-    if version != SCHEMA_VERSION:
-        raise SnapshotError(
-            f"{path}: written with schema {version}, this is schema {SCHEMA_VERSION}",
-            "run the census again, or use the release that wrote it.",
-        )
-    return Snapshot(path, manifest)
+    return Snapshot(path, read_manifest(path / MANIFEST))
 
 
 def find_snapshot(name: str, root: Path) -> Snapshot:

@@ -1,4 +1,4 @@
-"""Shared by all tests: no socket leaves this machine, and how to run the command line."""
+"""Shared by all tests: no socket leaves this machine, no token gets out, and how to run the command line."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import planted
 import pytest
 from click.testing import CliRunner, Result
 from helpers import SHARED
+from sweep import Sweep
 
 os.environ.setdefault("PEFT_CENSUS_PICTURES", "headline")  # tests of all pictures ask for them
+os.environ.update(planted.ENVIRONMENT)  # whatever a test does, these must come out nowhere
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Lets the search for planted tokens listen from the first test on."""
+    config.pluginmanager.register(Sweep(config), "sweep")
+
 
 _connect = socket.socket.connect
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import planted
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -39,7 +40,7 @@ def test_the_published_shapes_come_out_side_by_side(cards: Path, monkeypatch: py
     github = GithubReplica(corpus_of(BLOG_IMPORTS), Window(100_000, 60))
     with serve(github) as one, serve(CivitaiReplica(models_of(BLOG_TYPES, nsfw=0.3, ties=3))) as two:
         monkeypatch.setenv("GITHUB_API_URL", one)
-        monkeypatch.setenv("GITHUB_TOKEN", "replica")
+        monkeypatch.setenv("GITHUB_TOKEN", planted.GITHUB)
         monkeypatch.setenv("CIVITAI_API_URL", two)
         wishes = ("--with", "github civitai", "--with", "benchmark", "--sample", "20", "--readings", "1")
         first = _run("census", "--source", cards, "--json", "--quiet", *wishes)

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import planted
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from helpers import write_cards
 from hub_upload import Uploads, serving_uploads
 
-TOKEN = "hf_planted_token_of_a_test"
+TOKEN = planted.HUB
 REPO = "me/census"
 SECRET = ("secretive-owner", "private-model", "MatchedWordLoRA")
 
@@ -113,7 +114,7 @@ def test_an_upload_is_one_commit(run: Any, snapshot: str, hub: Uploads) -> None:
     assert "old.csv" not in hub.files and ".gitattributes" in hub.files
     assert {header for _, path, header in hub.requests if path.startswith("/api/datasets")} == {f"Bearer {TOKEN}"}
     assert TOKEN not in done.stdout + done.stderr
-    assert not [f for f in Path("dataset").rglob("*") if f.is_file() and TOKEN.encode() in f.read_bytes()]
+    assert planted.leaks(Path("dataset")) == []
 
 
 def test_an_unchanged_folder_makes_no_commit(snapshot: str, hub: Uploads) -> None:
@@ -144,7 +145,7 @@ def test_a_refused_upload_commits_nothing_and_says_what_to_do(
     assert done.returncode == 1
     assert words in done.stderr and REPO in done.stderr
     assert hub.commits == []
-    for secret in ("Traceback", TOKEN, "hf_planted"):
+    for secret in ("Traceback", TOKEN):
         assert secret not in done.stdout + done.stderr
     assert Path("dataset/README.md").is_file()
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import planted
 import pytest
 import yaml
 from civitai_replica import CivitaiReplica, models_of
@@ -24,9 +25,8 @@ from tests.replica.catalogue import from_generator
 from tests.replica.hub import serving
 
 WORKFLOW = REPO / ".github/workflows/census.yml"
-KEY = "5b" * 32
-SECRETS = {"HF_TOKEN": "hf_planted", "CIVITAI_TOKEN": "civitai-planted", "PUBLIC_COPY_KEY": KEY}
-GITHUB_TOKEN = "replica"
+SECRETS = {"HF_TOKEN": planted.HUB, "CIVITAI_TOKEN": planted.CIVITAI, "PUBLIC_COPY_KEY": planted.KEY}
+GITHUB_TOKEN = planted.GITHUB
 
 
 def workflow() -> dict[str, Any]:
@@ -226,7 +226,7 @@ def test_two_weeks_of_the_workflow_against_the_replicas(tmp_path: Path) -> None:
         assert [d.returncode for d in unchanged] == [0, 0, 0], unchanged[-1].stderr
         assert clone.outputs == {"snapshot": two["snapshot"], "changed": "false"}
     said = "".join(d.stdout + d.stderr for d in (*first, *proposed, *again))
-    for secret in (*SECRETS.values(), GITHUB_TOKEN + "\n"):
+    for secret in (*SECRETS.values(), GITHUB_TOKEN):
         assert secret not in said
     leaving = [clone.summary, clone.folder / "changes.md"]
     leaving += [f for f in (clone.folder / "data/snapshots" / one["snapshot"]).rglob("*") if f.is_file()]

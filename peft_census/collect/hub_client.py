@@ -20,7 +20,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from peft_census.collect.hub_session import Limits, allowance, find_token, install_factory, user_agent
 from peft_census.collect.pacing import Allowance, Pacer, retry_after
-from peft_census.errors import SourceError
+from peft_census.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     import httpx2
@@ -81,8 +81,19 @@ Report = Callable[[str, str], None]
 
 
 def endpoint() -> str:
-    """Returns the Hub's address: ``HF_ENDPOINT`` as it is now, or the public Hub."""
-    return (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
+    """Returns the Hub's address: ``HF_ENDPOINT`` as it is now, or the public Hub.
+
+    Raises:
+        UsageError: it holds a name, a password or a query, which would get into the names of folders.
+    """
+    base = (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
+    parts = urlsplit(base)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise UsageError(
+            f"HF_ENDPOINT holds more than an address ({parts.scheme}://{parts.hostname})",
+            "leave name, password and query out; a token goes into HF_TOKEN.",
+        )
+    return base
 
 
 def origin(url: str) -> tuple[str, str, int]:
@@ -173,7 +184,7 @@ class HubClient:
                 if response.status_code not in _REDIRECTS or "location" not in response.headers:
                     yield response, tuple(earlier)
                     return
-                earlier.append({k.lower(): v for k, v in response.headers.items()})
+                earlier.append({k.lower(): self._blotted(v) for k, v in response.headers.items()})
                 url = urljoin(url, response.headers["location"])
         raise TransientError("redirected in circles")
 
@@ -221,7 +232,9 @@ class HubClient:
                 wait = retry_after(response.headers.get("retry-after"), response.headers.get("date"))
                 raise TransientError(f"HTTP {status}", wait)
             body, cut = self._read(response, max_bytes)
-            headers = {k.lower(): v for k, v in response.headers.items()}
+            headers = {k.lower(): self._blotted(v) for k, v in response.headers.items()}
+        if self.token:  # a server that repeats the token would carry it into ledger and snapshot
+            body = body.replace(self.token.encode(), b"(secret)")
         answer = Answer(status, headers, body, cut, earlier)
         if status == 401 and b"Invalid credentials" in body:
             raise SourceError(f"{self.base} refuses the token", "check HF_TOKEN, or unset it to go on without.")
@@ -241,6 +254,9 @@ class HubClient:
             if time.monotonic() > until:
                 raise TransientError("timed out")
         return b"".join(parts), False
+
+    def _blotted(self, text: str) -> str:
+        return text.replace(self.token, "(secret)") if self.token else text
 
     def _headers(self, url: str) -> dict[str, str]:
         """Returns the headers for ``url``: the token only for the endpoint itself, never over plain http."""

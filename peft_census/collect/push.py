@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from peft_census.collect.hub_client import endpoint
 from peft_census.errors import SourceError, UsageError
 
 _HINTS = {
@@ -52,6 +53,7 @@ def push_folder(folder: Path, repo: str, message: str, leave: Collection[str] = 
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
+    endpoint()  # refuses an address that holds a password
     api = HfApi(library_name="peft_census")
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in leave)
     names = [p.relative_to(folder).as_posix() for p in files]

@@ -250,7 +250,12 @@ def checked_endpoint(url: str) -> str:
         UsageError: not a URL, or plain http to another machine.
     """
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        shown = f"{parts.scheme}://{parts.hostname}"
+        raise UsageError(
+            f"endpoint {shown}: name, password or query in it", "leave them out; a token goes into a variable."
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"endpoint {url!r} is not a base URL", "for example https://api.github.com")
     if parts.scheme == "http" and not on_this_machine(url):
         raise UsageError(f"endpoint {url!r} is not encrypted", "use https; http is for replicas on this machine.")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import planted
 import pytest
 from github_replica import BLOG_IMPORTS, File, GithubReplica, Moods, Window, corpus_of
 from serving import SHARED, Faults, serve
@@ -40,7 +41,7 @@ def client_for(replica: GithubReplica, monkeypatch: pytest.MonkeyPatch) -> Itera
     """Gives a client as the environment configures it, pointed at ``replica``."""
     with serve(replica) as url:
         monkeypatch.setenv("GITHUB_API_URL", url)
-        monkeypatch.setenv("GITHUB_TOKEN", "replica")
+        monkeypatch.setenv("GITHUB_TOKEN", planted.GITHUB)
         client = github_client()
         assert client is not None
         yield client
@@ -181,12 +182,12 @@ def test_a_bad_token_ends_the_run(monkeypatch: pytest.MonkeyPatch, campaign: Cam
     replica = GithubReplica([], Window(1000, 60))
     with serve(replica) as url:
         monkeypatch.setenv("GITHUB_API_URL", url)
-        monkeypatch.setenv("GITHUB_TOKEN", "wrong-token")
+        monkeypatch.setenv("GITHUB_TOKEN", planted.token("wrong"))
         client = github_client()
         assert client is not None
         with pytest.raises(SourceError, match="Bad credentials") as caught:
             ask_rounds(client, campaign, plan_queries(CLASSES), readings=1)
-    assert "wrong-token" not in str(caught.value)
+    assert planted.token("wrong") not in str(caught.value)
     assert replica.number == 1
 
 
@@ -246,13 +247,13 @@ def test_the_token_is_stored_nowhere(
     ledger = tmp_path / "l.sqlite"
     with serve(GithubReplica(corpus_of(SMALL))) as url:
         monkeypatch.setenv("GITHUB_API_URL", url)
-        monkeypatch.setenv("GITHUB_TOKEN", "ghp_sEcReT0123456789")
+        monkeypatch.setenv("GITHUB_TOKEN", planted.token("wrong"))
         client = github_client()
         assert client is not None
         with open_campaign(ledger, "github", {"endpoint": url}) as campaign, pytest.raises(SourceError):
             ask_rounds(client, campaign, plan_queries(CLASSES), readings=1)
-    assert b"sEcReT" not in b"".join(f.read_bytes() for f in tmp_path.iterdir())
-    assert "sEcReT" not in caplog.text
+    assert planted.leaks(tmp_path) == []
+    assert not planted.holds(caplog.text)
 
 
 def test_the_estimate_counts_requests() -> None:

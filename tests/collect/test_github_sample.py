@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import planted
 import pytest
 from github_replica import File, GithubReplica, Moods, Window, corpus_of
 from serving import Faults, serve
@@ -28,7 +29,7 @@ def campaign(tmp_path: Path) -> Iterator[Campaign]:
 def _sample(replica: GithubReplica, campaign: Campaign, monkeypatch: pytest.MonkeyPatch, requests: int) -> None:
     with serve(replica) as url:
         monkeypatch.setenv("GITHUB_API_URL", url)
-        monkeypatch.setenv("GITHUB_TOKEN", "replica")
+        monkeypatch.setenv("GITHUB_TOKEN", planted.GITHUB)
         client = github_client()
         assert client is not None
         sample_files(client, campaign, requests, seed=7)

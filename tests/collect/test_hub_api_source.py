@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import planted
 import pytest
 
 from peft_census.collect.hub_api import HubApi, Selection
@@ -297,7 +298,7 @@ def test_no_file_of_a_crawl_holds_the_token(
     replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither ledger, shards, problems nor log lines, even where a server hands the token back."""
-    token = "hf_madeUpSecretForTests"
+    token = planted.HUB
     monkeypatch.setenv("HF_TOKEN", token)
     caplog.set_level("DEBUG")
     server = replica(from_generator(40), faults=Faults(error=0.2, malformed=({"id": f"../{token}"},)))
@@ -307,15 +308,15 @@ def test_no_file_of_a_crawl_holds_the_token(
     assert token not in repr(info) + caplog.text
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) >= 4
-    assert not [path for path in files if token.encode() in path.read_bytes()]
+    assert planted.leaks(tmp_path) == []
 
 
 def test_problems_are_json_lines_and_never_show_a_secret(replica: Start, tmp_path: Path) -> None:
     """One object a line: when, stage, where, what."""
     from peft_census.collect.problems import Problems
 
-    with Problems(tmp_path / "problems.jsonl", ("hf_secret",)) as problems:
-        problems.record("hub-api", "o/m", "the server said hf_secret")
+    with Problems(tmp_path / "problems.jsonl", (planted.HUB,)) as problems:
+        problems.record("hub-api", "o/m", f"the server said {planted.HUB}")
     (line,) = (tmp_path / "problems.jsonl").read_text(encoding="utf-8").splitlines()
     assert {k: v for k, v in json.loads(line).items() if k != "when"} == {
         "stage": "hub-api",

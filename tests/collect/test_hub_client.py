@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import planted
 import pytest
 from huggingface_hub import HfApi, get_session
 
@@ -15,7 +16,7 @@ from tests.replica.catalogue import from_generator
 from tests.replica.crawl import QUICK
 from tests.replica.faults import Faults, Windows
 
-SECRET = "hf_madeUpSecretForTests"
+SECRET = planted.HUB
 CARD = "/owner-001/model-0000001/resolve/main/README.md"
 
 
@@ -165,7 +166,7 @@ def test_offline_mode_is_kept(replica: Start, monkeypatch: pytest.MonkeyPatch) -
 def test_a_refused_token_is_an_error_that_says_so(replica: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong token ends the crawl at once; it must not make every model look gated."""
     server = replica(from_generator(3))
-    monkeypatch.setenv("HF_TOKEN", "hf_refused")
+    monkeypatch.setenv("HF_TOKEN", planted.token("hf_refused"))
     with pytest.raises(SourceError, match="refuses the token"):
         HubClient(QUICK).get(CARD, 10_000)
     assert sum(server.counts.requests.values()) == 1

@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+import planted
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -113,7 +114,7 @@ def test_a_download_begun_by_a_killed_run_is_resumed(replica: Start, tmp_path: P
 
 def test_a_cdn_gets_no_token(replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards may come from another host; the token stays here, and the signed address in no file."""
-    monkeypatch.setenv("HF_TOKEN", "hf_madeUpSecretForTests")
+    monkeypatch.setenv("HF_TOKEN", planted.HUB)
     cdn = replica(from_generator(1), faults=Faults(truncated=0.3, seed=2))
     server = replica(from_generator(1))
     with_dump(server, TWO)
@@ -124,7 +125,7 @@ def test_a_cdn_gets_no_token(replica: Start, tmp_path: Path, monkeypatch: pytest
     assert cdn.counts.requests.total() >= 2 and cdn.counts.with_token == 0
     assert server.counts.with_token > 0
     files = [p for p in tmp_path.rglob("*") if p.is_file()]
-    assert not [p for p in files if b"s3cr3t" in p.read_bytes() or b"hf_madeUp" in p.read_bytes()]
+    assert not [p for p in files if b"s3cr3t" in p.read_bytes() or planted.leak(p)]
 
 
 def test_a_dump_that_shrank_or_grew_older_is_refused(replica: Start, tmp_path: Path) -> None:

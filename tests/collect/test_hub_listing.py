@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import planted
 import pytest
 
 from peft_census.collect.hub_client import Answer, HubClient
@@ -119,7 +120,7 @@ def test_a_link_to_another_host_is_refused_and_nothing_sent_there(
     replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither the crawl nor the token follows a Link away from the endpoint."""
-    monkeypatch.setenv("HF_TOKEN", "hf_madeUpSecretForTests")
+    monkeypatch.setenv("HF_TOKEN", planted.HUB)
     elsewhere = replica(from_generator(10))
     replica(from_generator(10), faults=Faults(link_base=elsewhere.base))
     with pytest.raises(SourceError, match="another host"):

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import planted
 import pytest
 from civitai_replica import CivitaiReplica, models_of
 from collect_once import CLASSES, WANTED
@@ -72,12 +73,12 @@ def test_problems_are_logged_without_secrets(tmp_path: Path, monkeypatch: pytest
     replica = GithubReplica([], faults=Faults(error=1.0))
     with serve(replica) as url:
         monkeypatch.setenv("GITHUB_API_URL", url)
-        monkeypatch.setenv("GITHUB_TOKEN", "Server Error")  # the replica's fault repeats these words
+        monkeypatch.setenv("GITHUB_TOKEN", planted.GITHUB)  # the replica's fault repeats it
         found = collect(Wanted(("github",)), CLASSES, {}, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / PROBLEMS).read_text("utf-8").splitlines()]
     assert len(lines) == replica.number
     assert {(line["stage"], line["where"]) for line in lines} == {("github", "/search/code")}
-    assert all(line["what"] == "status 502: (secret)" for line in lines)
+    assert all(line["what"] == "status 502: Server Error; you sent Bearer (secret)" for line in lines)
     assert len(found.gaps) == 2
 
 
@@ -90,7 +91,7 @@ def test_a_calibration_joins_an_earlier_reading(tmp_path: Path, monkeypatch: pyt
     replica.window = Window(100_000, 60)
     with serve(replica) as url:
         monkeypatch.setenv("GITHUB_API_URL", url)
-        monkeypatch.setenv("GITHUB_TOKEN", "replica")
+        monkeypatch.setenv("GITHUB_TOKEN", planted.GITHUB)
         plain = collect(Wanted(("github",), readings=2), CLASSES, {}, tmp_path / "raw")
         before = replica.number
         more = collect(Wanted(("github",), readings=2, calibrate=tmp_path / "peft"), CLASSES, {}, tmp_path / "raw")
@@ -134,7 +135,7 @@ def test_killed_at_twenty_moments_it_resumes(tmp_path: Path, monkeypatch: pytest
             **os.environ,
             "GITHUB_API_URL": one,
             "CIVITAI_API_URL": two,
-            "GITHUB_TOKEN": "replica",
+            "GITHUB_TOKEN": planted.GITHUB,
             "PYTHONPATH": str(ROOT),
         }
         ended = [_kill_once([github, civitai], tmp_path / "killed", env, draw.randint(1, 6)) for _ in range(20)]

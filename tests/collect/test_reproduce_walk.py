@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import planted
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -144,7 +145,7 @@ def test_what_is_written_holds_no_card_and_no_token(
     server: Replica, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Markdown, CSV and JSON say the same; card texts and tokens stay out of them and of the kept readings."""
-    monkeypatch.setenv("HF_TOKEN", "hf_madeUpSecretForTests")
+    monkeypatch.setenv("HF_TOKEN", planted.HUB)
     result = run("reproduce", "beyond-lora", "--out", "report")
     assert result.exit_code == GAPS
     out = tmp_path / "report"
@@ -161,5 +162,5 @@ def test_what_is_written_holds_no_card_and_no_token(
     assert [float(r["factor"]) for r in rows] == [r["factor"] for r in report["attempts"]]
     texts = [*out.iterdir(), *(tmp_path / "data/raw/reproduction").iterdir()]
     for text in (result.stdout, result.stderr, *(p.read_text(encoding="utf-8") for p in texts)):
-        assert CANARY not in text and "hf_madeUp" not in text and str(tmp_path) not in text
+        assert CANARY not in text and not planted.holds(text) and str(tmp_path) not in text
     assert server.counts.with_token > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import planted
 import pytest
 
 from peft_census.collect.hub_dump import DATASET
@@ -110,7 +111,7 @@ def test_a_list_of_commits_on_another_host_is_refused(
     replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The token never follows a Link elsewhere."""
-    monkeypatch.setenv("HF_TOKEN", "hf_madeUpSecretForTests")
+    monkeypatch.setenv("HF_TOKEN", planted.HUB)
     elsewhere = replica(from_generator(1))
     server = replica(from_generator(1), faults=Faults(link_base=elsewhere.base))
     daily(server, range(1, 300))

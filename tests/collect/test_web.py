@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import planted
 import pytest
 from serving import Faults, Replica, Reply, Request, serve
 
@@ -37,15 +38,15 @@ def test_the_token_goes_to_the_endpoint_only() -> None:
     with serve(other) as elsewhere:
         first = Script(Reply({}, 302, {"Location": f"{elsewhere}/steal"}))
         with serve(first) as url, pytest.raises(SourceError, match="redirect"):
-            PoliteClient(url, QUICK, token="secret-token").get("/x", [])
-    assert [h.get("authorization") for h in first.seen] == ["Bearer secret-token"]
+            PoliteClient(url, QUICK, token=planted.GITHUB).get("/x", [])
+    assert [h.get("authorization") for h in first.seen] == [f"Bearer {planted.GITHUB}"]
     assert other.seen == []
 
 
 def test_a_token_that_comes_back_is_blotted_out() -> None:
     """A server that repeats the token in its answer does not get it into what is kept."""
     with serve(Script(lambda request: Reply({"message": request.headers["authorization"]}, 404))) as url:
-        answer = PoliteClient(url, QUICK, token="secret-token").get("/x", [])
+        answer = PoliteClient(url, QUICK, token=planted.GITHUB).get("/x", [])
     assert answer.message() == "Bearer (secret)"
 
 
@@ -181,8 +182,8 @@ def test_a_dead_server_gives_one_clear_error() -> None:
     with serve(Script(OK)) as url:
         pass
     with pytest.raises(SourceError, match="/x") as caught:
-        PoliteClient(url, Pace(0.0, attempts=2, backoff_s=0.01), token="secret-token").get("/x", [])
-    assert "secret-token" not in str(caught.value)
+        PoliteClient(url, Pace(0.0, attempts=2, backoff_s=0.01), token=planted.GITHUB).get("/x", [])
+    assert planted.GITHUB not in str(caught.value)
 
 
 @pytest.mark.parametrize(

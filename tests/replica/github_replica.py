@@ -20,9 +20,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlencode
 
+import planted
 from serving import Faults, Replica, Reply, Request, run, say
 
 TOKEN = "replica"
+"""For use by hand; tests send the planted token."""
 CAP = 1000
 LANGUAGES = {".py": "python", ".ipynb": "jupyter notebook", ".md": "markdown"}
 _WORD = re.compile(r"[A-Za-z0-9_]+")
@@ -140,7 +142,7 @@ class GithubReplica(Replica):
         sent = request.headers.get("authorization", "")
         if not sent:
             return self._error(401, "Requires authentication")
-        if sent.split()[-1] != TOKEN:
+        if sent.split()[-1] not in (TOKEN, planted.GITHUB):
             return self._error(401, "Bad credentials")
         if request.path == "/rate_limit":
             return Reply(self._rate_limit())

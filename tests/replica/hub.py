@@ -168,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
             wait = {"Retry-After": str(reset + 1)} if replica.windows.retry_after else self.rate
             self._send(429, b'{"error":"Too many requests"}', wait, plain=True)
             return
-        if self.headers.get("Authorization") == "Bearer hf_refused":
+        if "hf_refused" in self.headers.get("Authorization", ""):
             self._send(401, b'{"error":"Invalid credentials in Authorization header"}', {}, plain=True)
             return
         fixed = next((s for part, s in replica.faults.always.items() if part in self.path_only), None)
@@ -429,10 +429,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         told = {"X-Error-Code": code, "X-Error-Message": message, "Content-Type": "application/json"}
-        self._send(status, json.dumps({"error": message}).encode(), {**told, **(headers or {})})
+        self._send(status, json.dumps({"error": f"{message}; {self._sent()}"}).encode(), {**told, **(headers or {})})
 
     def _error(self, status: int) -> None:
-        self._send(status, b"<html>the server is busy</html>", {"Content-Type": "text/html"}, plain=True)
+        said = f"<html>the server is busy; {self._sent()}</html>"
+        self._send(status, said.encode(), {"Content-Type": "text/html"}, plain=True)
+
+    def _sent(self) -> str:
+        """What careless servers repeat in their errors: the header that carried the token."""
+        return f"you sent {self.headers.get('Authorization')}"
 
     def _reset(self) -> None:
         self.close_connection = True

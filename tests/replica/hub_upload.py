@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         up.requests.append((self.command, path, self.headers.get("Authorization")))
         failing = next((status for part, status in up.fails.items() if part in path), None)
         if failing:
-            self._answer({"error": f"no, hf_planted_in_an_error_body {failing}"}, failing)
+            self._answer({"error": f"no, {self.headers.get('Authorization')}, {failing}"}, failing)
         elif path == "/api/repos/create":
             self._answer(
                 {"error": "exists", "url": f"{up.base}/datasets/me/census"}, 409

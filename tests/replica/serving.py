@@ -133,7 +133,7 @@ def _handler(replica: Replica) -> type[BaseHTTPRequestHandler]:
             if fault == "reset":
                 self._reset()
             elif fault == "error":
-                self._send(Reply({"message": "Server Error"}, 502))
+                self._send(Reply({"message": f"Server Error; you sent {headers.get('authorization')}"}, 502))
             elif fault == "html":
                 self._send(Reply("<html><body>Unicorn!</body></html>"), kind="text/html")
             else:

@@ -1,0 +1,88 @@
+"""The sweep: after the last test everything that tests wrote or printed is searched for planted tokens.
+
+Listens to what the command line prints under ``CliRunner``, to what processes answer, to captured output and log
+lines; at the end it searches every file below pytest's temporary folder. A find fails the session.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import planted
+import pytest
+from click.testing import CliRunner, Result
+
+
+class Sweep:
+    """A plugin of pytest that hears all output and looks through all files.
+
+    Args:
+        config: pytest's.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.found: list[str] = []
+        self.heard = 0
+        """Pieces of output listened to, so that a test can tell a deaf sweep from a clean one."""
+        self._restore: list[Callable[[], None]] = []
+        self._wrap(CliRunner, "invoke", self._hear_result)
+        self._wrap(subprocess.Popen, "communicate", self._hear_process)
+        self._wrap(pytest.CaptureFixture, "readouterr", self._hear_process)
+
+    def hear(self, what: str, *texts: object) -> None:
+        """Notes the current test where one of the texts holds a planted token."""
+        self.heard += 1
+        if any(planted.holds(text) for text in texts if isinstance(text, str | bytes)):
+            where = os.environ.get("PYTEST_CURRENT_TEST", "outside a test").partition(" (")[0]
+            self.found.append(f"{where}: {what}")
+
+    def _wrap(self, owner: type, name: str, listen: Callable[[Any], None]) -> None:
+        original = getattr(owner, name)
+
+        def wrapped(*arguments: Any, **more: Any) -> Any:
+            result = original(*arguments, **more)
+            listen(result)
+            return result
+
+        setattr(owner, name, wrapped)
+        self._restore.append(lambda: setattr(owner, name, original))
+
+    def _hear_result(self, result: Result) -> None:
+        error = result.exception
+        told = "" if error is None or isinstance(error, SystemExit) else "".join(traceback.format_exception(error))
+        self.hear("output of the command line", result.output, told)
+
+    def _hear_process(self, output: tuple[object, object]) -> None:
+        self.hear("output of a process", *output)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Listens to what a test printed and logged."""
+        self.hear("what was printed or logged", report.capstdout, report.capstderr, report.caplog)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Searches the temporary folder, before pytest clears it up."""
+        factory = getattr(self.config, "_tmp_path_factory", None)
+        base: Path | None = getattr(factory, "_basetemp", None)
+        if base is not None and base.is_dir():
+            self.found += planted.leaks(base)
+        if self.found and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Names every place, never the token."""
+        if self.found:
+            terminalreporter.section("planted tokens found", red=True)
+            for line in self.found:
+                terminalreporter.line(line)
+
+    def pytest_unconfigure(self) -> None:
+        """Puts back what was wrapped."""
+        while self._restore:
+            self._restore.pop()()
