@@ -222,7 +222,7 @@ class HubClient:
                 raise TransientError(type(error).__name__) from None
             finally:
                 if not settled:
-                    self.pacer.settle(ticket, said)
+                    self.pacer.settle(ticket, said, answered=False)
         raise TransientError("HTTP 429")
 
     def _attempt(self, url: str, max_bytes: int, check: Check | None) -> Answer:

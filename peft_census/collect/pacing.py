@@ -37,12 +37,15 @@ class Window:
     A response that was sent at ``s``, came back at ``r`` and named ``t`` seconds proves that the window ends
     before ``r + t + 1``, whether the server rounds ``t`` down or up. The earliest such proof is kept: waiting
     for it never comes too early, and with many responses it is hardly late.
+
+    A request that ended without a response (reset, timed out) stays charged: the server may have counted it after the
+    last number it named, or may read it only in the next window. So it counts for the window it ended in and the next.
     """
 
     def __init__(self, limit: int, seconds: float) -> None:
         self.limit, self.seconds = limit, seconds
         self.left = self.lowest = limit
-        self.in_flight = 0
+        self.in_flight = self.lost = self.owed = 0
         self.known = self.heard = False
         self.ends_after = self.ends_by = self.rolled = 0.0
         self.blocked_until = self.next_at = 0.0
@@ -66,6 +69,11 @@ class Window:
         self.left -= 1
         self.in_flight += 1
 
+    def lose(self) -> None:
+        """Notes that a request in flight ended without a response."""
+        self.in_flight -= 1
+        self.lost += 1
+
     def learn(self, sent: float, received: float, said: Allowance) -> None:
         """Takes in what a response said; a late answer of an earlier window is left aside."""
         self.heard = True
@@ -74,15 +82,22 @@ class Window:
             return
         self.limit, self.seconds = said.limit or self.limit, said.seconds or self.seconds
         if not self.known or after >= self.ends_by:
+            if self.known:
+                self.owed, self.lost = self.lost, 0
             self.known, self.lowest, self.ends_after, self.ends_by = True, said.left, after, by
-            self.left, self.next_at = said.left - self.in_flight, 0.0
+            self.left, self.next_at = said.left - self._unsettled(), 0.0
             return
         self.lowest = min(self.lowest, said.left)
         self.ends_after, self.ends_by = max(self.ends_after, after), min(self.ends_by, by)
-        self.left = min(max(self.left, self.lowest - self.in_flight), self.lowest)
+        self.left = min(max(self.left, self.lowest - self._unsettled()), self.lowest)
+
+    def _unsettled(self) -> int:
+        """Returns how many requests the server may have counted without our having been told."""
+        return self.in_flight + self.lost + self.owed
 
     def _roll(self, now: float) -> None:
-        self.left, self.lowest, self.known = self.limit - self.in_flight, self.limit, False
+        self.owed, self.lost = self.lost, 0
+        self.left, self.lowest, self.known = self.limit - self._unsettled(), self.limit, False
         self.rolled, self.ends_by, self.next_at = now, now + self.seconds + 1, 0.0
 
 
@@ -116,11 +131,14 @@ class Pacer:
                     return Ticket(kind, bucket, now)
                 self._changed.wait(min(wait, 1.0))
 
-    def settle(self, ticket: Ticket, said: Allowance | None) -> None:
-        """Closes a ticket with what its response said; None where no response came or none said anything."""
+    def settle(self, ticket: Ticket, said: Allowance | None, answered: bool = True) -> None:
+        """Closes a ticket with what its response said; None where it said nothing, or none came (not ``answered``)."""
         received = time.monotonic()
         with self._changed:
-            self._window(ticket.bucket).in_flight -= 1
+            if answered:
+                self._window(ticket.bucket).in_flight -= 1
+            else:
+                self._window(ticket.bucket).lose()
             if said is not None:
                 self._bucket_of[ticket.kind] = said.bucket
                 self._window(said.bucket).learn(ticket.sent, received, said)

@@ -66,6 +66,32 @@ def test_a_new_window_brings_the_full_budget_less_what_is_in_flight() -> None:
     assert window.left == 78
 
 
+def test_a_request_that_was_lost_stays_charged() -> None:
+    """A reset or a time-out is no refund: the server counted it, whatever an older answer that comes late says."""
+    window = Window(500, 300)
+    window.learn(0.0, 0.1, heard(left=10, reset=50))
+    window.take(1.0)
+    window.take(1.0)
+    window.lose()
+    window.learn(0.9, 1.2, heard(left=10, reset=49))  # written before the two were counted
+    assert window.left == 8
+    window.learn(1.0, 1.3, heard(left=9, reset=49))
+    assert window.left <= 8
+
+
+def test_a_request_that_was_lost_may_be_counted_in_the_next_window() -> None:
+    """A server under load may read it after the reset; one window later it is forgotten."""
+    window = Window(500, 300)
+    window.learn(0.0, 0.1, heard(left=3, reset=5, limit=80))
+    window.take(1.0)
+    window.lose()
+    assert (window.wait(7.0), window.left) == (0.0, 79)
+    window.learn(7.0, 7.1, heard(left=80, reset=299, limit=80))
+    assert window.left == 79
+    window.wait(window.ends_by)
+    assert window.left == 80
+
+
 @pytest.mark.parametrize(
     ("value", "date", "seconds"),
     [
