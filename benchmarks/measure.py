@@ -50,16 +50,16 @@ def run(*arguments: str | Path, folder: Path) -> tuple[float, float]:
     start = time.perf_counter()
     command = [sys.executable, *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(REPO)}
-    running = subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
     peaks: dict[int, int] = {}
-    while running.poll() is None:
-        for pid in _tree(running.pid):
-            peaks[pid] = max(peaks.get(pid, 0), _peak(pid))
-        time.sleep(0.05)
-    took = time.perf_counter() - start
-    told = running.stderr.read() if running.stderr else ""
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as running:
+        while running.poll() is None:
+            for pid in _tree(running.pid):
+                peaks[pid] = max(peaks.get(pid, 0), _peak(pid))
+            time.sleep(0.05)
+        took = time.perf_counter() - start
+        told = running.stderr.read() if running.stderr else ""
     if running.returncode != 0:
         raise RuntimeError(f"{command} left with {running.returncode}: {told[-500:]}")
     return took, sum(peaks.values()) / 1024

@@ -5,6 +5,7 @@ In: a source and an output folder. Out: a sealed snapshot, or word that it alrea
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from peft_census.beside import Beside
 from peft_census.collect.source import Source, SourceInfo
 from peft_census.errors import UsageError, output_error
 from peft_census.lock import alone
+from peft_census.row_groups import GroupedFile
 from peft_census.schema import SCHEMA_VERSION, arrow_schema
 from peft_census.settings import settings
 from peft_census.snapshot import Snapshot, find_by_key, new_snapshot, snapshot_key
@@ -129,13 +130,12 @@ def _run(source: Source, out: Path, progress: Progress, beside: Beside | None, e
         return Outcome(there, True, find_gaps(there), instrument_gaps)
     with new_snapshot(out) as writer:
         span = _Span()
-        coverage: dict[tuple[str, str | None], int] = {}
+        coverage: Counter[tuple[str, str | None]] = Counter()
         for models, mentions in tagged(progress(source.batches(), source.total()), effort):
             writer.append("models", models)
             writer.append("mentions", mentions)
             span.add(models)
-            for pair in zip(models["status"].to_pylist(), models["reason"].to_pylist(), strict=True):
-                coverage[pair] = coverage.get(pair, 0) + 1
+            coverage.update(_statuses(models))
         writer.finish("models")
         writer.finish("mentions")
         writer.put("coverage", _coverage_table(info, coverage, beside))
@@ -174,18 +174,18 @@ def write_mentions(source: Source, file: Path, progress: Progress, effort: Effor
     """Writes the mentions of ``source`` to one Parquet file and returns what was done; ``effort`` says how."""
     source.prepare()
     cards = rows = 0
-    gaps: dict[str, int] = {}
+    gaps: Counter[str] = Counter()
     partial = file.with_name(f".{file.name}.partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with pq.ParquetWriter(partial, arrow_schema("mentions"), compression="zstd") as writer:
+        with GroupedFile(partial, arrow_schema("mentions")) as writer:
             for models, mentions in tagged(progress(source.batches(), source.total()), effort, False):
                 cards += models.num_rows
                 rows += mentions.num_rows
-                for status, reason in zip(models["status"].to_pylist(), models["reason"].to_pylist(), strict=True):
+                for (status, reason), n in _statuses(models).items():
                     if is_gap(status, reason):
-                        gaps[reason or status] = gaps.get(reason or status, 0) + 1
-                writer.write_batch(mentions)
+                        gaps[reason or status] += n
+                writer.append(mentions)
         partial.replace(file)
     except OSError as error:
         raise output_error(file, error) from error
@@ -226,6 +226,12 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "instrument_gaps": list(outcome.instrument_gaps),
         "headline": headline(snapshot.table("shares")),
     }
+
+
+def _statuses(models: pa.RecordBatch) -> dict[tuple[str, str | None], int]:
+    """Returns how many models there are of each status and reason."""
+    pairs = pa.Table.from_batches([models]).group_by(["status", "reason"]).aggregate([([], "count_all")])
+    return {(row["status"], row["reason"]): row["count_all"] for row in pairs.to_pylist()}
 
 
 class _Span:

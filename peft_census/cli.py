@@ -67,6 +67,9 @@ def main() -> None:
       peft-census census --source cards.parquet your own cards
       peft-census show                          the newest snapshot in brief
     """
+    if sys.platform in ("linux", "darwin"):
+        # Read once, when Arrow is first imported. What Arrow takes by itself keeps growing with the input.
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
 
 
 @main.command()

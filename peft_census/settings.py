@@ -32,7 +32,7 @@ class Settings:
     raw: Path = Path("data/raw")
     key_file: Path = Path("data/raw/public-copies.key")
     """Secret key of public copies; made on first use, never published."""
-    batch_rows: int = 4096
+    batch_rows: int = 2048
     """Cards read and tagged at a time; memory grows with it, results do not change."""
     pictures: str = "all"
     """Which charts are drawn into a report: ``all``, or ``headline``, which is some seconds quicker."""

@@ -24,11 +24,11 @@ import pyarrow.parquet as pq
 
 from peft_census.errors import SnapshotError, UsageError, output_error
 from peft_census.manifest import MANIFEST, read_manifest
+from peft_census.row_groups import GroupedFile
 from peft_census.schema import SCHEMA_VERSION, arrow_schema, check
 
 __all__ = ["MANIFEST", "Snapshot", "find_snapshot", "new_snapshot", "read_snapshot"]
 
-ROW_GROUP = 65_536
 _STALE_SECONDS = 86_400
 
 
@@ -124,46 +124,32 @@ class SnapshotWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._open: dict[str, pq.ParquetWriter] = {}
-        self._waiting: dict[str, list[pa.Table]] = {}
+        self._open: dict[str, GroupedFile] = {}
 
-    def append(self, table: str, batch: pa.RecordBatch) -> None:
-        """Checks ``batch`` against the schema and adds its rows to ``table``."""
-        check(table, batch)
-        waiting = self._waiting.setdefault(table, [])
-        waiting.append(pa.Table.from_batches([batch]))
-        if sum(t.num_rows for t in waiting) >= ROW_GROUP:
-            self._write(table, whole_groups_only=True)
+    def append(self, table: str, data: pa.RecordBatch | pa.Table) -> None:
+        """Checks ``data`` against the schema and adds its rows to ``table``."""
+        check(table, data)
+        self._file(table).append(data)
 
     def put(self, table: str, data: pa.Table) -> None:
         """Writes ``table`` whole."""
-        check(table, data)
-        self._waiting[table] = [data]
+        self.append(table, data)
         self.finish(table)
 
     def finish(self, table: str) -> None:
         """Closes ``table``; a table that got no rows is written empty."""
-        self._write(table, whole_groups_only=False)
-        self._open.pop(table).close()
+        self._file(table).close()
+        del self._open[table]
 
-    def _write(self, table: str, whole_groups_only: bool) -> None:
-        """Writes what waits, in row groups of one size, so that batch sizes leave no trace in the file."""
-        schema = arrow_schema(table)
+    def _file(self, table: str) -> GroupedFile:
         if table not in self._open:
-            self._open[table] = pq.ParquetWriter(self.path / f"{table}.parquet", schema, compression="zstd")
-        parts = self._waiting.pop(table, [])
-        data = pa.concat_tables(parts) if parts else schema.empty_table()
-        end = data.num_rows - data.num_rows % ROW_GROUP if whole_groups_only else data.num_rows
-        for start in range(0, end, ROW_GROUP):
-            group = data.slice(start, min(ROW_GROUP, end - start)).combine_chunks()
-            self._open[table].write_table(group, row_group_size=ROW_GROUP)
-        if whole_groups_only:
-            self._waiting[table] = [data.slice(end)]
+            self._open[table] = GroupedFile(self.path / f"{table}.parquet", arrow_schema(table))
+        return self._open[table]
 
     def abandon(self) -> None:
         """Closes open files and removes the folder."""
-        for writer in self._open.values():
-            writer.close()
+        for file in self._open.values():
+            file.abandon()
         shutil.rmtree(self.path, ignore_errors=True)
 
     def preview(self, manifest: dict[str, Any]) -> Snapshot:

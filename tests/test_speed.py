@@ -1,4 +1,4 @@
-"""A guard against tagging becoming slow by accident: ratios in one run on the same cards, never seconds."""
+"""A guard against tagging becoming slow or greedy by accident: ratios in one run, never seconds or megabytes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from benchmarks.cards import write_cards
+from benchmarks.measure import run
 from benchmarks.tagging import names
 from peft_census.tag import tag_batch
 
@@ -43,3 +45,14 @@ def test_cards_without_a_name_cost_next_to_nothing() -> None:
     full = pa.record_batch({"model_id": [f"a/{i}" for i in range(400)], "card": ["Trained with LoRA. " * 100] * 400})
     tag_batch(plain)
     assert best(lambda: tag_batch(plain)) < best(lambda: tag_batch(full), 1) / 10
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="peak memory is read in /proc")
+def test_memory_does_not_grow_with_the_cards(tmp_path: Path) -> None:
+    """Six times the cards take no more memory (8 % at a hundred times when written); to hold them would double it."""
+    peaks = []
+    for n in (20_000, 120_000):
+        write_cards(n, tmp_path / f"{n}.parquet")
+        verb = ("-m", "peft_census.cli", "tag", "-s", f"{n}.parquet", "-o", "out.parquet", "-q", "--no-cache")
+        peaks.append(run(*verb, "--jobs", "1", folder=tmp_path)[1])
+    assert peaks[1] < 1.25 * peaks[0], peaks
