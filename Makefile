@@ -68,7 +68,7 @@ bench-full: $(VENV)/installed ## Tagging as many cards as the public dump has, a
 
 fuzz: $(VENV)/installed ## Fuzz every reader of outside text, SECONDS_EACH seconds each (needs atheris)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
-	@for target in front_matter zones card config imports listing github civitai; do \
+	@for target in front_matter zones names card config imports listing github civitai; do \
 	  $(BIN)/python -m tests.hostile.fuzz $$target $(or $(SECONDS_EACH),60) 2>&1 | grep -E "ERROR|number_of_executed_units|written to" | sed "s/^/$$target: /"; \
 	done
 

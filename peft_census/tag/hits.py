@@ -8,7 +8,7 @@ more by themselves, so that the answer for a text depends on that text alone.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import hyperscan
@@ -25,10 +25,13 @@ class Hits:
         patterns: in Hyperscan's language, over UTF-8 bytes; ASCII letters match in either case. What they ask for on
             either side of a place is at most a byte other than ``[a-z0-9]``, or the text's end.
         reach: the most bytes that one of them matches.
+        starts: the characters with which a place may start.
     """
 
-    def __init__(self, patterns: Sequence[str], reach: int) -> None:
+    def __init__(self, patterns: Sequence[str], reach: int, starts: Iterable[str]) -> None:
         self._reach = reach
+        self._starts = np.zeros(256, dtype=bool)
+        self._starts[[c.encode()[0] for start in starts for c in (start.lower(), start.upper())]] = True
         self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self._database.compile(
             expressions=[pattern.encode() for pattern in patterns],
@@ -70,11 +73,14 @@ class Hits:
         firsts = np.searchsorted(bounds[1:], ends - self._reach, side="right")
         lasts = np.searchsorted(bounds[:-1], ends, side="left")
         near = {i for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True) for i in range(first, last)}
-        # Two texts that meet with a letter or digit each look like one word.
+        # A letter or digit at the end of one text may hide a place at the start of the next, and the other way round.
         data = np.frombuffer(whole, np.uint8)
         full = np.flatnonzero(bounds[1:] > bounds[:-1])
-        meet = np.flatnonzero(_in_word(data[bounds[full + 1] - 1])[:-1] & _in_word(data[bounds[full]])[1:])
-        return sorted(near.union(full[meet].tolist(), full[meet + 1].tolist()))
+        first, last = data[bounds[full]], data[bounds[full + 1] - 1]
+        hidden = np.concatenate(
+            [full[1:][_in_word(last[:-1]) & self._starts[first[1:]]], full[:-1][_in_word(first[1:])]]
+        )
+        return sorted(near.union(hidden.tolist()))
 
 
 def _in_word(data: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -66,13 +66,18 @@ class Scanner:
         self._pattern = re.compile(
             rf"{_NO_LETTER_BEFORE}(?:{_trie(titles)}|(?:{_trie(names)})(?:'?s)?){_NO_LETTER_AFTER}"
         )
-        self._may_begin = re.compile(f"{_NO_LETTER_BEFORE}[{''.join(sorted({n[0] for n in names | titles}))}]")
+        starts = {name[0] for name in names | titles}
+        self._may_begin = re.compile(f"{_NO_LETTER_BEFORE}[{''.join(sorted(starts))}]")
         beginnings = {_beginning(name) for name in names | titles}
         self._reach = max(map(_length, beginnings), default=0) + len("'s") + 1
         by_letter = groupby(sorted(beginnings), key=lambda name: name[0])  # one automaton for all would be too large
         of_names = [_in_bytes(set(group)) for _, group in by_letter]
         self._of_papers = len(of_names)
-        self._hits = Hits([*of_names, *map(re.escape, sorted(self._papers))], reach=4 * self._reach + 1)
+        self._hits = Hits(
+            [*of_names, *map(re.escape, sorted(self._papers))],
+            reach=4 * self._reach + 1,
+            starts={start[-1] for start in starts},
+        )
 
     def prefilter(self, cards: pa.Array) -> pa.Array:
         """Returns a boolean array: True where a card may hold a candidate; False for nulls."""

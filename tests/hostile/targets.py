@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+import pyarrow as pa
+
 from peft_census.collect.civitai import _read_page
 from peft_census.collect.decoding import decode_json
 from peft_census.collect.github import read_total
@@ -23,6 +25,7 @@ from peft_census.schema import FORMS, POLARITIES, RUNGS, ZONES
 from peft_census.tag import load_taxonomy, read_card
 from peft_census.tag.configured import read_config
 from peft_census.tag.front_matter import read_front_matter
+from peft_census.tag.mentions import scanner
 from peft_census.tag.zones import Zones
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -52,6 +55,16 @@ def zones(data: bytes) -> None:
     found = Zones(text, read_front_matter(text))
     for place in range(0, len(text), max(1, len(text) // 50)):
         assert found.zone(place) in ZONES
+
+
+def names(data: bytes) -> None:
+    """Looking near hits finds what searching the whole text finds, and a column is answered text by text."""
+    text, scan = text_of(data), scanner()
+    raw = text.encode()
+    whole = [m.span() for m in scan._pattern.finditer(raw.lower().decode())]
+    assert list(scan._spans(raw, scan._hits.in_text(raw))) == whole
+    texts = text.split("\n")
+    assert scan.prefilter(pa.array(texts)).to_pylist() == [bool(scan._hits.in_text(t.encode())) for t in texts]
 
 
 def card(data: bytes) -> None:
@@ -125,7 +138,7 @@ def _json(data: bytes) -> list[Any]:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    f.__name__: f for f in (front_matter, zones, card, config, imports, listing, github, civitai)
+    f.__name__: f for f in (front_matter, zones, names, card, config, imports, listing, github, civitai)
 }
 
 
@@ -133,7 +146,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 def corpus(name: str) -> tuple[bytes, ...]:
     """Returns the seeds of a target: small inputs written for this project."""
     lines = {
-        "front_matter": FRONT, "zones": CARDS, "card": tuple("owner/a-lora\n" + c for c in CARDS), "config": CONFIGS,
+        "front_matter": FRONT, "zones": CARDS, "names": CARDS, "card": tuple("owner/a-lora\n" + c for c in CARDS), "config": CONFIGS,
         "imports": IMPORTS, "listing": ITEMS, "github": tuple("\0" + a for a in ANSWERS), "civitai": tuple("\0" + p for p in PAGES),
     }[name]  # fmt: skip
     return tuple(line.encode() for line in lines)

@@ -10,7 +10,7 @@ import pytest
 
 from peft_census.tag.hits import Hits
 
-HITS = Hits([r"(?:^|[^a-z0-9])lo[^a-z0-9]{0,8}ra(?:[^a-z0-9]|$)", r"2106\.09685"], reach=14)
+HITS = Hits([r"(?:^|[^a-z0-9])(?:lo[^a-z0-9]{0,8}ra|\(ia\)|前\+)(?:[^a-z0-9]|$)", r"2106\.09685"], 14, "l(前2")
 
 
 def each(texts: list[str | None]) -> list[bool]:
@@ -27,6 +27,7 @@ def test_places_are_told_by_their_ends() -> None:
     "texts",
     [
         ["x", "LoRA", "y"],  # hidden by neighbours' letters on both sides
+        ["x", "(IA)", "y", "前+", "z"],  # hidden though they begin and end with other signs
         ["with lo", "ra and"],  # a place only where two texts meet
         ["lo", " ", "", None, "ra"],
         ["", "LoRA", "", None, "LoRA", "LoRA"],
@@ -46,7 +47,7 @@ def test_neighbours_have_no_part_in_the_answer(texts: list[str | None]) -> None:
 def test_any_cut_of_any_column() -> None:
     """Columns of random pieces, sliced anywhere, plain or large, are answered as text by text."""
     dice = random.Random(3)
-    pieces = ["lo", "ra", "LoRA", "l", "ora", " ", "-", "é", "2106.", "09685", "x", "", "lo--ra"]
+    pieces = ["lo", "ra", "LoRA", "l", "ora", " ", "-", "é", "2106.", "09685", "x", "", "lo--ra", "(ia)", "前", "+"]
     for _ in range(300):
         texts = [
             None if dice.random() < 0.1 else "".join(dice.choices(pieces, k=dice.randint(0, 4)))
