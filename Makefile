@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 CENSUS := $(BIN)/peft-census
 
 .DEFAULT_GOAL := help
-.PHONY: help setup census changes test check docs gold bench bench-full fuzz hostile replica notebooks conformance clean
+.PHONY: help setup census changes test check audit docs gold bench bench-full fuzz hostile replica notebooks conformance clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -43,6 +43,10 @@ check: $(VENV)/installed ## Lint, format check, strict types, workflows
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	PATH="$(BIN):$$PATH" $(BIN)/python scripts/check_shell.py .github/workflows/*.yml
 	$(BIN)/zizmor --offline --no-progress --quiet .github/workflows
+
+audit: $(VENV)/installed ## Look every pinned version up for known holes (needs the internet, so no part of check)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
+	$(BIN)/pip-audit --disable-pip --no-deps --progress-spinner off --requirement constraints.txt
 
 docs: $(VENV)/installed ## Write the generated pages of docs/
 	$(BIN)/python docs/generate.py

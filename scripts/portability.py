@@ -63,47 +63,62 @@ def census(program: Path, folder: Path, **environment: str) -> str:
     return str(told["snapshot_id"])
 
 
+def has_locale(environment: dict[str, str]) -> bool:
+    """Says whether this machine has the locale that an environment asks for; without it Python falls back to C."""
+    asked = [sys.executable, "-c", "import locale; locale.setlocale(locale.LC_ALL, '')"]
+    return subprocess.run(asked, env={**os.environ, **environment}, capture_output=True).returncode == 0
+
+
+def make_wheel(room: Path) -> Path:
+    """Builds the wheel with tools in an environment of their own."""
+    tools = room / "tools/bin"
+    run(sys.executable, "-m", "venv", room / "tools")
+    run(tools / "pip", "install", "-q", "uv", "build", "hatchling")
+    run(tools / "python", "-m", "build", "--wheel", "--no-isolation", "--outdir", room / "dist", REPO)
+    return next((room / "dist").glob("*.whl"))
+
+
+def install(room: Path, python: str, place: Path, *what: object) -> None:
+    """Makes an empty environment where there is none and installs into it."""
+    uv = room / "tools/bin/uv"
+    if not place.exists():
+        run(uv, "venv", "-q", "--python", python, place)
+    run(uv, "pip", "install", "-q", "--python", place / "bin/python", *what)
+
+
+def try_versions(room: Path, there: dict[str, str]) -> dict[str, str]:
+    """Runs the census on every interpreter with the newest versions, on the first with the lowest as well."""
+    wheel, lead, ids = make_wheel(room), next(iter(there)), {}
+    for name, python in there.items():
+        for versions in ("highest", "lowest-direct")[: 2 if name == lead else 1]:
+            place = room / f"{name}-{versions}"
+            install(room, python, place, "--resolution", versions, wheel)
+            ids[f"{name}, {versions} versions"] = census(place / "bin/peft-census", room / f"run-{name}-{versions}")
+    return ids
+
+
 def main() -> None:
     """Tries everything and prints one line for each."""
-    ids: dict[str, str] = {}
+    there = {name: found for name in PYTHONS if (found := find_python(name))}
+    lead = next(iter(there))
     with tempfile.TemporaryDirectory() as room_name:
         room = Path(room_name)
-        tools = room / "tools/bin"
-        run(sys.executable, "-m", "venv", room / "tools")
-        run(tools / "pip", "install", "-q", "uv", "build", "hatchling")
-        run(tools / "python", "-m", "build", "--wheel", "--no-isolation", "--outdir", room / "dist", REPO)
-        wheel = next((room / "dist").glob("*.whl"))
-        there = {name: found for name in PYTHONS if (found := find_python(name))}
-        lead = next(iter(there))
-        for name, python in there.items():
-            for versions in ("highest", "lowest-direct")[: 2 if name == lead else 1]:
-                place = room / f"{name}-{versions}"
-                run(tools / "uv", "venv", "-q", "--python", python, place)
-                run(
-                    tools / "uv",
-                    "pip",
-                    "install",
-                    "-q",
-                    "--python",
-                    place / "bin/python",
-                    "--resolution",
-                    versions,
-                    wheel,
-                )
-                ids[f"{name}, {versions} versions"] = census(place / "bin/peft-census", room / f"run-{name}-{versions}")
+        ids = try_versions(room, there)
         first = room / f"{lead}-highest/bin/peft-census"
         for what, environment in PLACES.items():
             ids[what] = census(first, room / f"run {what}", **environment)
         ids["a path with spaces and letters"] = census(first, room / "ünï cödé 名前 'quoted'")
+        for what, snapshot in ids.items():
+            print(f"{snapshot}  {what}", flush=True)
         if "--tests" in sys.argv:
-            lowest = room / f"{lead}-lowest-direct/bin/python"
-            run(tools / "uv", "pip", "install", "-q", "--python", lowest, *TEST_TOOLS)
-            print(run(lowest, "-m", "pytest", "-q", *CORE, cwd=REPO).splitlines()[-1], "(lowest versions)")
-    for what, snapshot in ids.items():
-        print(f"{snapshot}  {what}")
-    missing = [name for name in PYTHONS if name not in there]
-    if missing:
+            lowest = room / f"{lead}-lowest-direct"
+            install(room, there[lead], lowest, *TEST_TOOLS)
+            told = run(lowest / "bin/python", "-m", "pytest", "-q", *CORE, cwd=REPO).splitlines()
+            print(f"{told[-1]} (lowest versions)")
+    if missing := [name for name in PYTHONS if name not in there]:
         print(f"not on this machine: {', '.join(missing)}")
+    if absent := [e["LC_ALL"] for e in PLACES.values() if "LC_ALL" in e and not has_locale(e)]:
+        print(f"locales that are not installed here, so that C stood in for them: {', '.join(absent)}")
     if len(set(ids.values())) != 1:
         sys.exit("the snapshots differ")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 from pathlib import Path
 
+import planted
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
@@ -94,6 +96,29 @@ def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     file.write_text("short")
     with pytest.raises(UsageError, match="holds no key"):
         read_key(file)
+
+
+@pytest.mark.parametrize("kind", ["analysts", "hub"])
+def test_the_key_stays_on_this_machine(
+    kind: str, snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names are hashed under the key, which no published file and no output holds; it lies below data/raw alone."""
+    monkeypatch.chdir(tmp_path)
+    key_file = Path("data/raw/public-copies.key")
+    key_file.parent.mkdir(parents=True)
+    key_file.write_text(planted.KEY, encoding="ascii")
+    more = ("--repo", "me/census") if kind == "hub" else ()
+    done = CliRunner().invoke(main, ["publish", "--snapshot", str(snapshot.path), "--for", kind, "--out", "o", *more])
+    assert done.exit_code == 0 and planted.KEY not in done.output, done.output
+    assert planted.leaks(Path("o")) == []
+    key = bytes.fromhex(planted.KEY)
+    assert not [f for f in Path("o").rglob("*") if f.is_file() and key in f.read_bytes()]
+    assert [p for p in Path().rglob("*") if p.is_file() and planted.holds(p.read_bytes())] == [key_file]
+    models = pa.parquet.read_table(next(Path("o").rglob("models.parquet")))
+    jane = hashlib.blake2b(b"owner:jane-doe", key=key, digest_size=8).hexdigest()
+    assert jane in models["author"].to_pylist()
+    assert not {"card", "text"} & set(models.column_names)
+    key_file.unlink()  # this test wrote it there itself
 
 
 def test_the_command_line_makes_a_public_copy(

@@ -23,11 +23,12 @@ def hub_source(spec: str, raw: Path, batch_rows: int, selection: Selection, quie
     Raises:
         UsageError: no such source of the Hub, or an option that it does not have.
     """
-    name, _, revision = spec.partition("@")
+    name, named, revision = spec.partition("@")
     if name == "hub-dump":
         if selection != Selection(accept_shrunk=selection.accept_shrunk):
             raise UsageError("--ids, --population and --adapter-configs need the API", "use --source hub or hub-api.")
-        return HubDump(raw, revision or None, accept_shrunk=selection.accept_shrunk, quiet=quiet, batch_rows=batch_rows)
+        wanted = revision if named else None  # "hub-dump@" names none, and is refused as such
+        return HubDump(raw, wanted, accept_shrunk=selection.accept_shrunk, quiet=quiet, batch_rows=batch_rows)
     if not is_hub(spec):
         raise UsageError(f"{spec!r} is no source of the Hub", f"choose one of {', '.join(NAMES)}.")
     return (Hub if spec == "hub" else HubApi)(raw, selection, quiet=quiet, batch_rows=batch_rows)

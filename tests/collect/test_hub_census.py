@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from peft_census.census import run_census
@@ -13,7 +14,7 @@ from peft_census.collect.hub_api import HubApi, Selection
 from peft_census.collect.source import card_status
 from peft_census.snapshot import Snapshot
 from tests.collect.conftest import Start
-from tests.replica.catalogue import from_generator, from_real, from_specimen
+from tests.replica.catalogue import Record, from_generator, from_real, from_specimen
 from tests.replica.crawl import QUICK, cards
 from tests.replica.faults import Faults, Windows
 
@@ -57,6 +58,30 @@ def test_a_census_with_failures_ends_with_code_3_and_says_how_to_go_on(replica: 
     second = run(*arguments)
     assert second.exit_code == 0
     assert json.loads(second.stdout)["snapshot_id"] != json.loads(first.stdout)["snapshot_id"]
+
+
+def test_a_model_deleted_upstream_is_in_no_later_snapshot(replica: Start, run: Any, tmp_path: Path) -> None:
+    """Neither its id, nor its author, nor its labels: no table or page of the next snapshot knows it."""
+    catalogue = from_generator(40)
+    day = "2025-01-01T00:00:00.000Z"
+    words = b"Trained with LoRA by a whimsical person."
+    catalogue.put(
+        Record("regretful-owner/withdrawn-model", "b" * 40, "c" * 24, day, day, {"README.md": words}, ("lora",))
+    )
+    replica(catalogue)
+    arguments = ("census", "--source", "hub-api", "--population", "all", "--quiet", "--json")
+
+    def known(path: str) -> list[str]:
+        tables = {p.name: str(pq.read_table(p).to_pylist()) for p in Path(path).rglob("*.parquet")}
+        texts = {p.name: p.read_text("utf-8") for p in Path(path).rglob("*") if p.suffix in (".html", ".csv", ".json")}
+        found = {**tables, **texts}.items()
+        return [name for name, text in found if "regretful-owner" in text or "withdrawn-model" in text]
+
+    assert "models.parquet" in known(json.loads(run(*arguments).stdout)["snapshot_path"])
+    catalogue.delete("regretful-owner/withdrawn-model")
+    later = json.loads(run(*arguments).stdout)["snapshot_path"]
+    assert known(later) == []
+    assert len(pq.read_table(Path(later, "models.parquet"))) == 40
 
 
 def test_the_estimate_is_told_by_the_command_line(replica: Start, run: Any) -> None:

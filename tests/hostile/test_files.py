@@ -113,6 +113,17 @@ def test_a_bomb_of_one_letter(tmp_path: Path) -> None:
     assert code in (0, 1, 3), said
 
 
+def test_a_bomb_of_one_card_said_often(tmp_path: Path) -> None:
+    """A file of some kilobytes whose rows all point to one long card: an error that names it, or cards cut short."""
+    n, size = sized(6_000, 20_000), sized(800_000, 5_000_000)
+    often = pa.DictionaryArray.from_arrays(pa.array([0] * n, pa.int32()), pa.array(["LoRA " + "x" * size]))
+    table = pa.table({"modelId": [f"a/m{i}" for i in range(n)], "card": often})
+    pq.write_table(table, tmp_path / "cards.parquet", dictionary_pagesize_limit=1 << 30)
+    assert (tmp_path / "cards.parquet").stat().st_size < n * size / 1000
+    code, said = census(tmp_path)
+    assert code in (0, 3) or (code == 1 and "cards.parquet" in said), said
+
+
 def test_many_rows_of_nothing(tmp_path: Path) -> None:
     """Ten million empty cards in one row group, which compress to nothing, are models without a card."""
     n = sized(200_000, 3_000_000)
