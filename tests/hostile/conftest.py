@@ -13,8 +13,17 @@ import pytest
 from helpers import REPO, write_cards
 
 from tests.collect.conftest import no_user_settings, replica
+from tests.hostile import DONE, FULL, SEED
 
 __all__ = ["no_user_settings", "replica"]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints what was done to the project."""
+    if DONE:
+        terminalreporter.section(f"hostile day, {'campaign' if FULL else 'short form'}, seed {SEED}")
+        for what, n in sorted(DONE.items()):
+            terminalreporter.write_line(f"{n:>12,} {what}")
 
 
 @pytest.fixture(scope="session")

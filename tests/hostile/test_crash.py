@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -13,13 +14,18 @@ from pathlib import Path
 import pytest
 
 from tests.collect.conftest import Start
-from tests.hostile import SEED, sized
+from tests.hostile import DONE, SEED, sized
 from tests.hostile.conftest import check_whole, finish, start, visible
 from tests.replica.catalogue import from_generator
 
-KILLS_OFFLINE = sized(4, 140)
+KILLS_OFFLINE = sized(4, 90)
 KILLS_CRAWLING = sized(3, 60)
-SIGNALS = sized(1, 30)
+KILLS_VERBS = sized(1, 25)
+SIGNALS = sized(1, 20)
+DISKS = sized(2, 15)
+WORKERS = ("--jobs", 2)
+MANY_BATCHES = {"PEFT_CENSUS_BATCH_ROWS": "100"}
+"""So that two thousand cards are enough for worker processes and for readings kept from run to run."""
 
 
 def kill_tree(process: subprocess.Popen[str], sent: signal.Signals = signal.SIGKILL) -> None:
@@ -30,36 +36,58 @@ def kill_tree(process: subprocess.Popen[str], sent: signal.Signals = signal.SIGK
         return
 
 
+def kill_at_random(process: subprocess.Popen[str], dice: random.Random, longest: float) -> tuple[bool, int, str]:
+    """Kills a run at a random moment, half the time with its workers, half the time alone.
+
+    Returns whether it was killed, its exit code and what it wrote to stderr.
+    """
+    killed = False
+    try:
+        process.wait(dice.uniform(0, 1.15 * longest))
+    except subprocess.TimeoutExpired:
+        killed = True
+        kill_tree(process) if dice.random() < 0.5 else process.kill()
+    code, _, err = finish(process)
+    return killed and code == -signal.SIGKILL, code, err
+
+
 def kill_until(kills: int, folder: Path, whole: dict[str, bytes], longest: float, arguments: tuple[object, ...]) -> int:
     """Kills runs at random moments, ``kills`` of them, and compares every run that gets to its end. Returns those."""
     dice = random.Random(SEED)
     ended = died = house = 0
     while died < kills:
         snapshots, raw = folder / str(house) / "data/snapshots", folder / str(house) / "data/raw"
-        process = start(folder / str(house), "census", *arguments, "--quiet")
-        try:
-            process.wait(dice.uniform(0, 1.15 * longest))
-        except subprocess.TimeoutExpired:
-            kill_tree(process)
-            died += 1
-        code, _, err = finish(process)
+        killed, code, err = kill_at_random(census(folder / str(house), arguments), dice, longest)
         check_whole(snapshots, raw)
         seen = visible(snapshots)
         assert seen in ({}, whole), "a half snapshot was to be seen"
-        if code != -signal.SIGKILL:
+        if killed:
+            died += 1
+        else:
             assert code in (0, 3), err
             assert seen == whole
             ended, house = ended + 1, house + 1
-    code, _, err = finish(start(folder / str(house), "census", *arguments, "--quiet"))
+    code, _, err = finish(census(folder / str(house), arguments))
     assert code in (0, 3), err
     assert visible(folder / str(house) / "data/snapshots") == whole
+    DONE["runs killed (kill -9) and run again to the same bytes"] += died
     return ended + 1
+
+
+def census(folder: Path, arguments: tuple[object, ...], **more: str) -> subprocess.Popen[str]:
+    """Starts a census in ``folder`` with workers and kept readings."""
+    return start(folder, "census", *arguments, *WORKERS, "--quiet", **MANY_BATCHES, **more)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Returns every file below ``folder``."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def undisturbed(folder: Path, arguments: tuple[object, ...]) -> tuple[dict[str, bytes], float]:
     """Returns what a run that is left in peace seals, and the seconds it takes."""
     began = time.monotonic()
-    code, _, err = finish(start(folder, "census", *arguments, "--quiet"))
+    code, _, err = finish(census(folder, arguments))
     assert code in (0, 3), err
     return visible(folder / "data/snapshots"), time.monotonic() - began
 
@@ -69,6 +97,7 @@ def test_a_census_killed_at_any_moment(some_cards: Path, tmp_path: Path) -> None
     arguments = ("--source", some_cards)
     whole, seconds = undisturbed(tmp_path / "peace", arguments)
     assert len(whole) > 15
+    assert (tmp_path / "peace/data/raw/tags.sqlite").is_file(), "no readings were kept: nothing of them was tested"
     assert kill_until(KILLS_OFFLINE, tmp_path / "war", whole, seconds, arguments) >= 1
 
 
@@ -81,13 +110,46 @@ def test_a_crawl_killed_at_any_moment(replica: Start, tmp_path: Path) -> None:
     assert server.counts.requests.total() > 400
 
 
+@pytest.mark.parametrize("verb", ["tag", "publish", "count"])
+def test_a_verb_killed_at_any_moment(some_cards: Path, tmp_path: Path, verb: str) -> None:
+    """Each stage by itself: what another run writes over a killed one's leavings is what one in peace writes."""
+    code, _, err = finish(census(tmp_path, ("--source", some_cards)))
+    assert code == 0, err
+    arguments = {
+        "tag": ("tag", "--source", some_cards, "--out", "out/mentions.parquet", *WORKERS),
+        "publish": ("publish", "--out", "out"),
+        "count": ("count", "--json"),
+    }[verb]
+    sealed = visible(tmp_path / "data/snapshots")
+
+    def begin() -> subprocess.Popen[str]:
+        return start(tmp_path, *arguments, "--quiet", **MANY_BATCHES)
+
+    began = time.monotonic()
+    code, said, err = finish(begin())
+    assert code == 0, err
+    seconds, whole = time.monotonic() - began, files(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    dice, died = random.Random(SEED), 0
+    while died < KILLS_VERBS:
+        died += kill_at_random(begin(), dice, seconds)[0]
+        table = tmp_path / "out/mentions.parquet"
+        assert not table.exists() or table.read_bytes() == whole["mentions.parquet"]
+        assert visible(tmp_path / "data/snapshots") == sealed
+    code, again, err = finish(begin())
+    assert code == 0, err
+    assert again == said
+    assert files(tmp_path / "out") == whole
+    DONE["runs killed (kill -9) and run again to the same bytes"] += died
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
 def test_a_census_that_is_asked_to_stop(some_cards: Path, tmp_path: Path, sent: signal.Signals) -> None:
     """No traceback, an exit code that says so, nothing half-made to be seen, no process left behind."""
     dice = random.Random(SEED)
     whole, seconds = undisturbed(tmp_path / "peace", ("--source", some_cards))
     for n in range(SIGNALS):
-        process = start(tmp_path / str(n), "census", "--source", some_cards, "--quiet")
+        process = census(tmp_path / str(n), ("--source", some_cards))
         try:
             process.wait(dice.uniform(0.4, seconds))
         except subprocess.TimeoutExpired:
@@ -101,6 +163,7 @@ def test_a_census_that_is_asked_to_stop(some_cards: Path, tmp_path: Path, sent: 
             for _ in range(50):
                 os.killpg(process.pid, 0)
                 time.sleep(0.1)
+        DONE[f"runs asked to stop ({sent.name})"] += 1
 
 
 @pytest.fixture
@@ -119,9 +182,10 @@ def test_a_disk_that_fills_up(some_cards: Path, tmp_path: Path, small_disk: Path
     whole, _ = undisturbed(tmp_path / "peace", ("--source", some_cards))
     size = sum(map(len, whole.values())) // 1024
     dice = random.Random(SEED)
-    for kilobytes in [8, *(dice.randint(16, size) for _ in range(sized(2, 25)))]:
+    for kilobytes in [8, *(dice.randint(16, size) for _ in range(DISKS))]:
         subprocess.run(["mount", "-o", f"remount,size={kilobytes}k", small_disk], check=True)
         code, _, err = finish(start(tmp_path, "census", "--source", some_cards, "--out", small_disk / "out", "--quiet"))
+        DONE["file systems that filled up"] += code != 0
         if code == 0:
             assert visible(small_disk / "out") == whole
             break
