@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import base64
 import gzip
+import shutil
 import sqlite3
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -110,8 +112,19 @@ def _parquet(file: Path) -> Iterator[bytes]:
 
 
 def _sqlite(file: Path) -> Iterator[bytes]:
-    """Yields every row: a long value lies in the file in pieces, and a token may lie across two of them."""
-    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?immutable=1", uri=True)) as db:
+    """Yields every row: a long value lies in the file in pieces, and a token may lie across two of them.
+
+    A copy is read, together with what a killed process left in the log beside it; the file itself is not touched.
+    """
+    with tempfile.TemporaryDirectory() as room:
+        for part in (file, file.with_name(f"{file.name}-wal")):
+            if part.exists():
+                shutil.copyfile(part, Path(room, f"db{part.name.removeprefix(file.name)}"))
+        yield from _rows(Path(room, "db"))
+
+
+def _rows(file: Path) -> Iterator[bytes]:
+    with closing(sqlite3.connect(file)) as db:
         db.text_factory = bytes
         for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             for row in db.execute(f'SELECT * FROM "{table.decode()}"'):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,7 @@ class Sweep:
         self.found: list[str] = []
         self.heard = 0
         """Pieces of output listened to, so that a test can tell a deaf sweep from a clean one."""
+        self.told = "nothing was searched for planted tokens"
         self._restore: list[Callable[[], None]] = []
         self._wrap(CliRunner, "invoke", self._hear_result)
         self._wrap(subprocess.Popen, "communicate", self._hear_process)
@@ -71,12 +73,16 @@ class Sweep:
         factory = getattr(self.config, "_tmp_path_factory", None)
         base: Path | None = getattr(factory, "_basetemp", None)
         if base is not None and base.is_dir():
+            began = time.monotonic()
             self.found += planted.leaks(base)
+            files = sum(path.is_file() for path in base.rglob("*"))
+            self.told = f"searched {files:,} files and {self.heard:,} outputs for planted tokens in {time.monotonic() - began:.1f} s"
         if self.found and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Names every place, never the token."""
+        """Says what was searched; names every place where a token was found, never the token."""
+        terminalreporter.line(self.told)
         if self.found:
             terminalreporter.section("planted tokens found", red=True)
             for line in self.found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +192,8 @@ def test_an_empty_place_is_well(run: Any) -> None:
 def test_a_foreign_database_is_only_looked_at(run: Any, house: Path) -> None:
     """Any other SQLite file in the raw folder is checked and left as it is."""
     file = RAW / "tags.sqlite"
-    sqlite3.connect(file).executescript("create table t (x); insert into t values (1);")
+    with closing(sqlite3.connect(file)) as base:
+        base.executescript("create table t (x); insert into t values (1);")
     before = file.read_bytes()
     assert run("doctor", "--repair").exit_code == 0
     assert file.read_bytes() == before

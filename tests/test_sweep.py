@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -68,6 +69,20 @@ def write_ahead(file: Path) -> None:
         (file.parent / "kept-wal").write_bytes(file.with_name(file.name + "-wal").read_bytes())
 
 
+def torn_in_the_log(file: Path) -> None:
+    """What a killed process leaves: an empty database, and in its log a row with the token across two pages."""
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("PRAGMA page_size = 512")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE answer (text TEXT)")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.execute("INSERT INTO answer VALUES (?)", ("x" * 700 + planted.HUB + "y" * 1006,))  # 508 bytes a page
+        db.commit()
+        left = {part: part.read_bytes() for part in (file, file.with_name(f"{file.name}-wal"))}
+    for part, data in left.items():
+        part.write_bytes(data)
+
+
 def zipped(file: Path) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/b.txt", TEXT * 3)
@@ -80,7 +95,7 @@ KINDS: dict[str, Callable[[Path], object]] = {
     "inline.html": lambda file: file.write_bytes(b"data:image/svg+xml;base64," + base64.b64encode(b"<svg>" + TEXT.encode())),
     "hex.json": lambda file: file.write_text(f'"{TEXT.encode().hex()}"', encoding="ascii"),
     "cards.parquet": parquet, "nested.parquet": nested, "dictionary.parquet": dictionary,
-    "ledger.sqlite": torn, "young.sqlite": write_ahead,
+    "ledger.sqlite": torn, "young.sqlite": write_ahead, "killed.sqlite": torn_in_the_log,
     "labels.jsonl.gz": lambda file: file.write_bytes(gzip.compress((TEXT * 3).encode())),
     "package.whl": zipped,
     "objects-3f": lambda file: file.write_bytes(zlib.compress(b"blob 99\0" + (TEXT * 3).encode())),
@@ -96,7 +111,7 @@ def test_a_token_is_found_in_every_kind_of_file(room: Path, name: str) -> None:
     assert found and not any("honest" in line or planted.holds(line) for line in found)
 
 
-@pytest.mark.parametrize("name", ["cards.parquet", "nested.parquet", "labels.jsonl.gz", "package.whl", "objects-3f"])  # fmt: skip
+@pytest.mark.parametrize("name", ["cards.parquet", "nested.parquet", "killed.sqlite", "labels.jsonl.gz", "package.whl", "objects-3f"])  # fmt: skip
 def test_what_is_compressed_is_read_and_not_only_looked_at(room: Path, name: str) -> None:
     """The bytes of these files do not show the token: it is found inside."""
     KINDS[name](room / name)
@@ -152,6 +167,7 @@ def test_a_session_in_which_a_token_gets_out_fails(room: Path, how: str) -> None
     done = subprocess.run(command, cwd=room, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 passed" in done.stdout and "planted tokens found" in done.stdout
+    assert re.search(r"searched \d+ files and \d+ outputs for planted tokens in [\d.]+ s", done.stdout)
     assert "x.txt: its bytes" in done.stdout if how == "a file" else "test_leaky: " in done.stdout
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -182,13 +182,12 @@ class HubApi:
     def info(self) -> SourceInfo:
         """Returns what the manifest says of this source: a hash of what was read, never of how or when."""
         content = hashlib.sha256()
-        ledger = Ledger(self.folder)
-        for row in ledger.models(self.crawl):
-            config = ledger.config(row["model_id"]) if row["model_id"] in self._sample else None
-            fields = [row["model_id"], row["revision"], row["status"], row["reason"], row["text_sha256"]]
-            content.update(json.dumps([*fields, config["text_sha256"] if config else None]).encode())
-        listed = ledger.n_listed(self.crawl)
-        ledger.close()
+        with closing(Ledger(self.folder)) as ledger:
+            for row in ledger.models(self.crawl):
+                config = ledger.config(row["model_id"]) if row["model_id"] in self._sample else None
+                fields = [row["model_id"], row["revision"], row["status"], row["reason"], row["text_sha256"]]
+                content.update(json.dumps([*fields, config["text_sha256"] if config else None]).encode())
+            listed = ledger.n_listed(self.crawl)
         where = urlsplit(self.base).hostname
         return SourceInfo(
             kind=self.kind,
@@ -199,11 +198,8 @@ class HubApi:
 
     def total(self) -> int:
         """Returns the number of models listed."""
-        ledger = Ledger(self.folder)
-        try:
+        with closing(Ledger(self.folder)) as ledger:
             return ledger.n_listed(self.crawl)
-        finally:
-            ledger.close()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields all models listed, in order of id; those that could not be read carry status and reason.

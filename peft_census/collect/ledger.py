@@ -44,16 +44,24 @@ class Ledger:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
-            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536"):
-                self._db.execute(f"PRAGMA {pragma}")
-            self._db.executescript(SCHEMA)
+            self._prepare()
         except OSError as error:
             raise output_error(folder, error) from error
         except sqlite3.DatabaseError as error:
             raise SourceError(
                 f"{self.path}: cannot be opened ({error})", "remove this folder to crawl from the start."
             ) from error
+
+    def _prepare(self) -> None:
+        """Sets the file up; a file that is no ledger is closed again."""
+        try:
+            self._db.row_factory = sqlite3.Row
+            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536"):
+                self._db.execute(f"PRAGMA {pragma}")
+            self._db.executescript(SCHEMA)
+        except sqlite3.DatabaseError:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Closes the file."""

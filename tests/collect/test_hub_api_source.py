@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import planted
@@ -123,8 +124,8 @@ def second_crawl(
     before = server.readme_requests()
     again = source(tmp_path)
     again.prepare()
-    ledger = Ledger(again.folder)
-    summary = ledger.summary(ledger.last_crawl())
+    with closing(Ledger(again.folder)) as ledger:
+        summary = ledger.summary(ledger.last_crawl())
     statuses = Counter(row["status"] for row in cards(again).to_pylist())
     assert "gone" not in statuses and statuses["text"] == len(ids) - deleted + new
     return server.readme_requests() - before, summary
@@ -178,7 +179,8 @@ def test_failed_cards_are_counted_and_tried_again_without_a_new_listing(replica:
         "HTTP 500 after 6 attempts",
         None,
     )
-    known = Ledger(first.folder).known(bad)
+    with closing(Ledger(first.folder)) as ledger:
+        known = ledger.known(bad)
     assert known is not None and known["attempts"] == 12
     server.faults.always.clear()
     pages, requests = server.counts.pages, server.readme_requests()

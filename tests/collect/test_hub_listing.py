@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import planted
@@ -18,12 +19,12 @@ from tests.replica.crawl import QUICK
 from tests.replica.faults import Faults
 
 
-def listed(folder: Path, tag: str | None = None, client: HubClient | None = None) -> tuple[Ledger, list[str]]:
-    """Walks a listing; returns ledger and ids."""
-    ledger = Ledger(folder)
-    crawl = ledger.open_crawl(3600)
-    walk_listing(client or HubClient(QUICK), ledger, crawl, tag, lambda n: None)
-    return ledger, [row["model_id"] for row in ledger.models(ledger.last_crawl())]
+def listed(folder: Path, tag: str | None = None, client: HubClient | None = None) -> list[str]:
+    """Walks a listing; returns the ids."""
+    with closing(Ledger(folder)) as ledger:
+        crawl = ledger.open_crawl(3600)
+        walk_listing(client or HubClient(QUICK), ledger, crawl, tag, lambda n: None)
+        return [row["model_id"] for row in ledger.models(ledger.last_crawl())]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_every_model_of_a_tag_is_listed_once_over_many_pages(replica: Start, tmp
     catalogue = from_generator(700)
     server = replica(catalogue)
     limits = type(QUICK)(**{**vars(QUICK), "page_items": 50})
-    _, ids = listed(tmp_path, "peft", HubClient(limits))
+    ids = listed(tmp_path, "peft", HubClient(limits))
     assert ids == sorted(m.id for m in catalogue.models.values() if "peft" in m.tags)
     assert server.counts.pages == 1 + 5  # the probe, and 234 models in fifties
 
@@ -95,7 +96,7 @@ def test_models_that_come_and_go_between_pages_cost_no_other_model(replica: Star
         models.put(Record("new/model", commit_of(1), "f" * 24, "2026-11-01T00:00:00.000Z", "", {}, ("peft",)))
 
     server.after_page[3] = happen
-    _, ids = listed(tmp_path, None, HubClient(type(QUICK)(**{**vars(QUICK), "page_items": 50})))
+    ids = listed(tmp_path, None, HubClient(type(QUICK)(**{**vars(QUICK), "page_items": 50})))
     assert stay <= set(ids)
     assert len(ids) == len(set(ids))
 
@@ -105,7 +106,7 @@ def test_malformed_items_are_reported_and_skipped(replica: Start, tmp_path: Path
     malformed = (None, [], {"id": "../x"}, {"modelId": "o/m"}, {"id": "o/dated", "createdAt": 1, "self": {}})
     replica(from_generator(5), faults=Faults(malformed=malformed))
     reported: list[str] = []
-    ledger, ids = listed(tmp_path, None, HubClient(QUICK, report=lambda where, what: reported.append(what)))
+    ids = listed(tmp_path, None, HubClient(QUICK, report=lambda where, what: reported.append(what)))
     assert len(ids) == 6 and "o/dated" in ids
     assert [r for r in reported if r.endswith("; skipped")] == [
         "item is not an object; skipped",
@@ -113,7 +114,8 @@ def test_malformed_items_are_reported_and_skipped(replica: Start, tmp_path: Path
         "item has no valid model id; skipped",
         "item has no valid model id; skipped",
     ]
-    assert ledger.walk(1, "all").items == 6
+    with closing(Ledger(tmp_path)) as ledger:
+        assert ledger.walk(1, "all").items == 6
 
 
 def test_a_link_to_another_host_is_refused_and_nothing_sent_there(
@@ -166,14 +168,14 @@ def test_html_instead_of_json_is_asked_again(replica: Start, tmp_path: Path) -> 
     """An error page that claims to be fine does not end the listing."""
     replica(from_generator(300), faults=Faults(html=0.4, error=0.1, truncated=0.1, wrong_length=0.1, seed=5))
     limits = type(QUICK)(**{**vars(QUICK), "page_items": 20, "attempts": 40})
-    _, ids = listed(tmp_path, None, HubClient(limits))
+    ids = listed(tmp_path, None, HubClient(limits))
     assert len(ids) == 300
 
 
 def test_smaller_pages_are_asked_for_where_the_server_cannot_manage(replica: Start, tmp_path: Path) -> None:
     """A 504 that does not pass leads to half the page, and so on."""
     server = replica(from_generator(900), faults=Faults(too_many_expands=250))
-    _, ids = listed(tmp_path, None, HubClient(type(QUICK)(**{**vars(QUICK), "attempts": 2})))
+    ids = listed(tmp_path, None, HubClient(type(QUICK)(**{**vars(QUICK), "attempts": 2})))
     assert len(ids) == 900
     assert any("limit=250" in path for path in server.counts.paths)
 
@@ -187,7 +189,7 @@ def test_a_broken_listing_goes_on_at_the_page_where_it_broke(replica: Start, tmp
         listed(tmp_path, None, HubClient(limits))
     server.faults.always.clear()
     before = set(server.counts.paths)
-    _, ids = listed(tmp_path, None, HubClient(limits))
+    ids = listed(tmp_path, None, HubClient(limits))
     assert len(ids) == 300
     again = [path for path in server.counts.paths if server.counts.paths[path] > 1]
     assert len(again) == 1 and again[0] in before  # the page that failed
@@ -196,11 +198,11 @@ def test_a_broken_listing_goes_on_at_the_page_where_it_broke(replica: Start, tmp
 def test_ids_of_ones_own_are_looked_up_one_by_one(replica: Start, tmp_path: Path) -> None:
     """A model that is not there becomes gone, with the reason; the others are as listed."""
     replica(from_generator(9))
-    ledger = Ledger(tmp_path)
-    crawl = ledger.open_crawl(3600)
-    walk_ids(HubClient(QUICK), ledger, crawl, ["nobody/nothing", "owner-001/model-0000001"], lambda n: None)
-    ledger.close_listing(crawl, "no longer in the list of ids")
-    rows = {row["model_id"]: (row["status"], row["reason"]) for row in ledger.models(ledger.last_crawl())}
+    with closing(Ledger(tmp_path)) as ledger:
+        crawl = ledger.open_crawl(3600)
+        walk_ids(HubClient(QUICK), ledger, crawl, ["nobody/nothing", "owner-001/model-0000001"], lambda n: None)
+        ledger.close_listing(crawl, "no longer in the list of ids")
+        rows = {row["model_id"]: (row["status"], row["reason"]) for row in ledger.models(ledger.last_crawl())}
     assert rows == {
         "nobody/nothing": ("gone", "HTTP 401: deleted, private or never there"),
         "owner-001/model-0000001": (None, None),

@@ -7,7 +7,7 @@ import logging
 import re
 import subprocess
 import sys
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import planted
@@ -44,7 +44,8 @@ def names_below(folder: Path) -> set[str]:
 
 def allowed_everywhere(name: str) -> bool:
     """Says whether every file system takes ``name``: plain characters, no device of Windows."""
-    return bool(re.fullmatch(r"[A-Za-z0-9._-]{1,120}", name)) and not PureWindowsPath(name).is_reserved()
+    plain = re.fullmatch(r"[A-Za-z0-9._-]{0,119}[A-Za-z0-9_-]", name)
+    return bool(plain) and not re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name)
 
 
 @pytest.fixture
