@@ -138,10 +138,11 @@ def tag(
 
     effort = take_effort(wishes, quiet)
     if engine == "spark":
+        from peft_census.collect.sources import is_named
         from peft_census.scale import spark
         from peft_census.settings import settings
 
-        if keep_first or source.partition("@")[0] in ("specimen", "hub", "hub-api", "hub-dump"):
+        if keep_first or is_named(source):
             raise UsageError("--engine spark reads Parquet, each model once", "name a file, a folder or a glob.")
         done = spark.write_mentions(source, out, master, settings().batch_rows)
     else:
