@@ -33,7 +33,7 @@ def snapshot_option(command: Command) -> Command:
         default="latest",
         show_default=True,
         metavar="ID|PATH",
-        help="Snapshot id, the start of one, a folder, or 'latest'.",
+        help="Snapshot id, the start of one, its folder, a folder of snapshots, or 'latest'.",
     )(command)
 
 
