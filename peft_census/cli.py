@@ -47,10 +47,21 @@ class _Group(click.Group):
         except CensusError as error:
             say(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            if "unexpected extra argument" in error.message and error.ctx and "--source" in _options(error.ctx):
+                raise click.UsageError(f"{error.message}. Cards are named with --source.", error.ctx) from error
+            raise
+        except KeyboardInterrupt:
+            say("stopped; nothing half-made was kept. The same command goes on or begins again.", err=True)
+            ctx.exit(FAILED)
         except BrokenPipeError:
             # The reader of our output (head, less) has gone; nothing is left to say, and no traceback helps.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(FAILED)
+
+
+def _options(ctx: click.Context) -> list[str]:
+    return [name for parameter in ctx.command.params for name in parameter.opts]
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
