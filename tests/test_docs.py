@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,18 @@ def test_make_targets_are_explained(tmp_path: Path) -> None:
     targets = next(line for line in text.splitlines() if line.startswith(".PHONY:")).split()[1:]
     for target in targets:
         assert re.search(rf"^{target}:.*## \w", text, re.MULTILINE), target
+
+
+def test_make_refuses_a_variable_that_it_does_not_know() -> None:
+    """`make census source=x` would else run the specimen without a word; those it knows are taken."""
+    slip = subprocess.run(["make", "-n", "census", "source=x"], cwd=REPO, capture_output=True, text=True)
+    assert slip.returncode == 2
+    assert "no variable source; there are SOURCE OUT" in slip.stderr
+    known = ["SOURCE=x", "OUT=y", "WITH=a b", "GAPS=publish", "ARGS=--json --quiet"]
+    assert subprocess.run(["make", "-n", "census", *known], cwd=REPO, capture_output=True).returncode == 0
+    named = set(re.findall(r"\b([A-Z_]{2,})=", (REPO / "Makefile").read_text(encoding="utf-8"))) - {"PATH", "HOSTILE"}
+    known_here = re.search(r"^KNOWN +:= (.*)$", (REPO / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert known_here and named <= set(known_here[1].split())
 
 
 def test_nothing_names_a_registry_or_this_machine() -> None:
