@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import re
 import subprocess
+import textwrap
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ from helpers import REPO
 from peft_census.cli import main
 from peft_census.gold import score_rows
 from peft_census.schema import data_dictionary
+from peft_census.settings import settings
+from peft_census.tag import read_card
+from peft_census.tag.scan import Scanner
+from peft_census.tag.taxonomy import load
 
 
 def test_the_data_dictionary_is_fresh() -> None:
@@ -114,9 +120,34 @@ def test_the_python_of_the_recipes_runs(run: Any) -> None:
     """Every Python block of docs/recipes.md runs on a snapshot of the specimen."""
     assert run("census", "--quiet").exit_code == 0
     text = (REPO / "docs/recipes.md").read_text(encoding="utf-8")
+    Path("mine.csv").write_text('modelId,card\nacme/one,"# One\n\nTrained with LoRA."\n')
     names: dict[str, Any] = {}
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) > 1
     for block in blocks:
         exec(block.replace('open("sensitivity.svg", "w").write(chart.svg)', "assert chart.svg"), names)
     assert len(names["cited"]) > 0
+    assert run("census", "--source", "mine.parquet", "--out", "mine", "--quiet").exit_code == 0
+    assert "1 of 1" in run("show", "mine").stdout
+
+
+def test_the_settings_of_the_recipes_are_the_defaults(run: Any, tmp_path: Path) -> None:
+    """The census.toml that the docs show is read as it stands."""
+    text = (REPO / "docs/recipes.md").read_text(encoding="utf-8")
+    (tmp_path / "census.toml").write_text(re.findall(r"```toml\n(snapshots.*?)```", text, re.DOTALL)[0])
+    assert settings().pictures == "headline"
+    assert settings().snapshots == Path("data/snapshots")
+
+
+def test_the_technique_of_the_recipes_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry and the guard that the docs show make a taxonomy that finds the technique and refuses the cloth."""
+    text = (REPO / "docs/recipes.md").read_text(encoding="utf-8")
+    entry = textwrap.dedent(re.findall(r"   ```toml\n(.*?)   ```", text, re.DOTALL)[0])
+    ours = (REPO / "peft_census/tag/techniques.toml").read_text(encoding="utf-8")
+    (tmp_path / "techniques.toml").write_text(f"{ours}\n{entry}", encoding="utf-8")
+    taxonomy = load(tmp_path / "techniques.toml")
+    monkeypatch.setattr("peft_census.tag.mentions.load", lambda: taxonomy)
+    monkeypatch.setattr("peft_census.tag.mentions.scanner", cache(lambda: Scanner(taxonomy)))
+    found = read_card("a/b", "Trained with Velvet adapters. The curtain is of velvet.")
+    assert [m.technique for m in found.mentions] == ["velvet"]
+    assert "velvet" in {r.technique for r in found.rejected}
