@@ -146,6 +146,7 @@ def tag(
       peft-census tag --source 'dump/*.parquet' --out mentions --engine spark --master 'local[2]'
     """
     from peft_census.census import make_source, write_mentions
+    from peft_census.publish.numbers import plural
 
     effort = take_effort(wishes, quiet)
     if engine == "spark":
@@ -163,7 +164,8 @@ def tag(
             raise UsageError(f"{out} is a folder", "give the Parquet file to write.")
         cards = make_source(source, keep_first, quiet, **wishes)
         done = write_mentions(cards, out, show_progress(quiet, "cards"), effort)
-    print_result(done, f"{done['mentions']:,} mentions in {done['cards']:,} cards → {done['out']}", as_json)
+    written = f"{plural(done['mentions'], 'mention')} in {plural(done['cards'], 'card')} → {done['out']}"
+    print_result(done, written, as_json)
     finish(done["gaps"], quiet, source=source)
 
 

@@ -102,7 +102,8 @@ def _text(title: str, facts: dict[str, Any], quoted: list[str]) -> str:
     if facts["generators"]:
         lines.append(f"  written in part by: {', '.join(facts['generators'])}")
     if not facts["mentions"] and not facts.get("rejected"):
-        return "\n".join([*lines, "  cites nothing, so no rule counts it"])
+        why = "  cites nothing, so no rule counts it"
+        return "\n".join([*lines, why if facts.get("status", "text") == "text" else "  no rule counts it"])
     lines.append("")
     if not facts["mentions"]:
         lines.append("mentions: none")

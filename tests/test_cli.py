@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers import REPO, write_cards
 
 from peft_census import __version__
+from peft_census.collect.source import SourceInfo, cards_batch
+from peft_census.collect.sources import NAMED
 from peft_census.publish import FILES
 from peft_census.publish.draw import SUFFIXES
 from peft_census.schema import arrow_schema
@@ -301,3 +305,22 @@ def test_a_run_stopped_by_hand_says_so(run: Any, monkeypatch: pytest.MonkeyPatch
     assert result.exit_code == 1
     assert result.stderr.startswith("stopped; nothing half-made was kept.")
     assert "Aborted" not in result.stderr
+
+
+def test_a_source_is_added_by_one_name(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class that keeps the Source protocol and its name in NAMED are all that census and tag need."""
+
+    class Toy:
+        def prepare(self) -> SourceInfo:
+            return SourceInfo(kind="toy", label="toys", content_sha256="7" * 64)
+
+        def total(self) -> int:
+            return 1
+
+        def batches(self) -> Iterator[pa.RecordBatch]:
+            yield cards_batch({"model_id": ["a/b"], "card": ["Trained with LoRA."], "status": ["text"]}, 1)
+
+    monkeypatch.setitem(NAMED, "toy", lambda wish: Toy())
+    assert "1 of 1" in run("census", "--source", "toy", "--quiet").stdout
+    assert "1 mention in 1 card" in run("tag", "--source", "toy@3", "--out", "m.parquet", "--quiet").stdout
+    assert run("tag", "--source", "toy", "--out", "m", "--engine", "spark").exit_code == 2
