@@ -6,7 +6,6 @@ Results go to stdout, progress and notes to stderr. Exit codes: 0 done, 1 failed
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import click
 from peft_census import __version__
 from peft_census.comparison_verb import diff
 from peft_census.doctor_verb import doctor
-from peft_census.errors import FAILED, GAPS, CensusError, UsageError
+from peft_census.errors import GAPS, UsageError
 from peft_census.hub_options import source_options, take_hub
 from peft_census.options import estimate, instrument_options, run_instruments
 from peft_census.publish_verb import publish
@@ -24,10 +23,10 @@ from peft_census.reproduce_options import reproduce
 from peft_census.sample_verb import sample_gold
 from peft_census.tag_options import effort_options, take_effort
 from peft_census.terminal import (
+    Verbs,
     finish,
     output_options,
     print_result,
-    say,
     show_progress,
     snapshot_option,
     snapshots_folder,
@@ -35,36 +34,7 @@ from peft_census.terminal import (
 )
 
 
-class _Group(click.Group):
-    """Turns CensusError into one message and its exit code; keeps verbs in pipeline order."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except CensusError as error:
-            say(f"error: {error}", err=True)
-            ctx.exit(error.exit_code)
-        except click.UsageError as error:
-            if "unexpected extra argument" in error.message and error.ctx and "--source" in _options(error.ctx):
-                raise click.UsageError(f"{error.message}. Cards are named with --source.", error.ctx) from error
-            raise
-        except KeyboardInterrupt:
-            say("stopped; nothing half-made was kept. The same command goes on or begins again.", err=True)
-            ctx.exit(FAILED)
-        except BrokenPipeError:
-            # The reader of our output (head, less) has gone; nothing is left to say, and no traceback helps.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(FAILED)
-
-
-def _options(ctx: click.Context) -> list[str]:
-    return [name for parameter in ctx.command.params for name in parameter.opts]
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="peft-census")
 def main() -> None:
     """The open census of parameter-efficient fine-tuning (PEFT).
