@@ -8,6 +8,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CENSUS := $(BIN)/peft-census
 
+# A slip in a variable's name would otherwise run something else without a word.
+KNOWN  := SOURCE OUT WITH GAPS ARGS PYTHON VENV RUN TEXT SECONDS_EACH HOSTILE_SEED
+GIVEN  := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
+$(if $(filter-out $(KNOWN),$(GIVEN)),$(error no variable $(filter-out $(KNOWN),$(GIVEN)); there are $(KNOWN)))
+
 .DEFAULT_GOAL := help
 .PHONY: help setup census changes test check audit docs gold bench bench-full fuzz hostile replica notebooks conformance clean
 
@@ -17,14 +22,16 @@ help: ## Show these targets
 	@echo "  make census SOURCE=cards.parquet      a Parquet file, folder or glob of your own"
 	@echo "  make census SOURCE=cards OUT=folder   snapshots to another folder"
 	@echo "  make census WITH='github civitai'     and what stands beside the cards"
+	@echo "  make census ARGS='--jobs 1'           any option of peft-census census"
 	@echo "  make census GAPS=publish              no error for a census that finished with gaps"
 
 setup: $(VENV)/installed ## Create .venv with the pinned versions of constraints.txt
 
 $(VENV)/installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "peft_census needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "peft_census needs Python 3.11 or newer; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	@echo "installing into $(VENV), once; this takes some minutes" >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
 	@touch $@
 
 census: $(VENV)/installed ## Run all stages on SOURCE (default: the bundled specimen)

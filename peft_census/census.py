@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.beside import Beside
 from peft_census.collect.source import Source, SourceInfo
-from peft_census.errors import UsageError, output_error
+from peft_census.collect.sources import Wish, make_source, open_hub
+from peft_census.errors import output_error
 from peft_census.lock import alone
 from peft_census.row_groups import GroupedFile
 from peft_census.schema import SCHEMA_VERSION, arrow_schema
@@ -24,9 +25,17 @@ from peft_census.settings import settings
 from peft_census.snapshot import Snapshot, find_by_key, new_snapshot, snapshot_key
 from peft_census.tagging import Effort, tagged
 
-if TYPE_CHECKING:
-    from peft_census.collect.hub_api import HubApi
-    from peft_census.collect.hub_dump import HubDump
+__all__ = [
+    "Outcome",
+    "estimate_cost",
+    "find_gaps",
+    "is_gap",
+    "make_source",
+    "rule_inputs",
+    "run_census",
+    "summary",
+    "write_mentions",
+]
 
 Progress = Callable[[Iterator[pa.RecordBatch], int], Iterator[pa.RecordBatch]]
 """Wraps batches to show how far they are; gets the number of rows expected."""
@@ -55,41 +64,12 @@ class Outcome:
     instrument_gaps: tuple[str, ...] = ()
 
 
-def make_source(spec: str, keep_first: bool = False, quiet: bool = False, **hub: Any) -> Source:
-    """Returns the source that ``spec`` names: ``specimen``, a file, a folder, a glob, or one of the Hub.
-
-    Args:
-        spec: the name.
-        keep_first: of models that occur twice keep the first row.
-        quiet: no progress while collecting.
-        hub: what to take from the Hub; fields of ``collect.hub_api.Selection``.
-    """
-    if spec == "specimen":
-        from peft_census.collect.specimen import Specimen
-
-        return Specimen(settings().batch_rows)
-    if spec == "":
-        raise UsageError("the source is empty", "give a Parquet file, a folder, a glob, or 'specimen'.")
-    if spec.partition("@")[0] in ("hub", "hub-api", "hub-dump"):
-        return _hub_source(spec, quiet, hub)
-    from peft_census.collect.files import Files
-
-    return Files(spec, settings().batch_rows, keep_first)
-
-
 def estimate_cost(spec: str, quiet: bool = False, **hub: Any) -> tuple[dict[str, Any], str]:
     """Returns what a census of a Hub source would cost, for tools and for people."""
     from peft_census.collect.hub_estimate import estimate
 
-    told = estimate(_hub_source(spec, quiet, hub))
+    told = estimate(open_hub(Wish(spec, quiet, hub)))
     return told.as_json(), str(told)
-
-
-def _hub_source(spec: str, quiet: bool, hub: dict[str, Any]) -> HubApi | HubDump:
-    from peft_census.collect.hub_api import Selection
-    from peft_census.collect.hub_sources import hub_source
-
-    return hub_source(spec, settings().raw, settings().batch_rows, Selection(**hub), quiet)
 
 
 def run_census(

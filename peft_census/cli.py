@@ -6,7 +6,6 @@ Results go to stdout, progress and notes to stderr. Exit codes: 0 done, 1 failed
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import click
 from peft_census import __version__
 from peft_census.comparison_verb import diff
 from peft_census.doctor_verb import doctor
-from peft_census.errors import FAILED, GAPS, CensusError, UsageError
+from peft_census.errors import GAPS, UsageError
 from peft_census.hub_options import source_options, take_hub
 from peft_census.options import estimate, instrument_options, run_instruments
 from peft_census.publish_verb import publish
@@ -24,10 +23,10 @@ from peft_census.reproduce_options import reproduce
 from peft_census.sample_verb import sample_gold
 from peft_census.tag_options import effort_options, take_effort
 from peft_census.terminal import (
+    Verbs,
     finish,
     output_options,
     print_result,
-    say,
     show_progress,
     snapshot_option,
     snapshots_folder,
@@ -35,25 +34,7 @@ from peft_census.terminal import (
 )
 
 
-class _Group(click.Group):
-    """Turns CensusError into one message and its exit code; keeps verbs in pipeline order."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except CensusError as error:
-            say(f"error: {error}", err=True)
-            ctx.exit(error.exit_code)
-        except BrokenPipeError:
-            # The reader of our output (head, less) has gone; nothing is left to say, and no traceback helps.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(FAILED)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="peft-census")
 def main() -> None:
     """The open census of parameter-efficient fine-tuning (PEFT).
@@ -138,13 +119,15 @@ def tag(
       peft-census tag --source 'dump/*.parquet' --out mentions --engine spark --master 'local[2]'
     """
     from peft_census.census import make_source, write_mentions
+    from peft_census.publish.numbers import plural
 
     effort = take_effort(wishes, quiet)
     if engine == "spark":
+        from peft_census.collect.sources import is_named
         from peft_census.scale import spark
         from peft_census.settings import settings
 
-        if keep_first or source.partition("@")[0] in ("specimen", "hub", "hub-api", "hub-dump"):
+        if keep_first or is_named(source):
             raise UsageError("--engine spark reads Parquet, each model once", "name a file, a folder or a glob.")
         done = spark.write_mentions(source, out, master, settings().batch_rows)
     else:
@@ -154,7 +137,8 @@ def tag(
             raise UsageError(f"{out} is a folder", "give the Parquet file to write.")
         cards = make_source(source, keep_first, quiet, **wishes)
         done = write_mentions(cards, out, show_progress(quiet, "cards"), effort)
-    print_result(done, f"{done['mentions']:,} mentions in {done['cards']:,} cards → {done['out']}", as_json)
+    written = f"{plural(done['mentions'], 'mention')} in {plural(done['cards'], 'card')} → {done['out']}"
+    print_result(done, written, as_json)
     finish(done["gaps"], quiet, source=source)
 
 

@@ -28,6 +28,7 @@ def doctor(folder: Path | None, raw: Path | None, repair: bool, as_json: bool, q
       peft-census doctor --repair
     """
     from peft_census.doctor import examine
+    from peft_census.publish.numbers import plural
     from peft_census.settings import settings
 
     found = examine(folder or snapshots_folder(), raw or settings().raw, repair)
@@ -44,8 +45,9 @@ def doctor(folder: Path | None, raw: Path | None, repair: bool, as_json: bool, q
         done = "mended" if finding.mended else "with --repair" if finding.mend else "to do"
         lines.append(f"{finding.where}: {finding.what}\n  {done}: {finding.remedy}")
     lines.append(
-        f"{found.snapshots} snapshots, {found.ledgers} ledgers and {found.shards} raw files looked at: "
-        + (f"{len(found.findings)} findings" if found.findings else "all is well")
+        f"{plural(found.snapshots, 'snapshot')}, {plural(found.ledgers, 'ledger')} and "
+        f"{plural(found.shards, 'raw file')} looked at: "
+        + (plural(len(found.findings), "finding") if found.findings else "all is well")
     )
     print_result(facts, "\n".join(lines), as_json)
     sys.exit(DONE if not found.findings else FAILED if repair and not found.well else GAPS)

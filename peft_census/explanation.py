@@ -5,6 +5,7 @@ In: a snapshot and a model id, or a card. Out: facts for machines and text for p
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,7 @@ def explain_model(snapshot: Snapshot, model_id: str) -> tuple[dict[str, Any], st
     models = snapshot.table("models")
     row = models.filter(pc.equal(models["model_id"], model_id)).to_pylist()
     if not row:
-        raise UsageError(
-            f"snapshot {snapshot.id} lists no model {model_id!r}",
-            "ids are owner/name, upper and lower case as on the Hub.",
-        )
+        raise UsageError(f"snapshot {snapshot.id} lists no model {model_id!r}", _near(snapshot, models, model_id))
     table = snapshot.table("mentions")
     mentions = table.filter(pc.equal(table["model_id"], model_id)).to_pylist()
     facts = {
@@ -74,6 +72,18 @@ def explain_model(snapshot: Snapshot, model_id: str) -> tuple[dict[str, Any], st
         "counted": how_counted(mentions, snapshot.manifest["taxonomy"]["techniques"]),
     }
     return facts, _text(model_id, facts, [m["matched"] for m in mentions])
+
+
+def _near(snapshot: Snapshot, models: pa.Table, model_id: str) -> str:
+    """Returns what to try instead of an id that is not in ``snapshot``."""
+    if snapshot.manifest.get("public"):
+        return "names are hashed in this public copy; name the snapshot it was made from with --snapshot."
+    ids = models["model_id"]
+    part = re.escape(model_id.strip().rstrip("/").rpartition("huggingface.co/")[2])
+    like = ids.filter(pc.match_substring_regex(ids, part, ignore_case=True)).slice(0, 3).to_pylist()
+    if like:
+        return f"did you mean {' or '.join(like)}?"
+    return "ids are owner/name as on the Hub; --snapshot names another snapshot."
 
 
 def how_counted(mentions: list[dict[str, Any]], facts: Facts) -> list[dict[str, Any]]:
@@ -91,6 +101,9 @@ def _text(title: str, facts: dict[str, Any], quoted: list[str]) -> str:
         lines.append(f"  no card to read: {facts['status']}" + (f" ({facts['reason']})" if facts["reason"] else ""))
     if facts["generators"]:
         lines.append(f"  written in part by: {', '.join(facts['generators'])}")
+    if not facts["mentions"] and not facts.get("rejected"):
+        why = "  cites nothing, so no rule counts it"
+        return "\n".join([*lines, why if facts.get("status", "text") == "text" else "  no rule counts it"])
     lines.append("")
     if not facts["mentions"]:
         lines.append("mentions: none")
@@ -109,7 +122,9 @@ def _text(title: str, facts: dict[str, Any], quoted: list[str]) -> str:
 
 def _mention_lines(mention: dict[str, Any], quote: str) -> list[str]:
     said = "denied" if mention["polarity"] == "negated" else "applied" if mention["applied"] else "cited"
-    if mention["zone"] == "name":
+    if (mention["correction"] or "").startswith("not_cited"):
+        said = "not cited, by correction; does not count"
+    elif mention["zone"] == "name":
         said = "in a name only, does not count"
     where = mention["zone"] or "adapter_config.json"
     place = f" at {mention['start']}–{mention['end']}" if mention["start"] is not None else ""

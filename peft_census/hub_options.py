@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from peft_census.collect.sources import NAMED
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 _NAMES = ("ids", "population", "adapter_configs", "accept_shrunk")
 
@@ -53,8 +55,8 @@ def source_options(command: Command) -> Command:
         default="specimen",
         show_default=True,
         metavar="SOURCE",
-        help="'specimen'; a Parquet file, folder or glob in the columns of model_cards_with_metadata; or "
-        "'hub-dump[@REVISION]', 'hub-api', 'hub'.",
+        help="A Parquet file, folder or glob in the columns of model_cards_with_metadata, or a name: "
+        f"{', '.join(NAMED)} (hub-dump takes @REVISION).",
     )(command)
 
 

@@ -18,10 +18,7 @@ import pyarrow.compute as pc
 from peft_census.census import REPORT
 from peft_census.errors import UsageError, output_error
 from peft_census.schema import arrow_schema
-from peft_census.snapshot import Snapshot, find_snapshot, new_snapshot
-
-SUFFIX = "-public"
-"""What the id of a public copy ends in."""
+from peft_census.snapshot import PUBLIC, Snapshot, find_snapshot, new_snapshot
 
 EMPTIED = ("tags", "revision", "config_base_model")
 """Columns of ``models`` that are null in a public copy: they may hold names or paths."""
@@ -60,7 +57,7 @@ def public_copy(snapshot: Snapshot, root: Path, key: bytes) -> Snapshot:
 
     if snapshot.manifest.get("public"):
         raise UsageError(f"snapshot {snapshot.id} is a public copy already", "it can be given away as it is.")
-    manifest = {**snapshot.manifest, "snapshot_id": snapshot.id + SUFFIX, "public": True}
+    manifest = {**snapshot.manifest, "snapshot_id": snapshot.id + PUBLIC, "public": True}
     if (root / manifest["snapshot_id"]).is_dir():
         return find_snapshot(manifest["snapshot_id"], root)
     models, mentions = snapshot.table("models"), snapshot.table("mentions")

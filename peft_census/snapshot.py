@@ -29,6 +29,9 @@ from peft_census.schema import SCHEMA_VERSION, arrow_schema, check
 
 __all__ = ["MANIFEST", "Snapshot", "find_snapshot", "new_snapshot", "read_snapshot"]
 
+PUBLIC = "-public"
+"""What the id of a public copy ends in."""
+
 _STALE_SECONDS = 86_400
 
 
@@ -93,22 +96,41 @@ def read_snapshot(path: Path) -> Snapshot:
 def find_snapshot(name: str, root: Path) -> Snapshot:
     """Returns the snapshot that ``name`` means: a folder, an id, the start of one id, ``latest`` or ``previous``.
 
+    A folder that holds snapshots means the latest of them. A public copy, whose names are hashed, is the latest
+    only where there is nothing else.
+
     Raises:
         UsageError: nothing or more than one snapshot fits.
     """
-    if (Path(name) / MANIFEST).is_file():
-        return read_snapshot(Path(name))
-    there = [p for p in sorted(root.glob("*")) if (p / MANIFEST).is_file() and not p.name.startswith(".")]
+    folder = Path(name)
+    if (folder / MANIFEST).is_file():
+        return read_snapshot(folder)
+    if name and folder.is_dir() and (inside := _by_age(folder)):
+        return read_snapshot(inside[0])
+    there = _by_age(root)
     if name in ("latest", "previous"):
-        by_age = sorted(there, key=lambda p: (p / MANIFEST).stat().st_mtime_ns, reverse=True)
-        found = by_age[:1] if name == "latest" else by_age[1:2]
+        found = there[:1] if name == "latest" else there[1:2]
     else:
-        found = [p for p in there if p.name == name] or [p for p in there if name and p.name.startswith(name)]
+        begins = [p for p in there if name and p.name.startswith(name)]
+        exact = [p for p in begins if p.name == name]
+        found = exact or [p for p in begins if not _is_public(p)] or begins
     if len(found) == 1:
         return read_snapshot(found[0])
-    known = ", ".join(p.name for p in there[-5:]) or "none yet; run `make census`"
+    known = ", ".join(p.name for p in there[:5]) or "none yet; run `make census`"
     problem = f"more than one snapshot starts with {name!r}" if found else f"no snapshot {name!r} in {root}"
-    raise UsageError(problem, f"snapshots there: {known}.")
+    raise UsageError(problem, f"snapshots there, the latest first: {known}." if there else f"snapshots there: {known}.")
+
+
+def _by_age(root: Path) -> list[Path]:
+    """Returns the snapshots in ``root``, the one sealed last first; public copies made since then come at the end."""
+    there = [p for p in sorted(root.glob("*")) if (p / MANIFEST).is_file() and not p.name.startswith(".")]
+    there.sort(key=lambda p: (p / MANIFEST).stat().st_mtime_ns, reverse=True)
+    first = next((i for i, p in enumerate(there) if not _is_public(p)), 0)
+    return there[first:] + there[:first]
+
+
+def _is_public(path: Path) -> bool:
+    return path.name.endswith(PUBLIC)
 
 
 def find_by_key(key: str, root: Path) -> Snapshot | None:

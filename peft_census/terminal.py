@@ -7,6 +7,7 @@ turn the reading direction) is printed as ``\\u001b``, which is also how JSON wr
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from peft_census.errors import DONE, GAPS
+from peft_census.errors import DONE, FAILED, GAPS, CensusError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -33,7 +34,7 @@ def snapshot_option(command: Command) -> Command:
         default="latest",
         show_default=True,
         metavar="ID|PATH",
-        help="Snapshot id, the start of one, a folder, or 'latest'.",
+        help="Snapshot id, the start of one, its folder, a folder of snapshots, or 'latest'.",
     )(command)
 
 
@@ -102,3 +103,32 @@ def show_progress(quiet: bool, unit: str) -> Callable[[Iterator[Any], int], Iter
                 bar.update(batch.num_rows)
 
     return wrap
+
+
+class Verbs(click.Group):
+    """Turns CensusError into one message and its exit code; keeps verbs in pipeline order."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CensusError as error:
+            say(f"error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            if "unexpected extra argument" in error.message and error.ctx and "--source" in _options(error.ctx):
+                raise click.UsageError(f"{error.message}. Cards are named with --source.", error.ctx) from error
+            raise
+        except KeyboardInterrupt:
+            say("stopped; nothing half-made was kept. The same command goes on or begins again.", err=True)
+            ctx.exit(FAILED)
+        except BrokenPipeError:
+            # The reader of our output (head, less) has gone; nothing is left to say, and no traceback helps.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(FAILED)
+
+
+def _options(ctx: click.Context) -> list[str]:
+    return [name for parameter in ctx.command.params for name in parameter.opts]

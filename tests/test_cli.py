@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers import REPO, write_cards
 
 from peft_census import __version__
+from peft_census.collect.source import SourceInfo, cards_batch
+from peft_census.collect.sources import NAMED
 from peft_census.publish import FILES
 from peft_census.publish.draw import SUFFIXES
 from peft_census.schema import arrow_schema
 from peft_census.schema_counted import COUNTED_TABLES
+from peft_census.tag.corrections import Correction
 
 ROWS = [
     {
@@ -58,6 +64,7 @@ def test_census_prints_the_headline_for_people(run: Any, tmp_path: Path) -> None
     write_cards(tmp_path / "cards.parquet", ROWS)
     text = run("census", "-s", "cards.parquet").stdout
     assert "LoRA: 75.0 % of cards that cite exactly one technique (3 of 4; 95 % interval 30.1–95.4 %)" in text
+    assert "7 models listed, 6 with a card to read (1 no card)" in text
     assert "rule blog: cards that cite exactly one technique" in text
 
 
@@ -140,8 +147,40 @@ def test_explain_shows_evidence_and_how_each_rule_counts(run: Any, made: dict[st
     assert votes["blog"] == {"lora": 1.0}
     assert votes["fractional/split"] == {"lora": 0.5, "qlora": 0.5}
     assert "denied" in run("explain", "acme/full").stdout
-    assert "no card to read" in run("explain", "acme/absent").stdout
+    absent = run("explain", "acme/absent").stdout
+    assert "no card to read" in absent
+    assert "blog" not in absent
     assert run("explain", "acme/nobody").exit_code == 2
+
+
+@pytest.mark.parametrize("slip", ["ACME/Two", "two", "https://huggingface.co/acme/two"])
+def test_explain_answers_a_slip_with_the_id(run: Any, made: dict[str, Any], slip: str) -> None:
+    """Another case, a part of the id or its address finds the id that was meant."""
+    result = run("explain", slip)
+    assert result.exit_code == 2
+    assert "did you mean acme/two?" in result.stderr
+
+
+def test_explain_says_that_a_public_copy_has_no_names(run: Any, made: dict[str, Any]) -> None:
+    """Instead of claiming that the model is not there."""
+    assert run("publish", "--for", "analysts", "--out", "given").exit_code == 0
+    result = run("explain", "acme/two", "--snapshot", made["snapshot_id"] + "-public")
+    assert result.exit_code == 2
+    result = run("explain", "acme/two", "--snapshot", "given")
+    assert "names are hashed in this public copy" in result.stderr
+
+
+def test_explain_says_that_a_correction_undid_a_label(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refuted citation is shown as such, with its reason, not as a name."""
+    undone = Correction("acme/two", "lora", "not_cited", "It is a town.", date(2026, 11, 23))
+    monkeypatch.setattr("peft_census.tag.mentions.bundled_corrections", lambda: {"acme/two": (undone,)})
+    write_cards(tmp_path / "cards.parquet", ROWS)
+    run("census", "-s", "cards.parquet")
+    text = run("explain", "acme/two").stdout
+    assert "lora: not cited, by correction; does not count" in text
+    assert "correction: not_cited: It is a town. (2026-11-23)" in text
 
 
 def test_explain_reads_a_file(run: Any, tmp_path: Path) -> None:
@@ -244,3 +283,44 @@ def test_the_page_tells_what_changed_since_an_earlier_snapshot(run: Any, tmp_pat
     assert Path("page/change.csv").read_text().startswith("why,points,cards,votes\n")
     assert "What changed" not in Path(older, "report/report.html").read_text(encoding="utf-8")
     assert run("publish", "--since", "previous", "--out", "page").exit_code == 0
+
+
+@pytest.mark.parametrize("verb", ["census", "tag"])
+def test_a_file_without_source_is_told_where_it_goes(run: Any, verb: str) -> None:
+    """A path in the wrong place is answered with the option that takes it."""
+    result = run(verb, "cards.parquet", *(["--out", "m.parquet"] if verb == "tag" else []))
+    assert result.exit_code == 2
+    assert "(cards.parquet). Cards are named with --source." in result.stderr
+    assert "--source" not in run("count", "blog").stderr
+
+
+def test_a_run_stopped_by_hand_says_so(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends with exit code 1 and one line, not with a word like Aborted."""
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("peft_census.census.run_census", stop)
+    result = run("census", "--quiet")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("stopped; nothing half-made was kept.")
+    assert "Aborted" not in result.stderr
+
+
+def test_a_source_is_added_by_one_name(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class that keeps the Source protocol and its name in NAMED are all that census and tag need."""
+
+    class Toy:
+        def prepare(self) -> SourceInfo:
+            return SourceInfo(kind="toy", label="toys", content_sha256="7" * 64)
+
+        def total(self) -> int:
+            return 1
+
+        def batches(self) -> Iterator[pa.RecordBatch]:
+            yield cards_batch({"model_id": ["a/b"], "card": ["Trained with LoRA."], "status": ["text"]}, 1)
+
+    monkeypatch.setitem(NAMED, "toy", lambda wish: Toy())
+    assert "1 of 1" in run("census", "--source", "toy", "--quiet").stdout
+    assert "1 mention in 1 card" in run("tag", "--source", "toy@3", "--out", "m.parquet", "--quiet").stdout
+    assert run("tag", "--source", "toy", "--out", "m", "--engine", "spark").exit_code == 2

@@ -59,6 +59,31 @@ def test_a_source_that_is_not_there_is_a_usage_error(run: Any) -> None:
     failed(run("census", "--source", "nowhere.parquet"), 2, "nowhere.parquet", "names no file")
 
 
+@pytest.mark.parametrize(
+    ("slip", "meant"), [("hub-pai", "hub-api"), ("Specimen", "specimen"), ("hub-dmp@abc", "hub-dump")]
+)
+def test_a_slip_in_a_sources_name_is_answered_with_the_name(run: Any, slip: str, meant: str) -> None:
+    """What is neither a file nor a name, but nearly one, names the one that was meant."""
+    failed(run("census", "--source", slip), 2, slip, f"did you mean {meant}?")
+
+
+@pytest.mark.parametrize("name", ["cards.csv", "cards.JSONL"])
+def test_cards_in_another_format_are_told_how_to_come_in(run: Any, tmp_path: Path, name: str) -> None:
+    """A table that is no Parquet ends with exit code 2 and the page that converts it."""
+    (tmp_path / name).write_text("modelId,card\na/b,Trained with LoRA.\n")
+    failed(run("census", "--source", name), 2, name, "read from Parquet", "docs/recipes.md")
+
+
+@pytest.mark.parametrize("options", [("--ids", "ids.txt"), ("--population", "all"), ("--adapter-configs", "5")])
+@pytest.mark.parametrize("source", [(), ("--source", "cards.parquet")])
+def test_options_of_the_hub_are_refused_elsewhere(
+    run: Any, tmp_path: Path, options: tuple[str, ...], source: tuple[str, ...]
+) -> None:
+    """A list of ids that no source reads is an error, not a census of something else."""
+    write_cards(tmp_path / "cards.parquet", [CARD])
+    failed(run("census", *source, *options), 2, options[0], "goes with a source of the Hub", "--source hub-api")
+
+
 @pytest.mark.parametrize("keep", [0.5, 0.97])
 def test_a_truncated_file_is_named(run: Any, tmp_path: Path, keep: float) -> None:
     """A file cut short ends with exit code 1."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
+import textwrap
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,10 @@ from helpers import REPO
 from peft_census.cli import main
 from peft_census.gold import score_rows
 from peft_census.schema import data_dictionary
+from peft_census.settings import settings
+from peft_census.tag import read_card
+from peft_census.tag.scan import Scanner
+from peft_census.tag.taxonomy import load
 
 
 def test_the_data_dictionary_is_fresh() -> None:
@@ -51,6 +58,18 @@ def test_make_targets_are_explained(tmp_path: Path) -> None:
     targets = next(line for line in text.splitlines() if line.startswith(".PHONY:")).split()[1:]
     for target in targets:
         assert re.search(rf"^{target}:.*## \w", text, re.MULTILINE), target
+
+
+def test_make_refuses_a_variable_that_it_does_not_know() -> None:
+    """`make census source=x` would else run the specimen without a word; those it knows are taken."""
+    slip = subprocess.run(["make", "-n", "census", "source=x"], cwd=REPO, capture_output=True, text=True)
+    assert slip.returncode == 2
+    assert "no variable source; there are SOURCE OUT" in slip.stderr
+    known = ["SOURCE=x", "OUT=y", "WITH=a b", "GAPS=publish", "ARGS=--json --quiet"]
+    assert subprocess.run(["make", "-n", "census", *known], cwd=REPO, capture_output=True).returncode == 0
+    named = set(re.findall(r"\b([A-Z_]{2,})=", (REPO / "Makefile").read_text(encoding="utf-8"))) - {"PATH", "HOSTILE"}
+    known_here = re.search(r"^KNOWN +:= (.*)$", (REPO / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert known_here and named <= set(known_here[1].split())
 
 
 def test_nothing_names_a_registry_or_this_machine() -> None:
@@ -101,9 +120,34 @@ def test_the_python_of_the_recipes_runs(run: Any) -> None:
     """Every Python block of docs/recipes.md runs on a snapshot of the specimen."""
     assert run("census", "--quiet").exit_code == 0
     text = (REPO / "docs/recipes.md").read_text(encoding="utf-8")
+    Path("mine.csv").write_text('modelId,card\nacme/one,"# One\n\nTrained with LoRA."\n')
     names: dict[str, Any] = {}
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) > 1
     for block in blocks:
         exec(block.replace('open("sensitivity.svg", "w").write(chart.svg)', "assert chart.svg"), names)
     assert len(names["cited"]) > 0
+    assert run("census", "--source", "mine.parquet", "--out", "mine", "--quiet").exit_code == 0
+    assert "1 of 1" in run("show", "mine").stdout
+
+
+def test_the_settings_of_the_recipes_are_the_defaults(run: Any, tmp_path: Path) -> None:
+    """The census.toml that the docs show is read as it stands."""
+    text = (REPO / "docs/recipes.md").read_text(encoding="utf-8")
+    (tmp_path / "census.toml").write_text(re.findall(r"```toml\n(snapshots.*?)```", text, re.DOTALL)[0])
+    assert settings().pictures == "headline"
+    assert settings().snapshots == Path("data/snapshots")
+
+
+def test_the_technique_of_the_recipes_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry and the guard that the docs show make a taxonomy that finds the technique and refuses the cloth."""
+    text = (REPO / "docs/recipes.md").read_text(encoding="utf-8")
+    entry = textwrap.dedent(re.findall(r"   ```toml\n(.*?)   ```", text, re.DOTALL)[0])
+    ours = (REPO / "peft_census/tag/techniques.toml").read_text(encoding="utf-8")
+    (tmp_path / "techniques.toml").write_text(f"{ours}\n{entry}", encoding="utf-8")
+    taxonomy = load(tmp_path / "techniques.toml")
+    monkeypatch.setattr("peft_census.tag.mentions.load", lambda: taxonomy)
+    monkeypatch.setattr("peft_census.tag.mentions.scanner", cache(lambda: Scanner(taxonomy)))
+    found = read_card("a/b", "Trained with Velvet adapters. The curtain is of velvet.")
+    assert [m.technique for m in found.mentions] == ["velvet"]
+    assert "velvet" in {r.technique for r in found.rejected}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers import write_cards
+from helpers import REPO, write_cards
 
 import peft_census
 from peft_census.errors import SnapshotError, UsageError
@@ -129,6 +130,36 @@ def test_load_snapshot_gives_frames(run: Any, tmp_path: Path) -> None:
         _ = frames.cards
     with pytest.raises(UsageError):
         peft_census.load_snapshot("nothing")
+
+
+def sealed(root: Path, name: str, second: int) -> Path:
+    """Makes a folder that looks like a snapshot sealed at ``second``."""
+    (root / name).mkdir(parents=True)
+    shipped = next((REPO / "data/snapshots").glob("*-public")) / MANIFEST
+    facts = json.loads(shipped.read_text(encoding="utf-8")) | {"snapshot_id": name}
+    (root / name / MANIFEST).write_text(json.dumps(facts))
+    os.utime(root / name / MANIFEST, (second, second))
+    return root / name
+
+
+def test_a_public_copy_is_not_taken_for_the_latest(tmp_path: Path) -> None:
+    """Neither 'latest', 'previous' nor the start of an id means a copy without names while its original is there."""
+    shipped = sealed(tmp_path, "2025-01-01-aaa-public", 1)
+    assert find_snapshot("latest", tmp_path).path == shipped
+    first = sealed(tmp_path, "2026-01-01-bbb", 2)
+    assert find_snapshot("previous", tmp_path).path == shipped
+    second = sealed(tmp_path, "2026-02-01-ccc", 3)
+    sealed(tmp_path, "2026-02-01-ccc-public", 4)
+    assert find_snapshot("latest", tmp_path).path == find_snapshot("2026-02", tmp_path).path == second
+    assert find_snapshot("previous", tmp_path).path == first
+    assert find_snapshot("2026-02-01-ccc-public", tmp_path).id.endswith("-public")
+
+
+def test_a_folder_of_snapshots_means_its_latest(tmp_path: Path) -> None:
+    """What --out was given can be given to --snapshot."""
+    sealed(tmp_path / "mine", "2026-01-01-aaa", 1)
+    latest = sealed(tmp_path / "mine", "2025-01-01-bbb", 2)
+    assert find_snapshot(str(tmp_path / "mine"), tmp_path / "elsewhere").path == latest
 
 
 def test_a_notebook_in_a_folder_below_finds_the_snapshots(

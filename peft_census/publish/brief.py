@@ -5,17 +5,22 @@ In: a snapshot or rows made from it. Out: plain text. The figures are worded by 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from peft_census.count import parse_rule
 from peft_census.count.shares import ENOUGH
 from peft_census.publish.beside import brief_lines
-from peft_census.publish.numbers import count, interval, percent
+from peft_census.publish.numbers import count, interval, percent, plural
 from peft_census.publish.reading import SPECIMEN_MARK, SnapshotLike
 from peft_census.publish.wording import base_words
 from peft_census.schema_counted import COUNTED_TABLES
+
+MOST_NAMED = 5
+"""Models that are not there which a run names."""
 
 COLUMNS = [column for _, columns in COUNTED_TABLES.values() for column in columns]
 
@@ -46,13 +51,30 @@ def describe_run(snapshot: SnapshotLike, facts: dict[str, Any]) -> str:
     lines = [SPECIMEN_MARK] if facts["specimen"] else []
     lines += [
         headline_text(facts, snapshot.manifest["taxonomy"]["techniques"]),
-        f"  {count(facts['cards'])} models listed, {count(facts['cards_with_text'])} with a card to read",
+        *_read_lines(snapshot, facts),
         *brief_lines(snapshot),
         f"snapshot {facts['snapshot_id']}" + (" is unchanged; nothing was written" if facts["unchanged"] else ""),
         f"  {snapshot.path}",
         f"  {snapshot.path / 'report' / 'report.html'}",
     ]
     return "\n".join(lines)
+
+
+def _read_lines(snapshot: SnapshotLike, facts: dict[str, Any]) -> list[str]:
+    """Returns how many models have a card, what became of the others, and which are not on the Hub at all."""
+    line = f"  {plural(facts['cards'], 'model')} listed, {count(facts['cards_with_text'])} with a card to read"
+    others: Counter[str] = Counter()
+    for row in snapshot.table("coverage").to_pylist():
+        if row["source"] == snapshot.manifest["source"]["kind"] and row["status"] != "text":
+            others[row["status"]] += row["n"]
+    if others:
+        line += " (" + ", ".join(f"{count(n)} {status.replace('_', ' ')}" for status, n in sorted(others.items())) + ")"
+    if not others["gone"]:
+        return [line]
+    models = snapshot.table("models", columns=["model_id", "status"])
+    gone = models.filter(pc.equal(models["status"], "gone"))["model_id"].slice(0, MOST_NAMED).to_pylist()
+    more = f" and {count(others['gone'] - len(gone))} more" if others["gone"] > len(gone) else ""
+    return [line, f"  deleted, private or never there: {', '.join(gone)}{more}"]
 
 
 def describe_snapshot(snapshot: SnapshotLike, facts: dict[str, Any]) -> str:

@@ -93,6 +93,18 @@ def test_the_estimate_is_told_by_the_command_line(replica: Start, run: Any) -> N
     assert "requests" in text and "minutes" in text
 
 
+def test_a_list_of_ones_own_says_which_ids_are_not_there(replica: Start, run: Any, tmp_path: Path) -> None:
+    """A slip in a list of ids is named at the end of the run, beside what is gated and what has no card."""
+    catalogue = from_generator(60)
+    replica(catalogue)
+    gated = next(m.id for m in catalogue.models.values() if m.gated)
+    there = next(m.id for m in catalogue.models.values() if not m.gated and "README.md" in m.files)
+    (tmp_path / "ids.txt").write_text(f"{there}\n{gated}\nowner/slip  # mine\n")
+    text = run("census", "--source", "hub-api", "--ids", "ids.txt", "--quiet").stdout
+    assert "3 models listed, 1 with a card to read (1 gated, 1 gone)" in text
+    assert "deleted, private or never there: owner/slip" in text
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

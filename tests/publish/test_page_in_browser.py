@@ -149,7 +149,7 @@ def test_a_model_is_looked_up_by_keyboard(browser: Any, pages: Callable[[str], P
         assert page.page.locator("#lookup-found li").inner_text().startswith("yonder-sp/related-work: ")
         assert not page.page.get_by_text("needs JavaScript").is_visible()
         assert look_up(page, "z")[0] == "Type at least two characters."
-        assert look_up(page, "no such model") == ("No model here has this in its id.", [])
+        assert look_up(page, "no such model") == ("No model whose card cites a technique has this in its id.", [])
         assert look_up(page, "lora")[0] == "56 models; the 50 most downloaded are shown."
         said, listed = look_up(page, "qlora")
         assert said == f"{len(listed)} models." and len(listed) > 5
@@ -186,7 +186,7 @@ def test_a_hundred_thousand_models_are_cut_and_still_quick(browser: Any, tmp_pat
         words = " ".join(page.page.locator("section[aria-labelledby=lookup] p").first.inner_text().split())
         assert "most downloaded of the 100,000 models" in words and "peft-census explain OWNER/NAME" in words
         assert look_up(page, "model-0099999")[0] == "1 model."  # the most downloaded
-        assert look_up(page, "model-0000001") == ("No model here has this in its id.", [])
+        assert look_up(page, "model-0000001") == ("No model whose card cites a technique has this in its id.", [])
         said, listed = look_up(page, "model-")
         assert said.endswith("models; the 50 most downloaded are shown.") and len(listed) == 50
         assert listed[0].startswith("owner-999/model-0099999: LoRA")

@@ -99,6 +99,13 @@ def test_titles_are_findings_of_the_data() -> None:
     assert mixed["popular"] != lora["popular"]
 
 
+def test_a_picture_is_told_in_words_that_one_can_listen_to() -> None:
+    """Techniques that no card cites are summed up, not read out one by one."""
+    alt = next(p.claim.alt_text for p in drawn("mixed") if p.name == "popular")
+    assert "cited on 0" not in alt
+    assert re.search(r"\d+ techniques? cited on none, \d\.\d{3} to \d\.\d{3}", alt)
+
+
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda p: p.name)
 def test_colours_stay_apart_for_every_kind_of_vision(palette: Palette) -> None:
     """Series colours differ clearly (CAM02-UCS) as seen with each colour-vision deficiency, and in grey from paper."""

@@ -506,7 +506,7 @@ def main() -> None:
     faults = Faults(error=0.05, reset=0.01, truncated=0.01) if asked.faults else Faults()
     quotas = {"api": asked.quota[0], "resolvers": asked.quota[1], "pages": 100}
     with serving(catalogue, faults=faults, windows=Windows(quotas, asked.window), port=asked.port) as replica:
-        print(f"HF_ENDPOINT={replica.base}", flush=True)  # noqa: T201
+        print(f"HF_ENDPOINT={replica.base} make census SOURCE=hub-api  # in another terminal", flush=True)  # noqa: T201
         try:
             threading.Event().wait()
         except KeyboardInterrupt:

@@ -58,11 +58,7 @@ def popular_picture(snapshot: SnapshotLike) -> Picture | Missing:
     beaten = f"is behind {count(len(better))} of them in {metric}" if better else f"is also first in {metric}"
     title = f"{top.name}, cited on {percent(top.share)}, most of {count(len(points))} techniques measured on {task}, {beaten}"
     base = rows[0]["base"]
-    told = [
-        f"{t}: "
-        + ", ".join(f"{p.name} {p.value:.3f}, cited on {count(p.cards)}" for p in sorted(ps, key=lambda p: -p.value))
-        for t, ps in tasks.items()
-    ]
+    told = [f"{t}: {_told(measured)}" for t, measured in tasks.items()]
     claim = finding(
         snapshot,
         NAME,
@@ -101,6 +97,17 @@ def _points(snapshot: SnapshotLike, rows: Sequence[dict[str, Any]]) -> list[Poin
         Point(t, technique_name(snapshot, t), r["value"], r["share"], r["cards"], t in front)
         for t, r in sorted(best.items())
     ]
+
+
+def _told(points: list[Point]) -> str:
+    """Returns the points of a task in words: those that a card cites one by one, the others by their range."""
+    cited = [
+        f"{p.name} {p.value:.3f}, cited on {count(p.cards)}" for p in sorted(points, key=lambda p: -p.value) if p.cards
+    ]
+    silent = [p.value for p in points if not p.cards]
+    if silent:
+        cited.append(f"{plural(len(silent), 'technique')} cited on none, {min(silent):.3f} to {max(silent):.3f}")
+    return ", ".join(cited)
 
 
 def _draw(claim: Claim, tasks: dict[str, list[Point]], lead: str, wide: float, palette: Palette) -> Figure:

@@ -45,7 +45,7 @@
       if (found.length < MOST) found.push(models[place]);
     });
     list.append(...found.map(item));
-    if (!total) said.textContent = "No model here has this in its id.";
+    if (!total) said.textContent = "No model whose card cites a technique has this in its id.";
     else if (total > found.length) said.textContent = total.toLocaleString("en") + " models; the " + found.length + " most downloaded are shown.";
     else said.textContent = total === 1 ? "1 model." : total + " models.";
   }
