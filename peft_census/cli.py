@@ -6,6 +6,7 @@ Results go to stdout, progress and notes to stderr. Exit codes: 0 done, 1 failed
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any

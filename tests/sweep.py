@@ -2,6 +2,7 @@
 
 Listens to what the command line prints under ``CliRunner``, to what processes answer, to captured output and log
 lines; at the end it searches every file below pytest's temporary folder. A find fails the session.
+Where tests run in several processes each listens, and hands what it heard to the one that began them, which searches.
 """
 
 from __future__ import annotations
@@ -70,6 +71,9 @@ class Sweep:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Searches the temporary folder, before pytest clears it up."""
+        if (handed_on := getattr(self.config, "workeroutput", None)) is not None:
+            handed_on["planted"] = (self.heard, self.found)
+            return
         factory = getattr(self.config, "_tmp_path_factory", None)
         base: Path | None = getattr(factory, "_basetemp", None)
         if base is not None and base.is_dir():
@@ -79,6 +83,13 @@ class Sweep:
             self.told = f"searched {files:,} files and {self.heard:,} outputs for planted tokens in {time.monotonic() - began:.1f} s"
         if self.found and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Takes over what a process of tests heard; one that died has nothing to hand on."""
+        heard, found = getattr(node, "workeroutput", {}).get("planted", (0, []))
+        self.heard += heard
+        self.found += found
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Says what was searched; names every place where a token was found, never the token."""

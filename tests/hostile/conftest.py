@@ -18,6 +18,18 @@ from tests.hostile import DONE, FULL, SEED
 __all__ = ["no_user_settings", "replica"]
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hands on what was done here, where this is one of several processes of tests."""
+    if (handed_on := getattr(session.config, "workeroutput", None)) is not None:
+        handed_on["done"] = dict(DONE)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Adds what another process of tests did."""
+    DONE.update(getattr(node, "workeroutput", {}).get("done", {}))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Prints what was done to the project."""
     if DONE:
