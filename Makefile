@@ -41,7 +41,7 @@ changes: $(VENV)/installed ## Make the public copy of the snapshot of RUN=census
 	@$(BIN)/python scripts/changes.py '$(RUN)' --snapshots '$(OUT)' --text '$(TEXT)'
 
 test: $(VENV)/installed ## Run the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: $(VENV)/installed ## Lint, format check, strict types, workflows
 	$(BIN)/ruff check .

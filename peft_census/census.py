@@ -158,19 +158,20 @@ def write_mentions(source: Source, file: Path, progress: Progress, effort: Effor
     partial = file.with_name(f".{file.name}.partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with GroupedFile(partial, arrow_schema("mentions")) as writer:
-            for models, mentions in tagged(progress(source.batches(), source.total()), effort, False):
-                cards += models.num_rows
-                rows += mentions.num_rows
-                for (status, reason), n in _statuses(models).items():
-                    if is_gap(status, reason):
-                        gaps[reason or status] += n
-                writer.append(mentions)
-        partial.replace(file)
+        try:
+            with GroupedFile(partial, arrow_schema("mentions")) as writer:
+                for models, mentions in tagged(progress(source.batches(), source.total()), effort, False):
+                    cards += models.num_rows
+                    rows += mentions.num_rows
+                    for (status, reason), n in _statuses(models).items():
+                        if is_gap(status, reason):
+                            gaps[reason or status] += n
+                    writer.append(mentions)
+            partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise output_error(file, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
     return {"out": str(file), "cards": cards, "mentions": rows, "gaps": gaps}
 
 

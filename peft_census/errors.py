@@ -68,19 +68,15 @@ class OutputError(CensusError):
     """The result cannot be written."""
 
 
+_ELSEWHERE = (
+    "choose another folder: --out for results, PEFT_CENSUS_RAW for what is collected; earlier snapshots are untouched."
+)
+
+
 def output_error(path: Path, error: OSError) -> OutputError:
     """Words an operating-system error met while writing below ``path``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutputError(
-            f"no space left while writing {path}",
-            "free some space or choose another folder with --out; earlier snapshots are untouched.",
-        )
+        return OutputError(f"no space left while writing {path}", f"free some space or {_ELSEWHERE}")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return OutputError(
-            f"no permission to write {path}",
-            "choose a folder you may write to with --out; earlier snapshots are untouched.",
-        )
-    reason = error.strerror or str(error)
-    return OutputError(
-        f"cannot write {path}: {reason}", "choose another folder with --out; earlier snapshots are untouched."
-    )
+        return OutputError(f"no permission to write {path}", _ELSEWHERE)
+    return OutputError(f"cannot write {path}: {error.strerror or error}", _ELSEWHERE)

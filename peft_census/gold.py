@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peft_census.errors import BadInputError, UsageError
+from peft_census.errors import BadInputError, UsageError, output_error
 from peft_census.settings import bundled
 from peft_census.tag import CardReading, Mention, read_card
 
@@ -135,10 +135,25 @@ def figures(pairs: Iterable[Sets]) -> dict[str, float]:
 
 
 def record(result: dict[str, Any], name: str, file: Path) -> None:
-    """Writes the figures of ``result`` under ``name`` into ``file``, beside those that are there."""
-    scores = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    """Writes the figures of ``result`` under ``name`` into ``file``, beside those that are there.
+
+    Raises:
+        BadInputError: ``file`` holds something else.
+        OutputError: it cannot be written.
+    """
+    try:
+        scores = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except ValueError:
+        scores = None
+    if not isinstance(scores, dict):
+        raise BadInputError(f"{file} does not hold figures of record", "give --record another file.")
     scores[name] = {key: result[key] for key in ("cards", "cited", "applied", "exact_set", "exactly_one")}
-    file.write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        partial.write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        partial.replace(file)
+    except OSError as error:
+        raise output_error(file, error) from error
 
 
 def scores_of_record() -> dict[str, Any]:

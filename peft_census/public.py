@@ -36,8 +36,10 @@ def read_key(file: Path) -> bytes:
     try:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch(mode=0o600)
-            file.write_text(secrets.token_hex(KEY_BYTES) + "\n", encoding="ascii")
+            partial = file.with_name(f".{file.name}.partial")
+            partial.touch(mode=0o600)
+            partial.write_text(secrets.token_hex(KEY_BYTES) + "\n", encoding="ascii")
+            partial.replace(file)
         text = file.read_text(encoding="ascii").strip()
     except OSError as error:
         raise output_error(file, error) from error

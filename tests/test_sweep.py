@@ -145,25 +145,16 @@ LEAKING = {
 }
 
 
-@pytest.mark.parametrize("how", LEAKING)
-def test_a_session_in_which_a_token_gets_out_fails(room: Path, how: str) -> None:
+@pytest.mark.parametrize(("how", "processes"), [*((how, 0) for how in LEAKING), ("a file", 2), ("print", 2)])
+def test_a_session_in_which_a_token_gets_out_fails(room: Path, how: str, processes: int) -> None:
     """Every test passes, and still the session ends with exit code 1 and names the test or file."""
     head = "import logging, os, subprocess, sys\nimport click\nfrom click.testing import CliRunner\n"
     body = f"def test_leaky(tmp_path, capsys):\n    token = os.environ['HF_TOKEN']\n    {LEAKING[how]}\n"
     (room / "test_it.py").write_text(head + body, encoding="utf-8")
     (room / "conftest.py").write_text("from tests.conftest import pytest_configure\n", encoding="utf-8")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPO / "tests"), str(REPO)])}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--basetemp",
-        str(room / "base"),
-        "test_it.py",
-    ]
+    options = f"-q -p no:cacheprovider --numprocesses {processes} test_it.py --basetemp".split()
+    command = [sys.executable, "-m", "pytest", *options, room / "base"]
     done = subprocess.run(command, cwd=room, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 passed" in done.stdout and "planted tokens found" in done.stdout

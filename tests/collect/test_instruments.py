@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import random
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import planted
 import pytest
 from civitai_replica import CivitaiReplica, models_of
-from collect_once import CLASSES, WANTED
+from collect_once import CLASSES
 from github_replica import File, GithubReplica, Window, corpus_of
-from serving import Faults, Replica, serve
+from serving import Faults, serve
 
 from peft_census.collect.instruments import PROBLEMS, Wanted, checked_wanted, collect, content_sha256
 from peft_census.errors import UsageError
@@ -108,48 +103,3 @@ def test_the_content_hash_follows_the_content(tmp_path: Path) -> None:
     same = content_sha256(collect(Wanted(("benchmark",)), CLASSES, {"LORA": "lora"}, tmp_path))
     other = content_sha256(collect(Wanted(("benchmark",)), CLASSES, {"LORA": "x"}, tmp_path))
     assert first == same != other
-
-
-def _kill_once(replicas: list[Replica], raw: Path, env: dict[str, str], after: int) -> bool:
-    """Starts a collection, kills it after some requests; True when it ended by itself first."""
-    before = sum(r.number for r in replicas)
-    with subprocess.Popen([sys.executable, ROOT / "tests/replica/collect_once.py", raw], env=env) as process:
-        while process.poll() is None and sum(r.number for r in replicas) < before + after:
-            time.sleep(0.002)
-        ended = process.poll() is not None
-        process.kill()
-    return ended
-
-
-def test_killed_at_twenty_moments_it_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed 20 times at random moments under faults, the collection ends with what an undisturbed one holds.
-
-    Each kill may cost the one answer that was under way, no more.
-    """
-    faults = Faults(9, error=0.03, reset=0.02, truncate=0.02, html=0.01, slow_s=0.004)
-    github = GithubReplica(corpus_of(FILES, notebooks=0.2), Window(30, 1.0), faults)
-    civitai = CivitaiReplica(models_of(TYPES, nsfw=0.2, ties=3), faults)
-    draw = random.Random(11)
-    with serve(github) as one, serve(civitai) as two:
-        env = {
-            **os.environ,
-            "GITHUB_API_URL": one,
-            "CIVITAI_API_URL": two,
-            "GITHUB_TOKEN": planted.GITHUB,
-            "PYTHONPATH": str(ROOT),
-        }
-        ended = [_kill_once([github, civitai], tmp_path / "killed", env, draw.randint(1, 6)) for _ in range(20)]
-        for name in ("GITHUB_API_URL", "CIVITAI_API_URL", "GITHUB_TOKEN"):
-            monkeypatch.setenv(name, env[name])
-        resumed = collect(WANTED, CLASSES, {}, tmp_path / "killed")
-        answers = sum(github.served.values()) + sum(civitai.served.values())
-        calm = collect(WANTED, CLASSES, {}, tmp_path / "calm")
-    assert not any(ended)
-    assert resumed.gaps == []
-    assert {n: a["state"] for n, a in resumed.about.items()} == {"github": "read", "civitai": "read"}
-    for name, table in calm.tables.items():
-        assert resumed.tables[name].drop_columns("asked_at").equals(table.drop_columns("asked_at")), name
-    about = resumed.about
-    kept = sum(a["requests_kept"] for a in (about["github"], about["github"]["sample"], about["civitai"]))
-    assert kept <= answers <= kept + 20
-    assert github.refused == 0

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers import REPO
 
 from tests.collect.conftest import Start
 from tests.hostile import DONE, SEED, sized
@@ -194,6 +195,41 @@ def test_a_disk_that_fills_up(some_cards: Path, tmp_path: Path, small_disk: Path
     subprocess.run(["mount", "-o", "remount,size=200m", small_disk], check=True)
     assert finish(start(tmp_path, "census", "--source", some_cards, "--out", small_disk / "out", "--quiet"))[0] == 0
     assert visible(small_disk / "out") == whole
+
+
+@pytest.mark.parametrize("where", ["results", "raw"])
+def test_a_folder_that_cannot_be_written(
+    replica: Start, some_cards: Path, tmp_path: Path, small_disk: Path, where: str
+) -> None:
+    """Every verb that writes says so in words and exits with 1; where it can be written again all goes well."""
+    replica(from_generator(40))
+    census(tmp_path, ("--source", some_cards)).wait()
+    crawl = ("census", "--source", "hub-api", "--population", "all", "--quiet")
+    labels = REPO / "data/gold/written.jsonl"
+    verbs: list[tuple[object, ...]] = {
+        "results": [
+            (*crawl, "--out", "disk/snapshots"),
+            ("tag", "--out", "disk/x/mentions.parquet", "--quiet"),
+            ("tag", "--out", "disk/mentions.parquet", "--quiet", *WORKERS),
+            *(("publish", "--out", "disk/page", "--for", whom) for whom in ("page", "blog", "analysts")),
+            ("diff", "latest", "latest", "--out", "disk/diff.txt"),
+            ("gold", labels, "--record", "disk/scores.json"),
+            ("sample-gold", "40", "--out", "disk/sample.jsonl"),
+            ("reproduce", "beyond-lora", "--source", some_cards, "--out", "disk/report", "--quiet"),
+        ],
+        "raw": [crawl, (*crawl[:2], "hub-dump", "--quiet"), ("publish", "--out", "copy", "--for", "analysts")],
+    }[where]
+    raw = {} if where == "results" else {"PEFT_CENSUS_RAW": "disk/raw", "PEFT_CENSUS_KEY_FILE": "disk/raw/key"}
+    subprocess.run(["mount", "-o", "remount,ro,size=200m", small_disk], check=True)
+    for verb in verbs:
+        code, _, err = finish(start(tmp_path, *verb, **raw))
+        assert code == 1 and "no permission to write" in err and "Traceback" not in err, (verb, err)
+        DONE["verbs refused on a read-only file system"] += 1
+    assert list(small_disk.iterdir()) == []
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    for verb in verbs:
+        code, _, err = finish(start(tmp_path, *verb, **raw))
+        assert code in (0, 3), (verb, err)
 
 
 JUMPING = """

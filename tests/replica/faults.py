@@ -89,6 +89,8 @@ class Counts:
     """Whole answers with a model's file: (model, commit, file)."""
     asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Requests for a model's file on /resolve/, whatever came of them: (model, file)."""
+    faulted: Counter[str] = field(default_factory=Counter)
+    """Faults by kind."""
     pages: int = 0
     bytes: int = 0
     with_token: int = 0

@@ -176,6 +176,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(fixed)
             return
         self.fault = replica.faults.draw(self.path_only + parts.query, ordinal)
+        if self.fault:
+            with replica.counts.lock:
+                replica.counts.faulted[self.fault] += 1
         if self._broken_before():
             return
         self._route()

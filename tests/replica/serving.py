@@ -84,6 +84,7 @@ class Replica:
         asked: how often each (path, query) was asked.
         served: how often each of them was answered in full, faults left out.
         statuses: replies by status.
+        faulted: faults by kind.
         seen: every request's headers, for tests on what is sent where.
     """
 
@@ -94,6 +95,7 @@ class Replica:
         self.asked: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
         self.served: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
         self.statuses: Counter[int] = Counter()
+        self.faulted: Counter[str] = Counter()
         self.seen: list[dict[str, str]] = []
 
     def reply(self, request: Request) -> Reply:
@@ -127,6 +129,8 @@ def _handler(replica: Replica) -> type[BaseHTTPRequestHandler]:
             with replica.lock:
                 replica.number += 1
                 fault = replica.faults.draw(replica.number)
+                if fault:
+                    replica.faulted[fault] += 1
                 replica.asked[key] += 1
                 replica.seen.append(headers)
             time.sleep(replica.faults.slow_s)

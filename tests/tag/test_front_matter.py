@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
+from pace import within
 
 from peft_census.tag.front_matter import FrontMatter, read_front_matter
 
@@ -142,9 +142,7 @@ MERGES = "m0: &m0 {k: v}\n" + "".join(f"m{n + 1}: &m{n + 1}\n  <<: [{', '.join([
 def test_hostile_blocks_are_not_parsed(block: str) -> None:
     """A block built to exhaust a parser is refused quickly."""
     card = f"---\n{block}---\nBody"
-    began = time.process_time()
-    front = read_front_matter(card)
-    assert time.process_time() - began < 2
+    front = within(2, lambda: read_front_matter(card))
     assert (front.status, front.data) == ("too_large", {})
     assert card[front.start : front.end] == block
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from pace import within
 
 from peft_census.tag import read_card
 
@@ -49,11 +48,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("card", "cut"), HOSTILE.values(), ids=HOSTILE)
 def test_under_two_seconds(card: str, cut: bool) -> None:
-    """A hostile card is read in under two seconds, and says whether some of it was not read."""
+    """A hostile card is read in under two seconds of an ordinary machine, and says whether some of it was not read."""
     read_card("acme/zebra", "LoRA")  # compile the patterns outside the measurement
-    began = time.process_time()
-    reading = read_card("acme/zebra", card)
-    assert time.process_time() - began < 2
+    reading = within(2, lambda: read_card("acme/zebra", card))
     assert reading.mentions or reading.rejected
     assert (reading.unread_chars > 0) is cut
 
