@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CENSUS := $(BIN)/peft-census
+SPREAD := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 # A slip in a variable's name would otherwise run something else without a word.
 KNOWN  := SOURCE OUT WITH GAPS ARGS PYTHON VENV RUN TEXT SECONDS_EACH HOSTILE_SEED
@@ -41,7 +42,7 @@ changes: $(VENV)/installed ## Make the public copy of the snapshot of RUN=census
 	@$(BIN)/python scripts/changes.py '$(RUN)' --snapshots '$(OUT)' --text '$(TEXT)'
 
 test: $(VENV)/installed ## Run the tests
-	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -q $(SPREAD)
 
 check: $(VENV)/installed ## Lint, format check, strict types, workflows
 	$(BIN)/ruff check .
@@ -70,8 +71,8 @@ bench: $(VENV)/installed ## Compare the tagger with what one would otherwise do,
 	$(BIN)/python -m benchmarks.counting
 	$(BIN)/python -m benchmarks.coverage_of_intervals
 
-hostile: $(VENV)/installed ## Crash, starve, misfeed: the whole campaign (about 15 minutes; HOSTILE_SEED=n for another)
-	HOSTILE=full $(BIN)/python -m pytest -q tests/hostile
+hostile: $(VENV)/installed ## Crash, starve, misfeed: the whole campaign (some 12 minutes; HOSTILE_SEED=n for another)
+	HOSTILE=full $(BIN)/python -m pytest -q $(SPREAD) tests/hostile
 
 bench-full: $(VENV)/installed ## Tagging as many cards as the public dump has, and what only shows at that size (half an hour)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

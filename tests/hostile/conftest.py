@@ -40,12 +40,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture(scope="session")
 def some_cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two thousand cards made of the specimen's."""
+    """A thousand cards made of the specimen's."""
     lines = (REPO / "data/specimen/cards.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     made = [
         {"modelId": f"o{i % 300}/m{i}", "card": r["text"], "downloads": i, "adapter_config": r["adapter_config"]}
-        for i, r in enumerate(rows[k % len(rows)] for k in range(2000))
+        for i, r in enumerate(rows[k % len(rows)] for k in range(1000))
     ]
     return write_cards(tmp_path_factory.mktemp("cards") / "cards.parquet", made)
 
