@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from helpers import REPO
 
-from peft_census.gold import read_labels, score
+from peft_census.errors import BadInputError, OutputError
+from peft_census.gold import read_labels, record, score
 from peft_census.tag import load_taxonomy
 
 SCORES: dict[str, Any] = json.loads((REPO / "data/gold/scores.json").read_text(encoding="utf-8"))
@@ -104,3 +105,16 @@ def test_gold_prints_the_promised_json(run: Any, tmp_path: Path) -> None:
     assert result["cards"] == 1
     assert result["cited"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
     assert set(result) >= {"applied", "exact_set", "exactly_one", "per_technique", "disagreements"}
+
+
+def test_figures_are_kept_beside_others_or_refused_in_words(tmp_path: Path) -> None:
+    """Figures of another set stay; a file of something else, or a place that cannot be written, is named."""
+    file, result = tmp_path / "scores.json", scored("written")
+    record(result, "one", file)
+    record(result, "two", file)
+    assert sorted(json.loads(file.read_text(encoding="utf-8"))) == ["one", "two"]
+    (tmp_path / "list.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(BadInputError, match=r"list\.json does not hold figures of record"):
+        record(result, "one", tmp_path / "list.json")
+    with pytest.raises(OutputError, match="none"):
+        record(result, "one", tmp_path / "none" / "scores.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import stat
@@ -18,7 +19,7 @@ from helpers import REPO, write_cards
 from peft_census.census import make_source, run_census
 from peft_census.cli import main
 from peft_census.counting import count_again
-from peft_census.errors import UsageError
+from peft_census.errors import OutputError, UsageError
 from peft_census.public import public_copy, read_key
 from peft_census.schema import check
 from peft_census.snapshot import Snapshot, read_snapshot
@@ -96,6 +97,20 @@ def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     file.write_text("short")
     with pytest.raises(UsageError, match="holds no key"):
         read_key(file)
+
+
+def test_a_key_that_could_not_be_written_is_made_another_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk leaves no half a key behind, which every later copy would be refused for."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        with pytest.raises(OutputError, match=r"no space left while writing .*key"):
+            read_key(tmp_path / "key")
+    assert len(read_key(tmp_path / "key")) == 32
+    assert [p.name for p in tmp_path.iterdir()] == ["key"]
 
 
 @pytest.mark.parametrize("kind", ["analysts", "hub"])
