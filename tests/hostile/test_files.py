@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.hostile import SEED, sized
+from tests.hostile import DONE, SEED, sized
 from tests.hostile.conftest import environment
 
 CARD = "Trained with LoRA."
@@ -27,6 +27,7 @@ MOST_BYTES = 3_000_000_000
 
 def census(folder: Path, file: str = "cards.parquet", limit: bool = True) -> tuple[int, str]:
     """Runs a census in a process of its own; returns exit code and stderr. Never a traceback, never half a snapshot."""
+    DONE["censuses of hostile or damaged files"] += 1
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
@@ -125,7 +126,7 @@ def test_a_bomb_of_one_card_said_often(tmp_path: Path) -> None:
 
 
 def test_many_rows_of_nothing(tmp_path: Path) -> None:
-    """Ten million empty cards in one row group, which compress to nothing, are models without a card."""
+    """Millions of empty cards in one row group, which compress to nothing, are models without a card."""
     n = sized(200_000, 3_000_000)
     write(tmp_path, modelId=pa.array([f"a/{i}" for i in range(n)]), card=pa.array([""] * n))
     assert census(tmp_path)[0] == 0
@@ -175,7 +176,7 @@ def test_damaged_files(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "cards.parquet", write_page_checksum=True)
     data, dice = (tmp_path / "cards.parquet").read_bytes(), random.Random(SEED)
     refused = 0
-    for i in range(sized(4, 120)):
+    for i in range(sized(4, 40)):
         place = tmp_path / str(i)
         place.mkdir()
         (place / "cards.parquet").write_bytes(changed(data, dice))

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from pace import within
 
-from tests.hostile import SEED, sized
+from tests.hostile import DONE, SEED, sized
 from tests.hostile.targets import TARGETS, corpus
 
 WORDS = (b"---\n", b"lora", b"LoRA", b"```", b"|", b"\n\n", b"{", b"}", b"[" * 40, b'"', b"\x00", b"\xff\xfe", b"\xf0\x9f\x92\xa9", b"&a ", b"*a ", b"!!", b"1e999", b"\r", b"\\u202e", b"<pre>", b"](")  # fmt: skip
@@ -50,3 +50,4 @@ def test_nonsense_breaks_nothing(name: str) -> None:
             within(2, partial(target, data))
         except Exception as error:
             raise AssertionError(f"{name} on {data!r}") from error
+    DONE["inputs of nonsense"] += len(tried)
