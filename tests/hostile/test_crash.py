@@ -20,11 +20,11 @@ from tests.hostile import DONE, SEED, sized
 from tests.hostile.conftest import check_whole, finish, start, visible
 from tests.replica.catalogue import from_generator
 
-KILLS_OFFLINE = sized(2, 30)
-KILLS_CRAWLING = sized(2, 20)
-KILLS_VERBS = {"tag": sized(1, 25), "publish": sized(1, 8), "count": sized(1, 25)}
-SIGNALS = sized(1, 8)
-DISKS = sized(1, 10)
+KILLS_OFFLINE = sized(2, 16)
+KILLS_CRAWLING = sized(2, 12)
+KILLS_VERBS = {"tag": sized(1, 20), "publish": sized(1, 6), "count": sized(1, 20)}
+SIGNALS = sized(1, 5)
+DISKS = sized(1, 6)
 WORKERS = ("--jobs", 2)
 MANY_BATCHES = {"PEFT_CENSUS_BATCH_ROWS": "100"}
 """So that a thousand cards are enough for worker processes and for readings kept from run to run."""

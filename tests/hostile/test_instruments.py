@@ -42,7 +42,7 @@ def _kill_once(replicas: list[Replica], raw: Path, env: dict[str, str], after: i
     return ended
 
 
-@pytest.mark.parametrize("seed", range(SEED, SEED + sized(1, 5)))
+@pytest.mark.parametrize("seed", range(SEED, SEED + sized(1, 7)))
 def test_instruments_killed_at_any_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     """Killed at random moments under random faults, the collection ends with what an undisturbed one holds.
 
