@@ -236,7 +236,7 @@ def test_a_folder_that_cannot_be_written(
         DONE["verbs refused on a read-only file system"] += 1
     assert list(small_disk.iterdir()) == []
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
-    for verb in verbs:
+    for verb in verbs[: sized(2, len(verbs))]:
         code, _, err = finish(start(tmp_path, *verb, **raw))
         assert code in (0, 3), (verb, err)
 
