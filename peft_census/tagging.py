@@ -69,6 +69,9 @@ def tagged(batches: Iterator[pa.RecordBatch], effort: Effort | None = None, with
         read: Read = read_here
         if effort.jobs > 1:
             read = partial(read_there, stack.enter_context(workers(effort.jobs)))
+            from peft_census.tag.mentions import scanner
+
+            scanner()  # made before the threads begin, or each would make one of its own
         if cache:
             read = partial(_read_new, read=read, cache=cache)
         yield from _in_order(partial(_tag, read=read, with_models=with_models), batches, effort.jobs)
