@@ -33,9 +33,10 @@ _AUTHOR_BANDS = ((1, "1 model"), (9, "2–9 models"), (99, "10–99 models"))
 
 def month(evidence: Evidence) -> pa.Array:
     """Returns the month of creation, ``2025-04``; ``FLOOR`` for the Hub's first day and earlier."""
-    created = evidence.models["created_at"]
-    early = pc.fill_null(pc.less(pc.cast(created, pa.date32()), pa.scalar("2022-03-03").cast(pa.date32())), False)
-    return _flat(pc.fill_null(pc.if_else(early, FLOOR, pc.strftime(created, "%Y-%m")), NOT_KNOWN))
+    days = _flat(pc.cast(evidence.models["created_at"], pa.date32())).dictionary_encode()  # a few thousand at most
+    early = pc.less(days.dictionary, pa.scalar("2022-03-03").cast(pa.date32()))
+    months = pc.if_else(early, FLOOR, pc.strftime(days.dictionary, "%Y-%m"))
+    return pc.fill_null(months.take(days.indices), NOT_KNOWN)
 
 
 def pipeline_tag(evidence: Evidence) -> pa.Array:
