@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -29,16 +29,21 @@ class Cost:
     cpu: float
 
 
-def cost(work: Callable[[], object], times: int = 5) -> Cost:
-    """Returns what ``work`` costs: medians of ``times`` runs, after one that does not count."""
-    work()
-    walls, cpus = [], []
-    for _ in range(times):
-        start, before = time.perf_counter(), sum(os.times()[:4])
-        work()
-        walls.append(time.perf_counter() - start)
-        cpus.append(sum(os.times()[:4]) - before)
-    return Cost(statistics.median(walls), statistics.median(cpus))
+def costs(works: Sequence[Callable[[], object]], times: int = 5) -> list[Cost]:
+    """Returns what each of ``works`` costs: medians of ``times`` rounds, after one that does not count.
+
+    They take turns, so that a machine that grows slower or faster meanwhile does so for all of them.
+    """
+    walls: list[list[float]] = [[] for _ in works]
+    cpus: list[list[float]] = [[] for _ in works]
+    for counted in [False, *[True] * times]:
+        for i, work in enumerate(works):
+            start, before = time.perf_counter(), sum(os.times()[:4])
+            work()
+            if counted:
+                walls[i].append(time.perf_counter() - start)
+                cpus[i].append(sum(os.times()[:4]) - before)
+    return [Cost(statistics.median(wall), statistics.median(cpu)) for wall, cpu in zip(walls, cpus, strict=True)]
 
 
 def run(*arguments: str | Path, folder: Path) -> tuple[float, float]:

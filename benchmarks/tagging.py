@@ -20,7 +20,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.cards import write_cards
-from benchmarks.measure import Cost, cost, machine, run
+from benchmarks.measure import Cost, costs, machine, run
 
 FULL, LARGE, SMALL = 667_424, 3_000_000, 100_000
 PART = 5_000
@@ -102,20 +102,21 @@ def compare(n: int, folder: Path, times: int = 5) -> tuple[list[Row], Path]:
     part = min(n, PART)
     write_cards(part, few)
 
-    def way(letter: str, name: str, work: Callable[[], object], factor: float = 1.0) -> Row:
-        found = cost(work, times)
-        return letter, name, factor, Cost(found.wall * factor, found.cpu * factor)
-
     scale, per_name = n / part, len(names()) / PANDAS_NAMES
+    ways: list[tuple[str, str, float, Callable[[], object]]] = [
+        ("", "tag, 2 processes, all evidence", 1, lambda: with_tag(file, folder / "out.parquet", 2)),
+        ("", "tag, 1 process, all evidence", 1, lambda: with_tag(file, folder / "one.parquet", 1)),
+        ("a", "decode the column of cards only", 1, lambda: with_decoding(file)),
+        ("b", "DuckDB regexp_matches, 2 threads", 1, lambda: with_duckdb(file, 2)),
+        ("b", "DuckDB regexp_matches, 1 thread", 1, lambda: with_duckdb(file, 1)),
+        ("c", "Polars str.contains, all threads", scale, lambda: with_polars(few)),
+        ("d", "pandas str.contains, name by name", scale * per_name, lambda: with_pandas(few)),
+        ("e", "Python re.findall, card by card", scale, lambda: with_python(few)),
+    ]
+    found = costs([work for *_, work in ways], times)
     rows = [
-        way("", "tag, 2 processes, all evidence", lambda: with_tag(file, folder / "out.parquet", 2)),
-        way("", "tag, 1 process, all evidence", lambda: with_tag(file, folder / "one.parquet", 1)),
-        way("a", "decode the column of cards only", lambda: with_decoding(file)),
-        way("b", "DuckDB regexp_matches, 2 threads", lambda: with_duckdb(file, 2)),
-        way("b", "DuckDB regexp_matches, 1 thread", lambda: with_duckdb(file, 1)),
-        way("c", "Polars str.contains, all threads", lambda: with_polars(few), scale),
-        way("d", "pandas str.contains, name by name", lambda: with_pandas(few), scale * per_name),
-        way("e", "Python re.findall, card by card", lambda: with_python(few), scale),
+        (letter, name, factor, Cost(one.wall * factor, one.cpu * factor))
+        for (letter, name, factor, _), one in zip(ways, found, strict=True)
     ]
     if (folder / "out.parquet").read_bytes() != (folder / "one.parquet").read_bytes():
         raise RuntimeError("two processes gave other bytes than one")
@@ -214,8 +215,9 @@ def main() -> None:
 _HEAD = """# Tagging at full size
 
 Written by `make bench-full`; what it means, and what the profile shows, is in [README.md](README.md). Medians of five
-runs after one that does not count, one file of made-up cards, the same cores. (× n): measured on a part of the cards
-(pandas also on a part of the names) and multiplied. A target that was missed is marked; it stays in the table.
+rounds in which all take turns, after one that does not count; one file of made-up cards, the same cores. (× n):
+measured on a part of the cards (pandas also on a part of the names) and multiplied. A target that was missed is marked;
+it stays in the table.
 
 """
 

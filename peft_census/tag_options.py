@@ -24,7 +24,7 @@ def effort_options(command: Command) -> Command:
         "--jobs",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Processes that read cards; 1 for this one alone.  [default: one a CPU]",
+        help="Processes that read cards; 1 for this one alone.  [default: one a CPU, where many cards are read]",
     )(command)
 
 
@@ -32,8 +32,9 @@ def take_effort(wishes: dict[str, Any], quiet: bool) -> Effort:
     """Takes these options out of ``wishes`` and returns how to tag."""
     from peft_census.settings import settings
     from peft_census.tag_cache import TagCache
-    from peft_census.tagging import Effort
+    from peft_census.tagging import START, Effort
     from peft_census.workers import usable_cpus
 
     jobs, without = wishes.pop("jobs"), wishes.pop("no_cache")
-    return Effort(jobs or usable_cpus(), None if without else TagCache(settings().raw, lambda line: note(line, quiet)))
+    cache = None if without else TagCache(settings().raw, lambda line: note(line, quiet))
+    return Effort(jobs or usable_cpus(), cache, 0 if jobs else START)

@@ -21,13 +21,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.schema import arrow_schema
-from peft_census.workers import read_here, read_there, workers
+from peft_census.workers import Readers
 
 if TYPE_CHECKING:
     from peft_census.tag_cache import TagCache
 
 FEW = 4
 """Inputs of no more batches than this are tagged in this process and not cached: starting others costs more."""
+
+START = 1_000
+"""Cards that are read in about the time in which another process starts."""
 
 Read = Callable[[pa.RecordBatch], pa.RecordBatch]
 Pair = tuple[pa.RecordBatch, pa.RecordBatch]
@@ -40,10 +43,12 @@ class Effort:
     Args:
         jobs: processes that read cards; 1 for this one alone.
         cache: remembers readings from run to run; None for no memory.
+        alone: cards that are read in this process before others are started, because a start costs too; 0 for none.
     """
 
     jobs: int = 1
     cache: TagCache | None = None
+    alone: int = 0
 
 
 def tagged(batches: Iterator[pa.RecordBatch], effort: Effort | None = None, with_models: bool = True) -> Iterator[Pair]:
@@ -57,6 +62,8 @@ def tagged(batches: Iterator[pa.RecordBatch], effort: Effort | None = None, with
     Raises:
         CensusError: a worker process died.
     """
+    from peft_census.tag.mentions import scanner
+
     effort = effort or Effort()
     batches = iter(batches)
     first = list(islice(batches, FEW + 1))
@@ -64,14 +71,10 @@ def tagged(batches: Iterator[pa.RecordBatch], effort: Effort | None = None, with
         effort = Effort()
     batches = chain(first, batches)
     del first  # not kept while the others are tagged
+    scanner()  # made before the threads begin, or each would make one of its own
     with ExitStack() as stack:
         cache = stack.enter_context(effort.cache) if effort.cache else None
-        read: Read = read_here
-        if effort.jobs > 1:
-            read = partial(read_there, stack.enter_context(workers(effort.jobs)))
-            from peft_census.tag.mentions import scanner
-
-            scanner()  # made before the threads begin, or each would make one of its own
+        read: Read = stack.enter_context(Readers(effort.jobs, effort.alone)).read
         if cache:
             read = partial(_read_new, read=read, cache=cache)
         yield from _in_order(partial(_tag, read=read, with_models=with_models), batches, effort.jobs)

@@ -7,6 +7,7 @@ it ends.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -14,12 +15,16 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import wait
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from peft_census.errors import CensusError
+
+if TYPE_CHECKING:
+    from peft_census.tag.hits import Compiled
 
 
 def usable_cpus() -> int:
@@ -29,12 +34,63 @@ def usable_cpus() -> int:
 
 @contextmanager
 def workers(jobs: int) -> Iterator[Executor]:
-    """Gives ``jobs`` processes; on leaving, in whatever way, what waits is dropped and they end."""
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_start)
+    """Gives ``jobs`` processes; on leaving, in whatever way, what waits is dropped and they end.
+
+    The scanner is compiled here, once: not by each of them, nor by each thread of this process.
+    """
+    from peft_census.tag.mentions import scanner
+
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start, (scanner().compiled(),))
     try:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Readers:
+    """Reads cards in other processes, or in this one until it is worth starting those and they are ready.
+
+    Threads may share one. Open it with ``with``.
+
+    Args:
+        jobs: how many processes; 1 for this one alone.
+        after: cards that are read in this process before others are started; 0 to read none here.
+    """
+
+    def __init__(self, jobs: int, after: int) -> None:
+        self._jobs = jobs
+        self._left: float = after if jobs > 1 else math.inf
+        self._lock = threading.Lock()
+        self._stack = ExitStack()
+        self._pool: Executor | None = None
+
+    def __enter__(self) -> Readers:
+        if self._left == 0:
+            self._left, self._pool = math.inf, self._stack.enter_context(workers(self._jobs))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def read(self, cards: pa.RecordBatch) -> pa.RecordBatch:
+        """Returns the readings of ``cards`` (columns ``tag.batch.INPUTS``).
+
+        Raises:
+            CensusError: a process died.
+        """
+        with self._lock:
+            self._left -= cards.num_rows
+            worth_it = self._left < 0
+            self._left = math.inf if worth_it else self._left
+        if worth_it:
+            self._start()
+        return read_there(self._pool, cards) if self._pool else read_here(cards)
+
+    def _start(self) -> None:
+        """Starts the processes; the first answer says that they are ready."""
+        pool = self._stack.enter_context(workers(self._jobs))
+        answers = [pool.submit(os.getpid) for _ in range(self._jobs)]
+        answers[0].add_done_callback(lambda _: setattr(self, "_pool", pool))
 
 
 def read_here(cards: pa.RecordBatch) -> pa.RecordBatch:
@@ -59,10 +115,13 @@ def read_there(pool: Executor, cards: pa.RecordBatch) -> pa.RecordBatch:
         ) from error
 
 
-def _start() -> None:
-    """Prepares a new worker: interrupts are the parent's affair, and its end is the worker's."""
+def _start(compiled: Compiled) -> None:
+    """Prepares a new worker: interrupts are the parent's affair, its end is the worker's, and so is its scanner."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    from peft_census.tag.hits import hand_over
+
+    hand_over(compiled)
 
 
 def _end_with_parent() -> None:

@@ -33,16 +33,16 @@ def tables(file: Path, cache: TagCache | None) -> list[pa.Table]:
 
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Returns a list that gets the number of cards of every reading from now on."""
-    from peft_census import tagging
+    from peft_census import workers
 
     counted: list[int] = []
-    read = tagging.read_here
+    read = workers.read_here
 
     def counting(cards: pa.RecordBatch) -> pa.RecordBatch:
         counted.append(cards.num_rows)
         return read(cards)
 
-    monkeypatch.setattr("peft_census.tagging.read_here", counting)
+    monkeypatch.setattr("peft_census.workers.read_here", counting)
     return counted
 
 

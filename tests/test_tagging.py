@@ -16,10 +16,11 @@ import pytest
 from helpers import REPO, write_cards
 
 from benchmarks.cards import write_cards as write_made_up
+from peft_census import workers as reading
 from peft_census.collect.files import Files
 from peft_census.errors import CensusError
 from peft_census.tagging import FEW, Effort, tagged
-from peft_census.workers import read_there, workers
+from peft_census.workers import Readers, read_here, read_there, workers
 
 CARDS = 400
 
@@ -66,8 +67,38 @@ def test_the_command_line_writes_the_same_bytes_with_one_and_two_jobs(
 
 def test_few_cards_start_no_process(cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An input of a few batches is tagged here, whatever was asked for."""
-    monkeypatch.setattr("peft_census.tagging.workers", lambda jobs: pytest.fail("started processes"))
+    monkeypatch.setattr("peft_census.workers.workers", lambda jobs: pytest.fail("started processes"))
     assert tables(cards, Effort(jobs=2), batch_rows=CARDS // FEW) == tables(cards)
+
+
+def test_processes_are_started_once_many_cards_were_read(cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left to itself a run starts none for the cards that are read meanwhile, then as many as it was told to."""
+    started: list[int] = []
+    start = reading.workers
+
+    def watched(jobs: int) -> Any:
+        started.append(jobs)
+        return start(jobs)
+
+    monkeypatch.setattr("peft_census.workers.workers", watched)
+    alone = tables(cards)
+    assert tables(cards, Effort(2, alone=CARDS)) == alone
+    assert not started
+    assert tables(cards, Effort(2, alone=3)) == alone
+    assert started == [2]
+
+
+def test_cards_are_read_here_until_the_processes_are_ready(cards: Path) -> None:
+    """The first cards past the bound wait for nobody; later ones are read there, and the readings are the same."""
+    batch = next(iter(Files(str(cards)).batches())).select(["model_id", "card", "adapter_config"]).slice(0, 20)
+    with Readers(2, after=30) as readers:
+        first, second = readers.read(batch), readers.read(batch)
+        wait_for(lambda: readers._pool)
+        assert readers.read(batch) == first == second == read_here(batch)
+        for process in list(readers._pool._processes.values()):  # type: ignore[union-attr]
+            os.kill(process.pid, signal.SIGKILL)
+        with pytest.raises(CensusError, match="died"):
+            readers.read(batch)
 
 
 def test_batches_are_taken_as_they_are_needed(cards: Path) -> None:
