@@ -36,7 +36,7 @@ def usable_cpus() -> int:
 def workers(jobs: int) -> Iterator[Executor]:
     """Gives ``jobs`` processes; on leaving, in whatever way, what waits is dropped and they end.
 
-    The scanner is compiled here, once: not by each of them, nor by each thread of this process.
+    They take the scanner that this process compiled.
     """
     from peft_census.tag.mentions import scanner
 
