@@ -17,14 +17,10 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from peft_census.errors import CensusError
-
-if TYPE_CHECKING:
-    from peft_census.tag.hits import Compiled
 
 
 def usable_cpus() -> int:
@@ -34,13 +30,8 @@ def usable_cpus() -> int:
 
 @contextmanager
 def workers(jobs: int) -> Iterator[Executor]:
-    """Gives ``jobs`` processes; on leaving, in whatever way, what waits is dropped and they end.
-
-    They take the scanner that this process compiled.
-    """
-    from peft_census.tag.mentions import scanner
-
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _start, (scanner().compiled(),))
+    """Gives ``jobs`` processes; on leaving, in whatever way, what waits is dropped and they end."""
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_start)
     try:
         yield pool
     finally:
@@ -115,13 +106,10 @@ def read_there(pool: Executor, cards: pa.RecordBatch) -> pa.RecordBatch:
         ) from error
 
 
-def _start(compiled: Compiled) -> None:
-    """Prepares a new worker: interrupts are the parent's affair, its end is the worker's, and so is its scanner."""
+def _start() -> None:
+    """Prepares a new worker: interrupts are the parent's affair, and its end is the worker's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    from peft_census.tag.hits import hand_over
-
-    hand_over(compiled)
 
 
 def _end_with_parent() -> None:
