@@ -17,10 +17,14 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import wait
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from peft_census.errors import CensusError
+
+if TYPE_CHECKING:
+    from peft_census.tag.hits import Compiled
 
 
 def usable_cpus() -> int:
@@ -54,6 +58,7 @@ class Readers:
         self._lock = threading.Lock()
         self._stack = ExitStack()
         self._pool: Executor | None = None
+        self._equipped: set[int] = set()
 
     def __enter__(self) -> Readers:
         if self._left == 0:
@@ -75,7 +80,20 @@ class Readers:
             self._left = math.inf if worth_it else self._left
         if worth_it:
             self._start()
-        return read_there(self._pool, cards) if self._pool else read_here(cards)
+        return self._read_there(self._pool, cards) if self._pool else read_here(cards)
+
+    def _read_there(self, pool: Executor, cards: pa.RecordBatch) -> pa.RecordBatch:
+        """Has a process read; the scanner goes with the cards until every process has it.
+
+        What a process is started with must be small: a run that is killed while it writes more than a pipe holds
+        would leave the new process with half of it, and a traceback.
+        """
+        from peft_census.tag.mentions import scanner
+
+        compiled = scanner().compiled() if len(self._equipped) < self._jobs else None
+        process, rows = read_there(pool, cards, compiled)
+        self._equipped.add(process)
+        return rows
 
     def _start(self) -> None:
         """Starts the processes; the first answer says that they are ready."""
@@ -91,19 +109,25 @@ def read_here(cards: pa.RecordBatch) -> pa.RecordBatch:
     return as_rows(read_cards(cards))
 
 
-def read_there(pool: Executor, cards: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns the readings of ``cards``, made by one of the processes of ``pool``.
+def read_there(pool: Executor, cards: pa.RecordBatch, compiled: Compiled | None = None) -> tuple[int, pa.RecordBatch]:
+    """Returns which process of ``pool`` read ``cards``, and their readings.
+
+    Args:
+        pool: the processes.
+        cards: a batch with the columns ``tag.batch.INPUTS``.
+        compiled: the scanner's, so that a process need not compile its own.
 
     Raises:
         CensusError: a process died.
     """
     try:
-        return _unpacked(pool.submit(_read_packed, _packed(cards)).result())
+        process, rows = pool.submit(_read_packed, _packed(cards), compiled).result()
     except BrokenProcessPool as error:
         raise CensusError(
             "a process that read cards died (killed, or out of memory); nothing half-made was kept",
             "run the same command again, with --jobs 1 or a smaller batch_rows if memory is short.",
         ) from error
+    return process, _unpacked(rows)
 
 
 def _start() -> None:
@@ -120,8 +144,12 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _read_packed(cards: pa.Buffer) -> pa.Buffer:
-    return _packed(read_here(_unpacked(cards)))
+def _read_packed(cards: pa.Buffer, compiled: Compiled | None) -> tuple[int, pa.Buffer]:
+    from peft_census.tag.hits import hand_over
+
+    if compiled:
+        hand_over(compiled)
+    return os.getpid(), _packed(read_here(_unpacked(cards)))
 
 
 def _packed(batch: pa.RecordBatch) -> pa.Buffer:

@@ -13,7 +13,7 @@ from itertools import groupby, islice
 
 import pyarrow as pa
 
-from peft_census.tag.hits import Hits
+from peft_census.tag.hits import Compiled, Hits
 from peft_census.tag.techniques import Alias, Taxonomy, normal_form
 
 
@@ -82,6 +82,10 @@ class Scanner:
     def prefilter(self, cards: pa.Array) -> pa.Array:
         """Returns a boolean array: True where a card may hold a candidate; False for nulls."""
         return self._hits.in_column(cards)
+
+    def compiled(self) -> Compiled:
+        """Returns what took the time to make, for ``hits.hand_over`` in another process."""
+        return self._hits.compiled()
 
     def candidates(self, text: str, most: int | None = None) -> list[Candidate]:
         """Returns the candidates of one text, left to right, not overlapping, longest name first.

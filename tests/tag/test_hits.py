@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pytest
 
-from peft_census.tag.hits import Hits
+from peft_census.tag import hits
+from peft_census.tag.hits import Hits, hand_over
 
 HITS = Hits([r"(?:^|[^a-z0-9])(?:lo[^a-z0-9]{0,8}ra|\(ia\)|前\+)(?:[^a-z0-9]|$)", r"2106\.09685"], 14, "l(前2")
 
@@ -21,6 +22,18 @@ def each(texts: list[str | None]) -> list[bool]:
 def test_places_are_told_by_their_ends() -> None:
     """A place is where a pattern ends, in bytes, with the pattern's number."""
     assert HITS.in_text("é LoRA, 2106.09685".encode()) == [(8, 0), (19, 1)]
+
+
+def test_patterns_that_another_process_compiled_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patterns that were handed over are loaded, others still compiled."""
+    monkeypatch.setattr(hits, "_handed", {})
+    patterns, data = HITS.compiled()
+    hand_over((patterns, data))
+    monkeypatch.setattr("hyperscan.Database", lambda **_: pytest.fail("compiled anew"))
+    text = "é LoRA, 2106.09685".encode()
+    assert Hits(patterns, 14, "l(前2").in_text(text) == HITS.in_text(text) == [(8, 0), (19, 1)]
+    with pytest.raises(pytest.fail.Exception, match="compiled anew"):
+        Hits([*patterns, "other"], 14, "l(前2o")
 
 
 @pytest.mark.parametrize(
