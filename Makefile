@@ -71,7 +71,7 @@ bench: $(VENV)/installed ## Compare the tagger with what one would otherwise do,
 	$(BIN)/python -m benchmarks.counting
 	$(BIN)/python -m benchmarks.coverage_of_intervals
 
-hostile: $(VENV)/installed ## Crash, starve, misfeed: the whole campaign (10 to 15 minutes; HOSTILE_SEED=n for another)
+hostile: $(VENV)/installed ## Crash, starve, misfeed: the whole campaign (8 to 15 minutes; HOSTILE_SEED=n for another)
 	HOSTILE=full $(BIN)/python -m pytest -q --numprocesses 3 --dist worksteal tests/hostile
 
 bench-full: $(VENV)/installed ## Tagging as many cards as the public dump has, and what only shows at that size (half an hour)

@@ -71,7 +71,8 @@ def tagged(batches: Iterator[pa.RecordBatch], effort: Effort | None = None, with
         effort = Effort()
     batches = chain(first, batches)
     del first  # not kept while the others are tagged
-    scanner()  # made before the threads begin, or each would make one of its own
+    if effort.jobs > 1:
+        scanner()  # made before the threads begin, or each would make one of its own
     with ExitStack() as stack:
         cache = stack.enter_context(effort.cache) if effort.cache else None
         read: Read = stack.enter_context(Readers(effort.jobs, effort.alone)).read
