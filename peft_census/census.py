@@ -98,6 +98,7 @@ def run_census(
 
 def _run(source: Source, out: Path, progress: Progress, beside: Beside | None, effort: Effort | None) -> Outcome:
     from peft_census.counting import benchmark_of, count_tables, evidence_of
+    from peft_census.public import public_view
     from peft_census.publish import publish
 
     info = source.prepare()
@@ -127,7 +128,7 @@ def _run(source: Source, out: Path, progress: Progress, beside: Beside | None, e
         preview = writer.preview(manifest)
         for name, table in count_tables(evidence_of(preview), benchmark_of(preview)).items():
             writer.put(name, table)
-        publish(writer.preview(manifest), writer.path / REPORT, settings().wanted_pictures)
+        publish(public_view(writer.preview(manifest)), writer.path / REPORT, settings().wanted_pictures)
         snapshot = writer.seal(manifest, out)
     return Outcome(snapshot, False, find_gaps(snapshot), instrument_gaps)
 

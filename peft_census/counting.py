@@ -68,21 +68,27 @@ def benchmark_of(snapshot: Snapshot) -> pa.Table:
 
 
 def count_table(snapshot: Snapshot, name: str) -> pa.Table:
-    """Returns one counted table of a snapshot by today's rules.
+    """Returns one counted table of a snapshot by today's rules; of an aggregate copy the one that it holds.
 
     Raises:
         UsageError: there is no counted table of that name.
     """
     if name not in COUNTED_TABLES:
         raise UsageError(f"no counted table {name!r}", f"there are: {', '.join(COUNTED_TABLES)}.")
+    if snapshot.aggregate:
+        return snapshot.table(name)
     return count_tables(evidence_of(snapshot), benchmark_of(snapshot), [name])[name]
 
 
 def count_again(snapshot: Snapshot, rule: str | None = None) -> pa.Table:
     """Returns the ``shares`` of a snapshot by today's rules: the standard ones, or the one named.
 
+    Without a rule the shares of an aggregate copy are those that it holds.
+
     Raises:
         UsageError: there is no such rule.
     """
+    if snapshot.aggregate and rule is None:
+        return snapshot.table("shares")
     rules = STANDARD if rule is None else (parse_rule(rule),)
     return count_shares(evidence_of(snapshot), rules)

@@ -10,11 +10,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import yaml
 
+from peft_census.aggregate import aggregate_copy
 from peft_census.errors import OutputError, UsageError, output_error
-from peft_census.public import public_copy, read_key
-from peft_census.schema import TABLES, data_dictionary
+from peft_census.public import public_copy, publishable
+from peft_census.schema import TABLES, columns_of, data_dictionary
 from peft_census.snapshot import Snapshot
 
 LICENCE = "cc-by-4.0"
@@ -25,7 +27,7 @@ MARK = ".peft-census-dataset"
 
 
 def publish_dataset(
-    snapshot: Snapshot, out: Path, repo: str | None, push: bool, key_file: Path
+    snapshot: Snapshot, out: Path, repo: str | None, push: bool, aggregate: bool = False
 ) -> tuple[dict[str, Any], str]:
     """Writes the dataset folder, uploads it where ``push``, and returns what was done for tools and for people.
 
@@ -41,7 +43,7 @@ def publish_dataset(
     check_repo(repo)
     if push and snapshot.manifest["specimen"]:
         raise UsageError("a specimen is not uploaded: its shares mean nothing", "name a snapshot of real cards.")
-    write_dataset(snapshot, out, repo, key_file)
+    write_dataset(snapshot, out, repo, aggregate)
     files = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file() and p.name != MARK)
     size = sum((out / f).stat().st_size for f in files)
     facts: dict[str, Any] = {
@@ -60,7 +62,7 @@ def publish_dataset(
     return facts, "\n".join(lines)
 
 
-def write_dataset(snapshot: Snapshot, out: Path, repo: str, key_file: Path) -> None:
+def write_dataset(snapshot: Snapshot, out: Path, repo: str, aggregate: bool = False) -> None:
     """Writes the folder of the dataset whole or not at all; an earlier one is replaced."""
     out = out.resolve()
     if out.exists() and not (out.is_dir() and ((out / MARK).is_file() or not any(out.iterdir()))):
@@ -72,7 +74,7 @@ def write_dataset(snapshot: Snapshot, out: Path, repo: str, key_file: Path) -> N
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True) as room:
             made = Path(room) / "new"
             made.mkdir()
-            _write(_public(snapshot, Path(room), key_file), made, repo)
+            _write(_copy(snapshot, Path(room), aggregate), made, repo)
             if out.exists():
                 out.rename(Path(room) / "old")
             made.rename(out)
@@ -80,8 +82,24 @@ def write_dataset(snapshot: Snapshot, out: Path, repo: str, key_file: Path) -> N
         raise output_error(out, error) from error
 
 
-def _public(snapshot: Snapshot, room: Path, key_file: Path) -> Snapshot:
-    return snapshot if snapshot.manifest.get("public") else public_copy(snapshot, room / "copy", read_key(key_file))
+def _copy(snapshot: Snapshot, folder: Path, aggregate: bool) -> Snapshot:
+    """Returns what is given away of ``snapshot``: itself where it is such a copy, else a copy made in ``folder``.
+
+    Raises:
+        UsageError: it is a public copy that names models which are withheld today.
+    """
+    if snapshot.aggregate:
+        return snapshot
+    if aggregate:
+        return aggregate_copy(snapshot, folder / "copy")
+    if not snapshot.public:
+        return public_copy(snapshot, folder / "copy")
+    if not pc.all(publishable(snapshot.table("models", ["model_id"])["model_id"])).as_py():
+        raise UsageError(
+            f"snapshot {snapshot.id} names models that corrections.toml withholds today",
+            "make the public copy again with --for analysts.",
+        )
+    return snapshot
 
 
 def _write(copy: Snapshot, folder: Path, repo: str) -> None:
@@ -104,6 +122,26 @@ def _write(copy: Snapshot, folder: Path, repo: str) -> None:
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
+CONTENT = {
+    False: "One census by [peft_census](CITATION.cff): for every listed model where its card cites which PEFT "
+    "technique, on what evidence, and the shares that counting rules give.",
+    True: "The counted tables of one census by [peft_census](CITATION.cff): which PEFT techniques model cards cite, "
+    "by counting rule, month and group of cards.",
+}
+"""What a data set holds, by whether it is made from an aggregate copy."""
+
+NAMES = {
+    False: "Models have the ids that the Hub publishes, so that everybody can check which were counted. No text of a "
+    "card is in this data set: `matched` is the name of the technique, and a language, library, task, licence or base "
+    "model is given only where it is in a closed list, else as `other`. Dates are whole days. Models whose authors "
+    "asked to be left out are neither listed nor counted. A model that was deleted on the Hub is not in the next "
+    "snapshot.",
+    True: "No model is named, and no text of a card is in this data set. Cells of fewer than 5 models are added up as "
+    "`other`, or left out where they cannot be. Models whose authors asked to be left out are not counted.",
+}
+"""What a data set says of names and texts, by whether it is made from an aggregate copy."""
+
+
 def readme(copy: Snapshot, repo: str, folder: Path) -> str:
     """Returns the dataset's card: front matter for the Hub's viewer, then what the numbers mean."""
     from peft_census.publish.claims import COVERAGE, HEADLINE, make_claims
@@ -112,7 +150,7 @@ def readme(copy: Snapshot, repo: str, folder: Path) -> str:
     claims = {c.id: c for c in make_claims(copy)}
     first, coverage = claims[HEADLINE], claims[COVERAGE]
     tables = copy.manifest["tables"]
-    rows = tables["models"]["rows"]
+    rows = tables["shares" if copy.aggregate else "models"]["rows"]
     front = {
         "license": LICENCE,
         "pretty_name": f"peft_census {copy.id}",
@@ -144,8 +182,7 @@ Not to write: ~~{markdown_safe(first.misquote)}~~ {markdown_safe(first.why_not)}
 
 ## What is in it
 
-One census by [peft_census](CITATION.cff): for every listed model where its card cites which PEFT technique, on what
-evidence, and the shares that counting rules make of it. {markdown_safe(coverage.quote)}
+{CONTENT[copy.aggregate]} {markdown_safe(coverage.quote)}
 
 | table | rows | what |
 |---|---|---|
@@ -162,9 +199,7 @@ shares[shares.rule == "blog"]
 
 ## Names and texts
 
-Ids of models and their authors are keyed hashes: models of one author stay together, nobody is named. Matched texts,
-tags and paths are left out, dates are whole days, and no text of a card is in it. That hides names from readers, not
-from somebody who matches dates and downloads with the Hub. A model deleted there is missing from the next snapshot.
+{NAMES[copy.aggregate]}
 
 ## Licence
 
@@ -217,7 +252,7 @@ def croissant(copy: Snapshot, repo: str, folder: Path) -> str:
                 data_types=[kinds[str(c.type).removeprefix("list<item: ").removesuffix(">")]],
                 source=mlc.Source(file_object=path, extract=mlc.Extract(column=c.name)),
             )
-            for c in TABLES[name][1]
+            for c in columns_of(name, public=True)
         ]
         sets.append(mlc.RecordSet(id=name, name=name, description=TABLES[name][0], fields=fields))
     metadata = mlc.Metadata(

@@ -25,7 +25,6 @@ from peft_census.collect.folders import LOCK as CRAWL_LOCK
 from peft_census.collect.ledger import Ledger
 from peft_census.errors import CensusError, SnapshotError
 from peft_census.lock import alone
-from peft_census.schema import arrow_schema
 from peft_census.snapshot import MANIFEST, read_snapshot
 
 ASIDE = ".damaged-"
@@ -139,7 +138,7 @@ def _snapshot(folder: Path) -> Iterator[Finding]:
     try:
         snapshot.verify()
         for name in snapshot.manifest["tables"]:
-            if pq.read_schema(folder / f"{name}.parquet") != arrow_schema(name):
+            if pq.read_schema(folder / f"{name}.parquet") != snapshot.schema(name):
                 raise SnapshotError(
                     f"{folder / name}.parquet: not in the columns of the schema", "run the census again."
                 )

@@ -58,9 +58,10 @@ def explain_model(snapshot: Snapshot, model_id: str) -> tuple[dict[str, Any], st
     models = snapshot.table("models")
     row = models.filter(pc.equal(models["model_id"], model_id)).to_pylist()
     if not row:
-        raise UsageError(f"snapshot {snapshot.id} lists no model {model_id!r}", _near(snapshot, models, model_id))
+        raise UsageError(f"snapshot {snapshot.id} lists no model {model_id!r}", _near(models, model_id))
     table = snapshot.table("mentions")
-    mentions = table.filter(pc.equal(table["model_id"], model_id)).to_pylist()
+    absent = dict.fromkeys(arrow_schema("mentions").names)  # a public copy lacks some columns
+    mentions = [absent | row for row in table.filter(pc.equal(table["model_id"], model_id)).to_pylist()]
     facts = {
         "model_id": model_id,
         "snapshot_id": snapshot.id,
@@ -74,10 +75,8 @@ def explain_model(snapshot: Snapshot, model_id: str) -> tuple[dict[str, Any], st
     return facts, _text(model_id, facts, [m["matched"] for m in mentions])
 
 
-def _near(snapshot: Snapshot, models: pa.Table, model_id: str) -> str:
-    """Returns what to try instead of an id that is not in ``snapshot``."""
-    if snapshot.manifest.get("public"):
-        return "names are hashed in this public copy; name the snapshot it was made from with --snapshot."
+def _near(models: pa.Table, model_id: str) -> str:
+    """Returns what to try instead of an id that is not in ``models``."""
     ids = models["model_id"]
     part = re.escape(model_id.strip().rstrip("/").rpartition("huggingface.co/")[2])
     like = ids.filter(pc.match_substring_regex(ids, part, ignore_case=True)).slice(0, 3).to_pylist()

@@ -78,12 +78,12 @@ def population_of(snapshot: Snapshot, evidence: Evidence) -> Population:
     """Returns a snapshot's cards with their strata.
 
     Raises:
-        UsageError: the snapshot is a public copy, whose cards nobody can find.
+        UsageError: the snapshot is a public copy, which may lack models.
     """
     if snapshot.manifest.get("public"):
         raise UsageError(
-            f"snapshot {snapshot.id} is a public copy: its ids are hashed, its cards cannot be looked up",
-            "name the snapshot it was made from.",
+            f"snapshot {snapshot.id} is a public copy: a sample is drawn from the snapshot it was made from",
+            "name that snapshot with --snapshot.",
         )
     models = snapshot.table("models", ["model_id", "status", "front_matter", "card_sha256", "revision"])
     strata = np.full(models.num_rows, NO_TEXT, dtype=np.int64)

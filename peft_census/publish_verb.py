@@ -19,8 +19,11 @@ from peft_census.terminal import output_options, print_result, snapshot_option, 
     type=click.Choice(["page", "blog", "analysts", "hub"]),
     default="page",
     show_default=True,
-    help="page: charts, tables and page. blog: these and a post. analysts: a copy of the snapshot without names "
-    "and texts. hub: that copy as a dataset for the Hub.",
+    help="page: charts, tables and page. blog: these and a post. analysts: a public copy of the snapshot, without "
+    "texts. hub: that copy as a dataset for the Hub.",
+)
+@click.option(
+    "--aggregate", is_flag=True, help="With --for analysts or hub: counted tables only, no cell under 5 models."
 )
 @click.option("--since", metavar="ID|PATH", help="An earlier snapshot (or 'previous'): the page tells what changed.")
 @click.option("--repo", metavar="OWNER/NAME", help="With --for hub: the dataset repository that the folder is for.")
@@ -29,7 +32,15 @@ from peft_census.terminal import output_options, print_result, snapshot_option, 
 )
 @output_options
 def publish(
-    snapshot: str, out: Path, audience: str, since: str | None, repo: str | None, push: bool, as_json: bool, quiet: bool
+    snapshot: str,
+    out: Path,
+    audience: str,
+    aggregate: bool,
+    since: str | None,
+    repo: str | None,
+    push: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Render a snapshot's charts, tables, claims and page into a folder.
 
@@ -37,25 +48,31 @@ def publish(
 
     \b
     --for blog      adds post.md (every picture with alt text and caption), a badge, and how to cite
-    --for analysts  copies the whole snapshot such that it may be given away: ids and authors are hashed
-                    with a key that stays here, matched texts are left out
+    --for analysts  writes the public copy: model ids, labels, offsets and counted tables; no text of a card.
+                    Models that corrections.toml withholds are left out
     --for hub       puts that copy into a dataset folder: Parquet, README, data dictionary, Croissant
                     metadata; --push uploads it with the token of `hf auth login` or HF_TOKEN
+
+    \b
+    --aggregate gives away counted tables only: techniques, values and months of fewer than 5 models are added
+    up as 'other', or left out where they cannot be.
 
     \b
     Examples:
       peft-census publish --snapshot latest --out page
       peft-census publish --for blog --out blog-post
       peft-census publish --for analysts --out data/snapshots
+      peft-census publish --for analysts --aggregate --out data/snapshots
       peft-census publish --for hub --repo me/peft-census --out dataset
     """
     from peft_census.publish import publish as render
     from peft_census.settings import settings
 
     if audience == "analysts":
-        from peft_census.public import public_copy, read_key
+        from peft_census.aggregate import aggregate_copy
+        from peft_census.public import public_copy
 
-        copy = public_copy(the_snapshot(snapshot), out, read_key(settings().key_file))
+        copy = (aggregate_copy if aggregate else public_copy)(the_snapshot(snapshot), out)
         print_result(
             {"snapshot_id": copy.id, "snapshot_path": str(copy.path)}, f"snapshot {copy.id}\n  {copy.path}", as_json
         )
@@ -63,11 +80,15 @@ def publish(
     if audience == "hub":
         from peft_census.dataset import publish_dataset
 
-        facts, text = publish_dataset(the_snapshot(snapshot), out, repo, push, settings().key_file)
+        facts, text = publish_dataset(the_snapshot(snapshot), out, repo, push, aggregate)
         print_result(facts, text, as_json)
         return
     if repo is not None or push:
         raise UsageError("--repo and --push need --for hub", "say for whom: --for hub.")
+    if aggregate:
+        raise UsageError("--aggregate needs --for analysts or --for hub", "say for whom.")
+    from peft_census.public import public_view
+
     newer, change = the_snapshot(snapshot), None
     if since is not None:
         from peft_census.comparison import compare
@@ -75,5 +96,5 @@ def publish(
 
         technique = headline(newer.table("shares"))["technique"]
         change = compare(the_snapshot(since), newer, HEADLINE, technique)
-    files = render(newer, out, settings().wanted_pictures, audience == "blog", change)
+    files = render(public_view(newer), out, settings().wanted_pictures, audience == "blog", change)
     print_result({"files": [str(f) for f in files]}, "\n".join(str(f) for f in files), as_json)

@@ -30,8 +30,6 @@ class Settings:
 
     snapshots: Path = Path("data/snapshots")
     raw: Path = Path("data/raw")
-    key_file: Path = Path("data/raw/public-copies.key")
-    """Secret key of public copies; made on first use, never published."""
     batch_rows: int = 2048
     """Cards read and tagged at a time; memory grows with it, results do not change."""
     pictures: str = "all"

@@ -29,8 +29,8 @@ from peft_census.schema import SCHEMA_VERSION, arrow_schema, check
 
 __all__ = ["MANIFEST", "Snapshot", "find_snapshot", "new_snapshot", "read_snapshot"]
 
-PUBLIC = "-public"
-"""What the id of a public copy ends in."""
+PUBLIC, AGGREGATE = "-public", "-aggregate"
+"""What the id of a public copy, and of an aggregate copy, ends in."""
 
 _STALE_SECONDS = 86_400
 
@@ -52,16 +52,35 @@ class Snapshot:
         """The snapshot id."""
         return str(self.manifest["snapshot_id"])
 
+    @property
+    def public(self) -> bool:
+        """Whether it is a public or an aggregate copy."""
+        return bool(self.manifest.get("public"))
+
+    @property
+    def aggregate(self) -> bool:
+        """Whether it is an aggregate copy: counted tables only."""
+        return bool(self.manifest.get("aggregate"))
+
+    def schema(self, name: str) -> pa.Schema:
+        """Returns the Arrow schema that table ``name`` has in this snapshot."""
+        return arrow_schema(name, self.public)
+
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """Returns one of the tables, whole or only some columns.
 
         Raises:
             SnapshotError: the snapshot has no such table, or its file is damaged.
         """
+        if name not in self.manifest["tables"] and self.aggregate:
+            raise SnapshotError(
+                f"{self.id} is an aggregate copy: it holds counted tables and no {name}",
+                "name the snapshot it was made from, or its public copy, with --snapshot.",
+            )
         if name not in self.manifest["tables"]:
             raise SnapshotError(f"{self.path}: no table {name!r}", f"it has: {', '.join(self.manifest['tables'])}.")
         file = self.path / f"{name}.parquet"
-        known = {field.name: field.type for field in arrow_schema(name)}
+        known = {field.name: field.type for field in self.schema(name)}
         try:
             if {field.name: field.type for field in pq.read_schema(file)} == known:
                 return pq.read_table(file, columns=columns)
@@ -96,8 +115,8 @@ def read_snapshot(path: Path) -> Snapshot:
 def find_snapshot(name: str, root: Path) -> Snapshot:
     """Returns the snapshot that ``name`` means: a folder, an id, the start of one id, ``latest`` or ``previous``.
 
-    A folder that holds snapshots means the latest of them. A public copy, whose names are hashed, is the latest
-    only where there is nothing else.
+    A folder that holds snapshots means the latest of them. A public copy is the latest only where there is no
+    private snapshot, an aggregate copy only where there is nothing else.
 
     Raises:
         UsageError: nothing or more than one snapshot fits.
@@ -113,7 +132,7 @@ def find_snapshot(name: str, root: Path) -> Snapshot:
     else:
         begins = [p for p in there if name and p.name.startswith(name)]
         exact = [p for p in begins if p.name == name]
-        found = exact or [p for p in begins if not _is_public(p)] or begins
+        found = exact or next((f for f in (_private(begins), _with_rows(begins)) if f), begins)
     if len(found) == 1:
         return read_snapshot(found[0])
     known = ", ".join(p.name for p in there[:5]) or "none yet; run `make census`"
@@ -122,15 +141,31 @@ def find_snapshot(name: str, root: Path) -> Snapshot:
 
 
 def _by_age(root: Path) -> list[Path]:
-    """Returns the snapshots in ``root``, the one sealed last first; public copies made since then come at the end."""
+    """Returns the snapshots in ``root``, the one sealed last first.
+
+    Public copies made since then come at the end, aggregate copies last of all.
+    """
     there = [p for p in sorted(root.glob("*")) if (p / MANIFEST).is_file() and not p.name.startswith(".")]
     there.sort(key=lambda p: (p / MANIFEST).stat().st_mtime_ns, reverse=True)
     first = next((i for i, p in enumerate(there) if not _is_public(p)), 0)
-    return there[first:] + there[:first]
+    there = there[first:] + there[:first]
+    return _with_rows(there) + [p for p in there if _is_aggregate(p)]
 
 
 def _is_public(path: Path) -> bool:
-    return path.name.endswith(PUBLIC)
+    return path.name.endswith((PUBLIC, AGGREGATE))
+
+
+def _private(paths: list[Path]) -> list[Path]:
+    return [p for p in paths if not _is_public(p)]
+
+
+def _with_rows(paths: list[Path]) -> list[Path]:
+    return [p for p in paths if not _is_aggregate(p)]
+
+
+def _is_aggregate(path: Path) -> bool:
+    return path.name.endswith(AGGREGATE)
 
 
 def find_by_key(key: str, root: Path) -> Snapshot | None:
@@ -144,13 +179,14 @@ def find_by_key(key: str, root: Path) -> Snapshot | None:
 class SnapshotWriter:
     """A snapshot in the making; see ``new_snapshot``."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, public: bool = False) -> None:
         self.path = path
+        self._public = public
         self._open: dict[str, GroupedFile] = {}
 
     def append(self, table: str, data: pa.RecordBatch | pa.Table) -> None:
         """Checks ``data`` against the schema and adds its rows to ``table``."""
-        check(table, data)
+        check(table, data, self._public)
         self._file(table).append(data)
 
     def put(self, table: str, data: pa.Table) -> None:
@@ -165,7 +201,7 @@ class SnapshotWriter:
 
     def _file(self, table: str) -> GroupedFile:
         if table not in self._open:
-            self._open[table] = GroupedFile(self.path / f"{table}.parquet", arrow_schema(table))
+            self._open[table] = GroupedFile(self.path / f"{table}.parquet", arrow_schema(table, self._public))
         return self._open[table]
 
     def abandon(self) -> None:
@@ -205,8 +241,12 @@ class SnapshotWriter:
 
 
 @contextmanager
-def new_snapshot(root: Path) -> Iterator[SnapshotWriter]:
+def new_snapshot(root: Path, public: bool = False) -> Iterator[SnapshotWriter]:
     """Gives a writer below ``root``; on any error the half-made folder is removed and nothing else touched.
+
+    Args:
+        root: folder of snapshots.
+        public: whether tables have the columns of a public copy only.
 
     Raises:
         OutputError: no permission, no space.
@@ -215,7 +255,7 @@ def new_snapshot(root: Path) -> Iterator[SnapshotWriter]:
     try:
         root.mkdir(parents=True, exist_ok=True)
         _remove_stale(root)
-        writer = SnapshotWriter(Path(tempfile.mkdtemp(prefix=".partial-", dir=root)))
+        writer = SnapshotWriter(Path(tempfile.mkdtemp(prefix=".partial-", dir=root)), public)
         yield writer
     except BaseException as error:
         if writer:

@@ -14,13 +14,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from peft_census.census import find_gaps
 from peft_census.errors import DONE, GAPS
+from peft_census.snapshot import read_snapshot
 
 COMPARE = ("diff", "{previous}", "{snapshot}", "--format", "markdown")
 """The verb that words the difference between two snapshots."""
 
 LARGEST = 100_000_000
 """Bytes; GitHub refuses larger files."""
+
+UNREAD = ("failed", "partial")
+"""States of an instrument that could not be read, or not to its end."""
 
 MOST_GAPS = 30
 """Lines of gaps that the text shows."""
@@ -77,8 +82,9 @@ def text(snapshot: Path, run: dict[str, Any], comparison: str) -> str:
     """Returns the text of the pull request: sentence to quote, gaps, comparison."""
     claims = json.loads((snapshot / "report" / "claims.json").read_text(encoding="utf-8"))
     first = next(claim for claim in claims if claim["id"] == "headline")
-    gaps = [f"{n:,} card{'' if n == 1 else 's'}: {reason}" for reason, n in sorted(run["gaps"].items())]
-    gaps += run["instrument_gaps"]
+    unread = find_gaps(read_snapshot(snapshot))  # of the public copy: a server's own words are not published
+    gaps = [f"{n:,} card{'' if n == 1 else 's'}: {reason}" for reason, n in sorted(unread.items())]
+    gaps += [f"{name}: {facts['state']}" for name, facts in run["instruments"].items() if facts["state"] in UNREAD]
     shown = gaps[:MOST_GAPS] + ([f"and {len(gaps) - MOST_GAPS} more"] if len(gaps) > MOST_GAPS else [])
     parts = [
         first["quote"],

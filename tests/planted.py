@@ -31,8 +31,6 @@ def token(kind: str) -> str:
 
 
 HUB, GITHUB, CIVITAI = token("hf"), token("ghp"), token("civitai")
-KEY = (MARK.encode().hex() * 2)[:64]
-"""A key of public copies that the search would find."""
 
 ENVIRONMENT = {"HF_TOKEN": HUB, "GITHUB_TOKEN": GITHUB, "CIVITAI_TOKEN": CIVITAI}
 """In the environment of the whole session; tests of life without a token take it away."""

@@ -19,14 +19,18 @@ from hub_upload import Uploads, serving_uploads
 
 TOKEN = planted.HUB
 REPO = "me/census"
-SECRET = ("secretive-owner", "private-model", "MatchedWordLoRA")
+MODEL = "some-owner/some-model"
+SECRET = ("Zuse", "Konrad Street")
 
 
 @pytest.fixture
 def snapshot(run: Any, tmp_path: Path) -> str:
-    """A snapshot of two cards whose names must not leave the house."""
+    """A snapshot of two cards whose words must not be published."""
     rows = [
-        {"modelId": f"{SECRET[0]}/{SECRET[1]}-{i}", "card": "---\ntags: [lora]\n---\nTrained with LoRA on a Zuse Z3."}
+        {
+            "modelId": f"{MODEL}-{i}",
+            "card": "---\ntags: [lora]\nlanguage: 12 Konrad Street\n---\nTrained with LoRA on a Zuse Z3.",
+        }
         for i in range(2)
     ]
     write_cards(tmp_path / "cards.parquet", rows)
@@ -90,15 +94,16 @@ def test_the_metadata_is_valid_and_reads_the_tables(run: Any, snapshot: str) -> 
 
 
 def test_nothing_private_is_in_any_file(run: Any, snapshot: str) -> None:
-    """No id, author or word of a card is in any byte of the folder."""
+    """Ids of models are there, and no word of a card in any byte of the folder."""
     run("publish", "--for", "hub", "--repo", REPO, "--snapshot", snapshot, "--out", "dataset")
     for file in Path("dataset").rglob("*"):
         if file.is_file():
             data = file.read_bytes()
-            assert not [s for s in (*SECRET[:2], "Zuse") if s.encode() in data], file
+            assert not [s for s in SECRET if s.encode() in data], file
     for table in ("models", "mentions"):
         cells = str(pq.read_table(f"dataset/data/{table}.parquet").to_pylist())
         assert not [s for s in SECRET if s in cells]
+        assert f"{MODEL}-0" in cells
 
 
 def test_an_upload_is_one_commit(run: Any, snapshot: str, hub: Uploads) -> None:

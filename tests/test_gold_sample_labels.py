@@ -302,7 +302,7 @@ def test_a_table_has_no_correction(census: Any) -> None:
 
 
 def test_a_public_copy_cannot_be_sampled(census: Any) -> None:
-    """Nobody can look up a hashed card, so no sample is drawn."""
+    """A copy may lack models, so no sample is drawn from it."""
     census("publish", "--for", "analysts", "--out", "public")
     copy = next(Path("public").glob("*-public"))
     result = census("sample-gold", 20, "--snapshot", copy, "-o", "sample.jsonl")

@@ -25,7 +25,7 @@ from tests.replica.catalogue import from_generator
 from tests.replica.hub import serving
 
 WORKFLOW = REPO / ".github/workflows/census.yml"
-SECRETS = {"HF_TOKEN": planted.HUB, "CIVITAI_TOKEN": planted.CIVITAI, "PUBLIC_COPY_KEY": planted.KEY}
+SECRETS = {"HF_TOKEN": planted.HUB, "CIVITAI_TOKEN": planted.CIVITAI}
 GITHUB_TOKEN = planted.GITHUB
 
 
@@ -65,7 +65,6 @@ def test_tokens_are_given_to_single_steps() -> None:
     }
     assert {k: v for k, v in holders.items() if v} == {
         ("census", "Census"): ["CIVITAI_TOKEN", "GITHUB_TOKEN", "HF_TOKEN"],
-        ("census", "Public copy, and what changed"): ["PUBLIC_COPY_KEY"],
         ("propose", "Commit, push, open"): ["GH_TOKEN"],
     }
 
@@ -160,7 +159,7 @@ class Clone:
 def test_two_weeks_of_the_workflow_against_the_replicas(tmp_path: Path) -> None:
     """Its commands seal a snapshot with a gap, propose its public copy, and next week compare with it.
 
-    Nothing that leaves the job holds a name of a model, a token or the key.
+    Nothing that leaves the job holds a token.
     """
     catalogue = from_generator(60)
     github = GithubReplica(corpus_of({"LoraConfig": 30, "LoHaConfig": 5}), Window(100_000, 60))
@@ -206,9 +205,7 @@ def test_two_weeks_of_the_workflow_against_the_replicas(tmp_path: Path) -> None:
     leaving += [f for f in (clone.folder / "data/snapshots" / one["snapshot"]).rglob("*") if f.is_file()]
     for file in leaving:
         content = file.read_bytes()
-        assert not [m for m in catalogue.models if m.encode() in content], file
         assert not [s for s in SECRETS.values() if s.encode() in content], file
-    assert not (clone.temp / "public-copies.key").exists()
 
 
 def test_a_second_proposal_of_one_snapshot_renews_the_first(tmp_path: Path) -> None:
@@ -220,18 +217,6 @@ def test_a_second_proposal_of_one_snapshot_renews_the_first(tmp_path: Path) -> N
     clone.outputs = {"snapshot": "2026-11-23-x-public"}
     assert [d.returncode for d in clone.run("propose")] == [0]
     assert "pr edit census/2026-11-23-x-public --body-file changes.md" in clone.gh.read_text("utf-8")
-
-
-def test_without_the_key_no_copy_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A copy under a key of the moment could never be compared: the step stops and says which secret is missing."""
-    monkeypatch.setitem(SECRETS, "PUBLIC_COPY_KEY", "")
-    clone = Clone(tmp_path, {})
-    step = next(s for s in steps("census") if s.get("id") == "changes")
-    env = {**clone.env, "PUBLIC_COPY_KEY": "", "PEFT_CENSUS_KEY_FILE": str(tmp_path / "key")}
-    command = ["bash", "-eo", "pipefail", "-c", step["run"]]
-    done = subprocess.run(command, cwd=clone.folder, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and "PUBLIC_COPY_KEY" in done.stderr
-    assert not (tmp_path / "key").exists()
 
 
 @pytest.mark.parametrize(("gaps", "code"), [("stop", 2), ("publish", 0)])

@@ -143,7 +143,7 @@ def sealed(root: Path, name: str, second: int) -> Path:
 
 
 def test_a_public_copy_is_not_taken_for_the_latest(tmp_path: Path) -> None:
-    """Neither 'latest', 'previous' nor the start of an id means a copy without names while its original is there."""
+    """Neither 'latest', 'previous' nor the start of an id means a copy while its original is there."""
     shipped = sealed(tmp_path, "2025-01-01-aaa-public", 1)
     assert find_snapshot("latest", tmp_path).path == shipped
     first = sealed(tmp_path, "2026-01-01-bbb", 2)

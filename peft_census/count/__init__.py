@@ -3,7 +3,7 @@
 from peft_census.count.agreement import agreement
 from peft_census.count.breakdown import breakdown
 from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence, Votes
-from peft_census.count.groups import GROUP_COLUMNS
+from peft_census.count.groups import GROUP_COLUMNS, OTHER, family
 from peft_census.count.origin import origin
 from peft_census.count.popular import popular
 from peft_census.count.rules import HEADLINE, RULES_VERSION, STANDARD, Rule, parse_rule
@@ -15,6 +15,7 @@ __all__ = [
     "HEADLINE",
     "MENTION_COLUMNS",
     "MODEL_COLUMNS",
+    "OTHER",
     "RULES_VERSION",
     "STANDARD",
     "Evidence",
@@ -25,6 +26,7 @@ __all__ = [
     "breakdown",
     "concentration",
     "count_shares",
+    "family",
     "headline",
     "milestones",
     "monthly",

@@ -102,7 +102,12 @@ DIMENSIONS: dict[str, Callable[[Evidence], pa.Array]] = {
 
 
 def family(base_model: str) -> str:
-    """Returns the family of a base model's id; ``other`` where no word of ``families.toml`` is in its name."""
+    """Returns the family of a base model's id; ``other`` where no word of ``families.toml`` is in its name.
+
+    A family's own name, which public copies hold in the place of an id, is that family.
+    """
+    if any(base_model == entry["id"] for entry in _families()):
+        return base_model
     name = re.sub(r"[^a-z0-9]", "", base_model.rpartition("/")[2].lower())
     return next((entry["id"] for entry in _families() if any(word in name for word in entry["words"])), OTHER)
 

@@ -19,6 +19,8 @@ from peft_census.publish.numbers import count, interval, percent, plural
 from peft_census.publish.reading import SPECIMEN_MARK, SnapshotLike, card_span, technique_name
 
 REPLICA_MARK = "REPLICA · answers of a test server · shares mean nothing"
+NO_FIGURE = ("skipped", "failed", "left_out")
+"""States of an instrument that has no table: not run, not read, or its rows are not in a copy."""
 TOP = 4
 """Techniques of each measure that get a claim and stand in the table."""
 
@@ -77,9 +79,9 @@ def side_by_side(snapshot: SnapshotLike, headline: Claim) -> list[Line]:
     lines = [_card_line(snapshot, headline)]
     lines += [_line(snapshot, measure, about[measure.instrument]) for measure in read_measures(snapshot)]
     lines += [
-        Line(NAMES[name], f"no figure: {facts['state']}", "–", "–", "–", str(facts["reason"]))
+        Line(NAMES[name], f"no figure: {facts['state'].replace('_', ' ')}", "–", "–", "–", str(facts["reason"]))
         for name, facts in about.items()
-        if facts["state"] in ("skipped", "failed")
+        if facts["state"] in NO_FIGURE
     ]
     if _has(snapshot, "benchmark"):
         lines.append(benchmark_line(snapshot, about["benchmark"]))

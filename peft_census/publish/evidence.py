@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from peft_census.publish.numbers import count, percent
 from peft_census.publish.reading import SnapshotLike, clean, shorten
-from peft_census.schema import STATUSES, ZONES
+from peft_census.schema import OTHER_STATUS, ZONES
 
 STATUS_WORDS = {
     "text": "card with text",
@@ -21,6 +21,7 @@ STATUS_WORDS = {
     "gated": "gated",
     "gone": "gone",
     "failed": "could not be fetched",
+    OTHER_STATUS: "of few models",
 }
 _MOST_CHARACTERS = 90
 _COLUMNS = ("model_id", "zone", "rung", "matched", "polarity", "generator")
@@ -51,7 +52,9 @@ class Part:
 
 def read_examples(snapshot: SnapshotLike, technique: str) -> list[Example]:
     """Returns the first place in each zone where ``technique`` itself is cited; names do not count."""
-    mentions = snapshot.table("mentions")
+    if "aggregate" in snapshot.manifest:
+        return []
+    mentions = snapshot.table("mentions", [*_COLUMNS, "technique", "start"])
     of_technique = mentions.filter(pc.equal(mentions["technique"], technique))
     examples = []
     for zone in (z for z in ZONES if z != "name"):
@@ -76,8 +79,8 @@ def _example(row: dict[str, str | None]) -> Example:
 
 def read_coverage(snapshot: SnapshotLike) -> list[tuple[str, str, list[Part]]]:
     """Returns for each source its name, the number of models listed, and its parts, gaps last."""
-    rows = [r for r in snapshot.table("coverage").to_pylist() if r["n"] > 0 and r["status"] in STATUSES]
-    rows.sort(key=lambda r: (r["source"], STATUSES.index(r["status"]), -r["n"], r["reason"] or ""))
+    rows = [r for r in snapshot.table("coverage").to_pylist() if r["n"] > 0 and r["status"] in STATUS_WORDS]
+    rows.sort(key=lambda r: (r["source"], list(STATUS_WORDS).index(r["status"]), -r["n"], r["reason"] or ""))
     sources = []
     for source, group in groupby(rows, key=lambda r: r["source"]):
         parts = list(group)

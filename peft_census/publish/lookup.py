@@ -2,7 +2,7 @@
 
 In: a snapshot. Out: one line for each model with a counted mention, the most downloaded first, as many as the page
 can carry, and the script that searches them. Ids leave this module cleaned and short; the template escapes them as
-JSON, and the script shows them as text only. A public copy has no names to look up.
+JSON, and the script shows them as text only.
 """
 
 from __future__ import annotations
@@ -42,14 +42,12 @@ class Lookup:
         data: ``techniques``, display names, and ``models``, one line a model: its id, a tab, one number for each
             technique, commas between.
         script: the code that searches them.
-        public: whether names are hashed, so that there is nothing to look up.
     """
 
     kept: int = 0
     total: int = 0
     data: dict[str, object] | None = None
     script: str = ""
-    public: bool = False
 
     @property
     def cut(self) -> bool:
@@ -70,8 +68,6 @@ class Lookup:
 
 def read_lookup(snapshot: SnapshotLike, budget: int = BUDGET) -> Lookup:
     """Returns what can be looked up in ``snapshot``; nothing where it lists no models."""
-    if snapshot.manifest.get("public"):
-        return Lookup(public=True)
     if "models" not in snapshot.manifest["tables"]:
         return Lookup()
     cited = _cited(snapshot)

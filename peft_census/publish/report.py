@@ -113,6 +113,7 @@ def _context(
         "examples": read_examples(snapshot, first.technique) if first.technique else [],
         "sources": read_coverage(snapshot),
         "lookup": read_lookup(snapshot),
+        "has_models": "aggregate" not in snapshot.manifest,
         "snapshot_id": snapshot.id,
         "provenance": _provenance(snapshot),
         "tables": sorted(snapshot.manifest["tables"].items()),

@@ -21,6 +21,8 @@ from peft_census.tag.techniques import Taxonomy
 
 CLAIMS = ("cited", "not_cited", "applied", "not_applied", "negated")
 _KEYS = {"model_id", "technique", "claim", "reason", "date"}
+_WITHHOLD_KEYS = ("model", "owner")
+_WITHHOLD_NOTES = ("reason", "date")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,51 @@ class Correction:
     date: date
 
 
+@dataclass(frozen=True)
+class Withheld:
+    """Models that are left out of public and aggregate copies, because their authors asked for it.
+
+    Args:
+        models: ids.
+        owners: whose models are all left out.
+    """
+
+    models: frozenset[str]
+    owners: frozenset[str]
+
+    def holds(self, model_id: str) -> bool:
+        """Says whether the model is left out."""
+        return model_id in self.models or any(part in self.owners for part in model_id.split("/")[:-1])
+
+
+def read_withheld(file: Path) -> Withheld:
+    """Returns the ``[[withhold]]`` entries of ``file``.
+
+    Raises:
+        TaxonomyError: the file is not TOML, or an entry names neither a model nor an owner, or both.
+    """
+    found: dict[str, set[str]] = {key: set() for key in _WITHHOLD_KEYS}
+    for number, entry in enumerate(_entries(file, "withhold"), 1):
+        named = [key for key in _WITHHOLD_KEYS if key in entry]
+        unknown = set(entry) - {*_WITHHOLD_KEYS, *_WITHHOLD_NOTES}
+        value = entry[named[0]] if len(named) == 1 else None
+        if unknown or not isinstance(value, str) or not value.strip():
+            raise TaxonomyError(
+                f"{file}, withhold {number}: not one model or owner",
+                "give model or owner, and beside it a reason and a date, which are not published.",
+            )
+        found[named[0]].add(value.strip())
+    return Withheld(*(frozenset(found[key]) for key in _WITHHOLD_KEYS))
+
+
+def _entries(file: Path, kind: str) -> list[dict[str, object]]:
+    try:
+        entries: list[dict[str, object]] = tomllib.loads(file.read_text(encoding="utf-8")).get(kind, [])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TaxonomyError(f"{file}: not valid TOML ({error})", "mend the file.") from error
+    return entries
+
+
 def read_corrections(file: Path, taxonomy: Taxonomy) -> dict[str, tuple[Correction, ...]]:
     """Returns the corrections of ``file`` by model id.
 
@@ -49,12 +96,8 @@ def read_corrections(file: Path, taxonomy: Taxonomy) -> dict[str, tuple[Correcti
         TaxonomyError: the file is not TOML, or an entry lacks a key, has an unknown one, names no technique
             of the taxonomy, contradicts another, or makes no sense.
     """
-    try:
-        entries = tomllib.loads(file.read_text(encoding="utf-8")).get("correction", [])
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TaxonomyError(f"{file}: not valid TOML ({error})", "mend the file.") from error
     found: dict[str, list[Correction]] = {}
-    for number, entry in enumerate(entries, 1):
+    for number, entry in enumerate(_entries(file, "correction"), 1):
         correction = _correction(entry, f"{file}, correction {number}", taxonomy)
         earlier = found.setdefault(correction.model_id, [])
         if any(c.technique == correction.technique for c in earlier):
@@ -90,6 +133,12 @@ def _correction(entry: dict[str, object], place: str, taxonomy: Taxonomy) -> Cor
 def bundled_corrections() -> dict[str, tuple[Correction, ...]]:
     """Returns the project's own corrections."""
     return read_corrections(bundled("corrections.toml"), load())
+
+
+@cache
+def bundled_withheld() -> Withheld:
+    """Returns the models and owners that the project leaves out of what it gives away."""
+    return read_withheld(bundled("corrections.toml"))
 
 
 def corrections_sha256() -> str:

@@ -226,9 +226,9 @@ def test_a_folder_that_cannot_be_written(
             ("sample-gold", "40", "--out", "disk/sample.jsonl"),
             ("reproduce", "beyond-lora", "--source", some_cards, "--out", "disk/report", "--quiet"),
         ],
-        "raw": [crawl, (*crawl[:2], "hub-dump", "--quiet"), ("publish", "--out", "copy", "--for", "analysts")],
+        "raw": [crawl, (*crawl[:2], "hub-dump", "--quiet")],
     }[where]
-    raw = {} if where == "results" else {"PEFT_CENSUS_RAW": "disk/raw", "PEFT_CENSUS_KEY_FILE": "disk/raw/key"}
+    raw = {} if where == "results" else {"PEFT_CENSUS_RAW": "disk/raw"}
     subprocess.run(["mount", "-o", "remount,ro,size=200m", small_disk], check=True)
     for verb in verbs:
         code, _, err = finish(start(tmp_path, *verb, **raw))
