@@ -144,7 +144,7 @@ def write_cards(n: int, file: Path, seed: int = 7, changed: float = 0.0) -> int:
 
 def measure(spec: str) -> None:
     """Prints the statistics of real cards from which the figures above come."""
-    from peft_census.collect.files import Files
+    from peft_census.collect.parquet import Files
     from peft_census.tag import tag_batch
     from peft_census.tag.mentions import scanner
 

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from peft_census.count import Evidence
-from peft_census.counting import count_tables
-from peft_census.schema import arrow_schema
+from peft_census.pipeline.counting import count_tables
+from peft_census.snapshot.schema import arrow_schema
 from peft_census.tag import load_taxonomy
 
 
@@ -74,7 +74,7 @@ def main() -> None:
     total = time.perf_counter() - before
     print(f"{models.num_rows:,} models, {mentions.num_rows:,} mentions\n  {'evidence':<14} {total:7.1f} s")
     benchmark = arrow_schema("benchmark").empty_table()
-    from peft_census.schema_counted import COUNTED_TABLES
+    from peft_census.snapshot.schema.counts import COUNTED_TABLES
 
     for name in COUNTED_TABLES:
         before = time.perf_counter()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 def list_once() -> None:
     """Lists everything at HF_ENDPOINT; prints models, seconds and megabytes at the peak."""
-    from peft_census.collect.hub_api import HubApi, Selection
+    from peft_census.collect.hub.api import HubApi, Selection
 
     with tempfile.TemporaryDirectory() as raw:
         source = HubApi(Path(raw), Selection("all"), quiet=True)

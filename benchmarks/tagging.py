@@ -27,7 +27,7 @@ PART = 5_000
 """Cards for the ways that are slow."""
 PANDAS_NAMES = 12
 RESULTS = Path(__file__).with_name("RESULTS.md")
-CLI = ("-m", "peft_census.cli")
+CLI = ("-m", "peft_census")
 
 
 @cache
@@ -46,8 +46,8 @@ def alternation() -> str:
 
 def with_tag(file: Path, out: Path, jobs: int) -> None:
     """This tagger: Parquet of cards in, Parquet of mentions with all evidence out."""
-    from peft_census.census import make_source, write_mentions
-    from peft_census.tagging import Effort
+    from peft_census.pipeline.census import make_source, write_mentions
+    from peft_census.pipeline.tagging import Effort
 
     write_mentions(make_source(str(file)), out, lambda batches, _: batches, Effort(jobs))
 

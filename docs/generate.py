@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 import peft_census
-from peft_census.cli import main as main_verb
-from peft_census.gold import score_rows
-from peft_census.schema import data_dictionary
+from peft_census.cli.main import main as main_verb
+from peft_census.pipeline.evaluate import score_rows
+from peft_census.snapshot.schema import data_dictionary
 
 REPO = Path(__file__).resolve().parent.parent
 CHARTS = ("headline", "sensitivity")

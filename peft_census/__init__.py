@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from peft_census.publish.chart import Chart
-    from peft_census.snapshot import Snapshot
+    from peft_census.publish.charts.notebook import Chart
+    from peft_census.snapshot.snapshot import Snapshot
     from peft_census.tag import CardReading
 
 
@@ -62,7 +62,7 @@ def load_snapshot(id_or_path: str | Path = "latest", root: str | Path | None = N
         SnapshotError: the snapshot is damaged or of another schema.
     """
     from peft_census.settings import settings
-    from peft_census.snapshot import find_snapshot
+    from peft_census.snapshot.snapshot import find_snapshot
 
     if root is None:
         here = Path.cwd()
@@ -75,7 +75,7 @@ def tag_cards(cards: pa.RecordBatch | pa.Table) -> pa.Table:
     """Returns the mentions of ``cards`` (columns ``model_id`` and ``card``) in the ``mentions`` schema."""
     import pyarrow as pa
 
-    from peft_census.schema import arrow_schema
+    from peft_census.snapshot.schema import arrow_schema
     from peft_census.tag import tag
 
     batches = cards.to_batches() if isinstance(cards, pa.Table) else [cards]
@@ -93,7 +93,7 @@ def shares(snapshot: Frames | str | Path = "latest", *rules: str) -> pd.DataFram
         UsageError: there is no such snapshot or rule.
     """
     from peft_census.count import STANDARD, count_shares, parse_rule
-    from peft_census.counting import evidence_of
+    from peft_census.pipeline.counting import evidence_of
 
     frames = snapshot if isinstance(snapshot, Frames) else load_snapshot(snapshot)
     counted: pd.DataFrame = count_shares(
@@ -113,7 +113,7 @@ def chart(snapshot: Frames | str | Path = "latest", name: str = "headline", dark
     Raises:
         UsageError: there is no such snapshot or chart.
     """
-    from peft_census.publish.chart import draw_chart
+    from peft_census.publish.charts.notebook import draw_chart
 
     frames = snapshot if isinstance(snapshot, Frames) else load_snapshot(snapshot)
     return draw_chart(frames.snapshot, name, dark)

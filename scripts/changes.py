@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from peft_census.census import find_gaps
 from peft_census.errors import DONE, GAPS
-from peft_census.snapshot import read_snapshot
+from peft_census.pipeline.census import find_gaps
+from peft_census.snapshot.snapshot import read_snapshot
 
 COMPARE = ("diff", "{previous}", "{snapshot}", "--format", "markdown")
 """The verb that words the difference between two snapshots."""
@@ -63,7 +63,7 @@ def main() -> int:
 
 def census(*words: object) -> subprocess.CompletedProcess[str]:
     """Runs the command line of this installation."""
-    command = [sys.executable, "-m", "peft_census.cli", *map(str, words)]
+    command = [sys.executable, "-m", "peft_census", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

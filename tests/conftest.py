@@ -57,7 +57,7 @@ def shared() -> Path:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs the command line in an empty folder: ``run("census", "--json")``."""
-    from peft_census.cli import main
+    from peft_census.cli.main import main
     from peft_census.settings import settings
 
     monkeypatch.chdir(tmp_path)

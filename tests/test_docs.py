@@ -14,10 +14,10 @@ import click
 import pytest
 from helpers import REPO
 
-from peft_census.cli import main
-from peft_census.gold import score_rows
-from peft_census.schema import data_dictionary
+from peft_census.cli.main import main
+from peft_census.pipeline.evaluate import score_rows
 from peft_census.settings import settings
+from peft_census.snapshot.schema import data_dictionary
 from peft_census.tag import read_card
 from peft_census.tag.scan import Scanner
 from peft_census.tag.taxonomy import load

@@ -20,7 +20,7 @@ from github_replica import GithubReplica, Window, corpus_of
 from helpers import REPO
 from serving import serve
 
-from peft_census.collect.hub_api import ADAPTER_TAGS
+from peft_census.collect.hub.api import ADAPTER_TAGS
 from tests.replica.catalogue import from_generator
 from tests.replica.hub import serving
 
@@ -103,7 +103,7 @@ class Clone:
         tools = self.folder / ".venv/bin"
         tools.mkdir(parents=True)
         self.script(tools / "python", f'exec {sys.executable} "$@"')
-        self.script(tools / "peft-census", f'exec {sys.executable} -m peft_census.cli "$@"')
+        self.script(tools / "peft-census", f'exec {sys.executable} -m peft_census "$@"')
         (self.folder / ".venv/installed").touch()
         self.script(folder / "bin/gh", f'printf "%s\\n" "$*" >> {self.gh}\ntest "$2" != create || test -z "$GH_FAILS"')
         self.env = {

@@ -19,8 +19,8 @@ from typing import Any
 import pyarrow as pa
 
 from peft_census.errors import BadInputError, UsageError
-from peft_census.schema import arrow_schema
 from peft_census.settings import bundled
+from peft_census.snapshot.schema import arrow_schema
 
 TASKS = {"MetaMathQA": "test accuracy", "image-gen": "test dino_similarity"}
 _TABLE = "benchmark.csv"

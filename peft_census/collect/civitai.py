@@ -16,11 +16,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from peft_census.collect.answers import Campaign
-from peft_census.collect.limits import Answer
-from peft_census.collect.web import PoliteClient, pace_for
+from peft_census.collect.http.rest import PoliteClient, pace_for
+from peft_census.collect.http.retry_after import Answer
+from peft_census.collect.response_store import Campaign
 from peft_census.errors import SourceError, UsageError
-from peft_census.schema import arrow_schema
+from peft_census.snapshot.schema import arrow_schema
 
 ENDPOINT = "https://civitai.com"
 FLOOR_S = 1.1

@@ -17,15 +17,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from peft_census.collect import github, github_sample
-from peft_census.collect.answers import Campaign, open_campaign
 from peft_census.collect.benchmark import read_benchmark
-from peft_census.collect.calibration import count_checkout
 from peft_census.collect.civitai import Frame, checked_frame, civitai_client, crawl, describe_crawl, models_table
-from peft_census.collect.problems import Problems
-from peft_census.collect.web import PoliteClient, on_this_machine
+from peft_census.collect.github import sample as github_sample
+from peft_census.collect.github import search as github
+from peft_census.collect.github.calibration import count_checkout
+from peft_census.collect.http.rest import PoliteClient, on_this_machine
+from peft_census.collect.problem_log import Problems
+from peft_census.collect.response_store import Campaign, open_campaign
 from peft_census.errors import SourceError, UsageError
-from peft_census.schema_instruments import READING_STATUSES
+from peft_census.snapshot.schema.instruments import READING_STATUSES
 
 NAMES = ("github", "civitai", "benchmark")
 LEDGER = "instruments.sqlite"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from peft_census.collect.ledger_sql import NOTE, NOTE_CONFIG, SCHEMA, TO_READ, UPSERT
-from peft_census.collect.shards import Outcome
+from peft_census.collect.raw_shards import Outcome
 from peft_census.errors import SourceError, output_error
 
 

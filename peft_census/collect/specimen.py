@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from peft_census.collect.source import SourceInfo, card_status, cards_batch
+from peft_census.collect.base import SourceInfo, card_status, cards_batch
 from peft_census.errors import BadInputError
-from peft_census.schema import arrow_schema
 from peft_census.settings import bundled
+from peft_census.snapshot.schema import arrow_schema
 
 
 class Specimen:

@@ -1,10 +1,10 @@
 """Counting: tables in, numbers out. Nothing here reads a card, a file or a clock."""
 
 from peft_census.count.agreement import agreement
+from peft_census.count.authorship import origin
 from peft_census.count.breakdown import breakdown
 from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence, Votes
 from peft_census.count.groups import GROUP_COLUMNS, OTHER, family
-from peft_census.count.origin import origin
 from peft_census.count.popular import popular
 from peft_census.count.rules import HEADLINE, RULES_VERSION, STANDARD, Rule, parse_rule
 from peft_census.count.shares import count_shares, headline, sensitivity

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from peft_census.count.evidence import Evidence, Ints
 from peft_census.count.rules import SWITCHES, Rule
 from peft_census.count.uncertainty import METHOD, wilson
-from peft_census.schema import arrow_schema
+from peft_census.snapshot.schema import arrow_schema
 
 
 def agreement(evidence: Evidence) -> pa.Table:

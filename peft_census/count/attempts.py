@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from peft_census.count.evidence import MODEL_COLUMNS, Evidence
 from peft_census.count.nearness import Nearness, closed
 from peft_census.count.rules import HEADLINE, SWITCHES, Facts, Rule, root, specifications
-from peft_census.schema import ZONES
+from peft_census.snapshot.schema import ZONES
 
 MENTIONS = ["model_id", "technique", "rung", "zone", "polarity", "applied", "generator", "form", "guard", "matched"]
 """Columns of ``mentions`` that are needed here."""

@@ -16,7 +16,7 @@ from peft_census.count.evidence import Evidence, Ints, Votes
 from peft_census.count.groups import DIMENSIONS, OTHER
 from peft_census.count.rules import HEADLINE, SUBJECT, Rule
 from peft_census.count.uncertainty import METHOD, wilson
-from peft_census.schema import arrow_schema
+from peft_census.snapshot.schema import arrow_schema
 
 MIN_CARDS, MIN_AUTHORS = 5, 3
 TOP_VALUES = 40

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from peft_census.count.rules import Facts, Rule, root
 from peft_census.errors import SnapshotError
-from peft_census.schema import RUNGS, ZONES
+from peft_census.snapshot.schema import RUNGS, ZONES
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from peft_census.count.evidence import Evidence
 from peft_census.count.rules import Rule
-from peft_census.schema import arrow_schema
+from peft_census.snapshot.schema import arrow_schema
 
 RULE = Rule(vote="any", variants="split")
 

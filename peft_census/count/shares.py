@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from peft_census.count.evidence import Evidence, Ints, Votes, exact_sum
 from peft_census.count.rules import HEADLINE, STANDARD, SUBJECT, Rule, specifications
 from peft_census.count.uncertainty import METHOD, cluster_interval, coverage_bounds, weighted_interval, wilson
-from peft_census.schema import arrow_schema
+from peft_census.snapshot.schema import arrow_schema
 
 POPULATION = "all cards"
 

@@ -17,7 +17,7 @@ from peft_census.count.groups import FLOOR, NOT_KNOWN, month
 from peft_census.count.rules import HEADLINE, Rule
 from peft_census.count.shares import ENOUGH
 from peft_census.count.uncertainty import METHOD, wilson
-from peft_census.schema import arrow_schema
+from peft_census.snapshot.schema import arrow_schema
 
 CITED = Rule(vote="any", variants="split")
 """The rule of adoption: every technique by its own name, however many a card cites."""

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from peft_census.errors import OutputError, output_error
-from peft_census.publish.beside import instrument_claims, side_by_side, side_by_side_md
-from peft_census.publish.claim import Claim
-from peft_census.publish.claims import HEADLINE, change_claim, make_claims
-from peft_census.publish.difference import change_csv, change_section
-from peft_census.publish.kit import FILES as KIT
-from peft_census.publish.kit import write_kit
-from peft_census.publish.reading import SnapshotLike, read_shares, technique_name
-from peft_census.publish.tables import claims_json, coverage_csv, shares_csv, shares_md
+from peft_census.publish.claims.claim import Claim
+from peft_census.publish.claims.instruments import instrument_claims, side_by_side, side_by_side_md
+from peft_census.publish.claims.shares import HEADLINE, change_claim, make_claims
+from peft_census.publish.snapshot_reader import SnapshotLike, read_shares, technique_name
+from peft_census.publish.text.citation import FILES as KIT
+from peft_census.publish.text.citation import write_kit
+from peft_census.publish.text.difference import change_csv, change_section
+from peft_census.publish.text.tables import claims_json, coverage_csv, shares_csv, shares_md
 
 __all__ = ["FILES", "Claim", "make_claims", "publish"]
 
@@ -77,10 +77,10 @@ def _write_all(
     snapshot: SnapshotLike, folder: Path, aside: Path, wanted: Collection[str] | None, blog: bool, since: Any
 ) -> None:
     """Writes all files to ``folder``; the charts for phones, which only the page holds, go to ``aside``."""
-    from peft_census.publish.draw import draw_pictures  # Matplotlib takes a second to import
-    from peft_census.publish.pictures import Picture, make_pictures
-    from peft_census.publish.post import post_md
-    from peft_census.publish.report import write_report
+    from peft_census.publish.charts import Picture, make_pictures
+    from peft_census.publish.charts.draw import draw_pictures  # Matplotlib takes a second to import
+    from peft_census.publish.report.page import write_report
+    from peft_census.publish.text.post import post_md
 
     claims, shares = make_claims(snapshot) + instrument_claims(snapshot), read_shares(snapshot)
     first = next(c for c in claims if c.id == HEADLINE)
@@ -113,8 +113,8 @@ def _write_all(
 
 def _refuse_strangers(out: Path) -> None:
     """Raises OutputError where replacing ``out`` would destroy what publishing did not write."""
-    from peft_census.publish.draw import SUFFIXES
-    from peft_census.publish.pictures import NAMES
+    from peft_census.publish.charts import NAMES
+    from peft_census.publish.charts.draw import SUFFIXES
 
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file, not a folder", "choose another folder with --out.")

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.schema import arrow_schema
+from peft_census.snapshot.schema import arrow_schema
 from peft_census.tag.corrections import bundled_corrections
 from peft_census.tag.duplicates import near_duplicate_keys
 from peft_census.tag.mentions import CardReading, read_card, scanner

@@ -15,18 +15,18 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from peft_census.tag.card_context import Kept, Places
 from peft_census.tag.configured import Configured, read_config
 from peft_census.tag.corrections import Correction, bundled_corrections
+from peft_census.tag.disambiguation import Hearing
 from peft_census.tag.front_matter import read_front_matter
-from peft_census.tag.front_zone import PROMPT, FrontZone, own_names
+from peft_census.tag.front_matter_location import PROMPT, FrontZone, own_names
 from peft_census.tag.generators import Written, find_written
-from peft_census.tag.guards import Hearing
+from peft_census.tag.interpretation import OPENS
+from peft_census.tag.locations import Zones
 from peft_census.tag.names import is_name, run_around
-from peft_census.tag.places import Kept, Places
-from peft_census.tag.reading import OPENS
 from peft_census.tag.scan import Candidate, Scanner
 from peft_census.tag.taxonomy import Taxonomy, load
-from peft_census.tag.zones import Zones
 
 TAGGER_VERSION = "1"
 """Raised whenever the same card may get other mentions."""

@@ -13,7 +13,7 @@ from itertools import groupby, islice
 
 import pyarrow as pa
 
-from peft_census.tag.hits import Compiled, Hits
+from peft_census.tag.pattern_scanner import Compiled, Hits
 from peft_census.tag.techniques import Alias, Taxonomy, normal_form
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from peft_census.errors import TaxonomyError
-from peft_census.schema import ZONES
+from peft_census.snapshot.schema import ZONES
 from peft_census.tag.releases import release_dates
 from peft_census.tag.techniques import Alias, Guard, Selector, Taxonomy, Technique, normal_form
 

@@ -11,7 +11,7 @@ import pytest
 
 from peft_census.collect.benchmark import read_benchmark
 from peft_census.errors import BadInputError, UsageError
-from peft_census.schema import check
+from peft_census.snapshot.schema import check
 
 TYPES = {"LORA": "lora", "MISS": "miss"}
 

@@ -11,10 +11,10 @@ import pytest
 from civitai_replica import CivitaiReplica, Model, models_of, real_models
 from serving import SHARED, Faults, serve
 
-from peft_census.collect.answers import Campaign, open_campaign
 from peft_census.collect.civitai import Frame, checked_frame, civitai_client, crawl, describe_crawl, models_table
+from peft_census.collect.response_store import Campaign, open_campaign
 from peft_census.errors import SourceError, UsageError
-from peft_census.schema import check
+from peft_census.snapshot.schema import check
 
 TYPES = {"LORA": 700, "LoCon": 40, "DoRA": 3, "Checkpoint": 250}
 

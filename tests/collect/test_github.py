@@ -14,9 +14,8 @@ import pytest
 from github_replica import BLOG_IMPORTS, File, GithubReplica, Moods, Window, corpus_of
 from serving import SHARED, Faults, serve
 
-from peft_census.collect.answers import Campaign, open_campaign
-from peft_census.collect.calibration import count_checkout
-from peft_census.collect.github import (
+from peft_census.collect.github.calibration import count_checkout
+from peft_census.collect.github.search import (
     Query,
     ask_rounds,
     counts_table,
@@ -27,10 +26,11 @@ from peft_census.collect.github import (
     retry_failed,
     search,
 )
-from peft_census.collect.limits import Answer
-from peft_census.collect.web import PoliteClient
+from peft_census.collect.http.rest import PoliteClient
+from peft_census.collect.http.retry_after import Answer
+from peft_census.collect.response_store import Campaign, open_campaign
 from peft_census.errors import SourceError, UsageError
-from peft_census.schema import check
+from peft_census.snapshot.schema import check
 
 CLASSES = {"lora": "LoraConfig", "loha": "LoHaConfig", "adalora": "AdaLoraConfig"}
 SMALL = {"LoraConfig": 60, "LoHaConfig": 6, "AdaLoraConfig": 5}

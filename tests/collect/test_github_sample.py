@@ -10,10 +10,10 @@ import pytest
 from github_replica import File, GithubReplica, Moods, Window, corpus_of
 from serving import Faults, serve
 
-from peft_census.collect.answers import Campaign, open_campaign
-from peft_census.collect.github import github_client
-from peft_census.collect.github_sample import Slice, describe_sample, imports_table, sample_files
-from peft_census.schema import check
+from peft_census.collect.github.sample import Slice, describe_sample, imports_table, sample_files
+from peft_census.collect.github.search import github_client
+from peft_census.collect.response_store import Campaign, open_campaign
+from peft_census.snapshot.schema import check
 
 CLASSES = {"lora": "LoraConfig", "loha": "LoHaConfig", "ia3": "IA3Config"}
 MANY = {"LoraConfig": 1900, "LoHaConfig": 300, "IA3Config": 200}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from peft_census.collect.hub_cards import RELIST, Reader, Wanted, _decode, _refusal
-from peft_census.collect.hub_client import Answer, HubClient, TransientError
+from peft_census.collect.http.hub import Answer, HubClient, TransientError
+from peft_census.collect.hub.cards import RELIST, Reader, Wanted, _decode, _refusal
 from tests.collect.conftest import Start
 from tests.replica.catalogue import Catalogue, Record, commit_of, git_blob
 from tests.replica.crawl import QUICK

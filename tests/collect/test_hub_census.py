@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from peft_census.census import run_census
-from peft_census.collect.hub_api import HubApi, Selection
-from peft_census.collect.source import card_status
-from peft_census.snapshot import Snapshot
+from peft_census.collect.base import card_status
+from peft_census.collect.hub.api import HubApi, Selection
+from peft_census.pipeline.census import run_census
+from peft_census.snapshot.snapshot import Snapshot
 from tests.collect.conftest import Start
 from tests.replica.catalogue import Record, from_generator, from_real, from_specimen
 from tests.replica.crawl import QUICK, cards

@@ -8,8 +8,8 @@ import planted
 import pytest
 from huggingface_hub import HfApi, get_session
 
-from peft_census.collect.hub_client import Answer, HubClient, NoAnswerError, TransientError, endpoint
-from peft_census.collect.hub_session import Limits
+from peft_census.collect.http.hub import Answer, HubClient, NoAnswerError, TransientError, endpoint
+from peft_census.collect.http.session import Limits
 from peft_census.errors import SourceError
 from tests.collect.conftest import Start
 from tests.replica.catalogue import from_generator

@@ -9,8 +9,8 @@ from pathlib import Path
 import planted
 import pytest
 
-from peft_census.collect.hub_client import Answer, HubClient
-from peft_census.collect.hub_listing import is_model_id, listed_model, next_page, walk_ids, walk_listing
+from peft_census.collect.http.hub import Answer, HubClient
+from peft_census.collect.hub.listing import is_model_id, listed_model, next_page, walk_ids, walk_listing
 from peft_census.collect.ledger import Ledger
 from peft_census.errors import SourceError
 from tests.collect.conftest import Start

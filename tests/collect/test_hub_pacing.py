@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from peft_census.collect.hub_api import HubApi, Selection
-from peft_census.collect.pacing import Allowance, Window, retry_after
+from peft_census.collect.http.rate_limit import Allowance, Window, retry_after
+from peft_census.collect.hub.api import HubApi, Selection
 from tests.collect.conftest import Start
 from tests.replica.catalogue import from_generator
 from tests.replica.crawl import QUICK

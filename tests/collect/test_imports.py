@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving import SHARED
 
-from peft_census.collect.imports import notebook_code, read_imports
+from peft_census.collect.github.imports import notebook_code, read_imports
 
 EXPECTED = Path(__file__).parents[1] / "data" / "import_blocks.json"
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from peft_census.collect.hub_dump import DATASET
+from peft_census.collect.hub.dump import DATASET
 from peft_census.errors import DONE, FAILED, GAPS
 from tests.collect.conftest import Start
 from tests.replica.catalogue import Dataset, from_generator

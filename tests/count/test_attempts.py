@@ -9,7 +9,7 @@ import pytest
 
 from peft_census.count import Evidence
 from peft_census.count.attempts import MENTIONS, Target, explain_gap, order, rule_attempts
-from peft_census.schema import arrow_schema
+from peft_census.snapshot.schema import arrow_schema
 
 FACTS = {
     "lora": {"kind": "peft_type", "variant_of": None, "name": "LoRA"},

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from peft_census.count.instruments import civitai_measures, github_measures, github_readings, import_measure
-from peft_census.schema import arrow_schema
+from peft_census.snapshot.schema import arrow_schema
 
 DAY = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

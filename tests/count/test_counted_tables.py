@@ -22,7 +22,7 @@ from peft_census.count import (
     popular,
 )
 from peft_census.count.groups import DIMENSIONS, FLOOR, family
-from peft_census.schema import arrow_schema, check
+from peft_census.snapshot.schema import arrow_schema, check
 
 FACTS = {
     "lora": {"kind": "peft_type", "variant_of": None, "paper_month": "2021-06", "released": "2023-01-19"},

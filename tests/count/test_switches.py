@@ -13,7 +13,7 @@ from peft_census.count import STANDARD, Evidence, count_shares, parse_rule, sens
 from peft_census.count.rules import SWITCHES, Rule, specifications
 from peft_census.count.shares import ENOUGH
 from peft_census.errors import SnapshotError, UsageError
-from peft_census.schema import arrow_schema, check
+from peft_census.snapshot.schema import arrow_schema, check
 
 FACTS = {
     "lora": {"kind": "peft_type", "variant_of": None},

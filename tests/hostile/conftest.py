@@ -57,7 +57,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def start(folder: Path, *arguments: object, **more: str) -> subprocess.Popen[str]:
     """Starts the command line in ``folder``."""
-    command = [sys.executable, "-m", "peft_census.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "peft_census", *map(str, arguments)]
     folder.mkdir(parents=True, exist_ok=True)
     return subprocess.Popen(
         command, cwd=folder, env=environment(**more), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -83,7 +83,7 @@ def visible(snapshots: Path) -> dict[str, bytes]:
 
 def check_whole(snapshots: Path, raw: Path) -> None:
     """Fails unless all that is there is whole: no half snapshot to be seen, ledgers and raw files sound."""
-    from peft_census.doctor import examine
+    from peft_census.pipeline.verify import examine
 
     found: list[Any] = [f for f in examine(snapshots, raw).findings if "half-made" not in f.what]
     assert found == []

@@ -15,18 +15,18 @@ from typing import Any
 import pyarrow as pa
 
 from peft_census.collect.civitai import _read_page
-from peft_census.collect.decoding import decode_json
-from peft_census.collect.github import read_total
-from peft_census.collect.hub_listing import is_model_id, listed_model
-from peft_census.collect.imports import read_imports
-from peft_census.collect.limits import Answer
+from peft_census.collect.github.imports import read_imports
+from peft_census.collect.github.search import read_total
+from peft_census.collect.http.decoding import decode_json
+from peft_census.collect.http.retry_after import Answer
+from peft_census.collect.hub.listing import is_model_id, listed_model
 from peft_census.errors import SourceError
-from peft_census.schema import FORMS, POLARITIES, RUNGS, ZONES
+from peft_census.snapshot.schema import FORMS, POLARITIES, RUNGS, ZONES
 from peft_census.tag import load_taxonomy, read_card
 from peft_census.tag.configured import read_config
 from peft_census.tag.front_matter import read_front_matter
+from peft_census.tag.locations import Zones
 from peft_census.tag.mentions import scanner
-from peft_census.tag.zones import Zones
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

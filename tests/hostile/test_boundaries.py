@@ -18,9 +18,9 @@ from helpers import write_cards
 from serving import Faults as WebFaults
 from serving import serve
 
-from peft_census.collect.hub_client import HubClient
-from peft_census.collect.hub_session import Limits
-from peft_census.collect.web import PoliteClient, pace_for
+from peft_census.collect.http.hub import HubClient
+from peft_census.collect.http.rest import PoliteClient, pace_for
+from peft_census.collect.http.session import Limits
 from peft_census.errors import CensusError
 from tests.collect.conftest import Start
 from tests.hostile.conftest import environment
@@ -122,7 +122,7 @@ def test_an_address_with_a_password_is_refused_and_not_repeated(
 
 def test_an_upload_to_such_an_address_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Before anything is sent."""
-    from peft_census.collect.push import push_folder
+    from peft_census.collect.hub.upload import push_folder
 
     monkeypatch.setenv("HF_ENDPOINT", ADDRESSES[0].format(planted.token("pw")))
     with pytest.raises(CensusError, match="HF_ENDPOINT") as caught:
@@ -166,7 +166,7 @@ def test_a_proxy_with_a_password_is_not_named(monkeypatch: pytest.MonkeyPatch, t
 def test_the_traceback_of_a_fault_of_our_own_shows_no_token(tmp_path: Path) -> None:
     """Where the program itself is wrong, in the middle of a crawl, what Python prints holds no token."""
     code = (
-        "import peft_census.collect.hub_client as c, peft_census.cli as cli\n"
+        "import peft_census.collect.http.hub as c, peft_census.cli.main as cli\n"
         "def broken(self, response, most): raise RuntimeError(f'broken with {self!r} {response!r} {response.request!r} {response.request.headers!r}')\n"
         "c.HubClient._read = broken\n"
         "cli.main()\n"

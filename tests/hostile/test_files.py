@@ -32,7 +32,7 @@ def census(folder: Path, file: str = "cards.parquet", limit: bool = True) -> tup
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
 
-    command = [sys.executable, "-m", "peft_census.cli", "census", "-s", file, "--out", "out", "--quiet"]
+    command = [sys.executable, "-m", "peft_census", "census", "-s", file, "--out", "out", "--quiet"]
     done = subprocess.run(
         command, cwd=folder, env=environment(ARROW_DEFAULT_MEMORY_POOL="system", OPENBLAS_NUM_THREADS="1"), text=True,
         capture_output=True, timeout=240, preexec_fn=limited if limit else None,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from peft_census.collect.hub_api import HubApi, Selection
+from peft_census.collect.hub.api import HubApi, Selection
 from peft_census.errors import SourceError
-from peft_census.schema import STATUSES
+from peft_census.snapshot.schema import STATUSES
 from tests.collect.conftest import Start
 from tests.hostile import DONE, SEED, sized
 from tests.replica.catalogue import from_generator

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from literal_snapshot import COVERAGE, NAMES, ROWS, LiteralSnapshot, mention
 
-from peft_census.schema import arrow_schema
+from peft_census.snapshot.schema import arrow_schema
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pyarrow as pa
 from literal_snapshot import LiteralSnapshot
 
 from peft_census.count import Evidence
-from peft_census.counting import count_tables
-from peft_census.schema import TABLES, arrow_schema
+from peft_census.pipeline.counting import count_tables
+from peft_census.snapshot.schema import TABLES, arrow_schema
 from peft_census.tag import load_taxonomy
 
 OTHERS = ("ia3", "adalora", "prefix_tuning", "qlora", "dora", "vera", "prompt_tuning", "boft", "textual_inversion")

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from PIL import Image
 
-from peft_census.schema import arrow_schema
+from peft_census.snapshot.schema import arrow_schema
 
 
 @dataclass(frozen=True)

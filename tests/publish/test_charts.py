@@ -11,10 +11,10 @@ from literal_snapshot import NAMES, corner, png_info, share_rows
 from matplotlib.figure import Figure
 
 from peft_census.errors import OutputError
-from peft_census.publish.charts import save_chart, width, wrap
-from peft_census.publish.claims import make_claims
-from peft_census.publish.headline import NARROW, WIDE, headline_chart
-from peft_census.publish.reading import read_shares, select
+from peft_census.publish.charts.headline import NARROW, WIDE, headline_chart
+from peft_census.publish.charts.save import save_chart, width, wrap
+from peft_census.publish.claims.shares import make_claims
+from peft_census.publish.snapshot_reader import read_shares, select
 
 GIVEN = {
     "base": "10 cards that cite exactly one technique",

@@ -8,8 +8,8 @@ import pytest
 from literal_snapshot import BLOG, NAMES, share_rows
 
 from peft_census.errors import SnapshotError
-from peft_census.publish.claims import BARS, break_down, make_claims
-from peft_census.publish.reading import clean, read_shares, select, shorten
+from peft_census.publish.claims.shares import BARS, break_down, make_claims
+from peft_census.publish.snapshot_reader import clean, read_shares, select, shorten
 
 
 def by_id(claims):

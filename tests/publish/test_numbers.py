@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peft_census.publish.numbers import count, interval, percent, plural
+from peft_census.publish.text.numbers import count, interval, percent, plural
 
 
 @pytest.mark.parametrize(

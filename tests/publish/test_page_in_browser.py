@@ -13,7 +13,7 @@ from browser import SCHEMES, SCREENS, Opened, running
 from counted_snapshot import counted
 from helpers import write_cards
 
-from peft_census.census import make_source, run_census
+from peft_census.pipeline.census import make_source, run_census
 from peft_census.publish import publish
 
 MOST_BYTES = 3_000_000
@@ -204,7 +204,7 @@ def crowd(make_snapshot: Any, n: int) -> Any:
     """A literal snapshot of ``n`` models that all cite LoRA."""
     from literal_snapshot import mention
 
-    from peft_census.schema import arrow_schema
+    from peft_census.snapshot.schema import arrow_schema
 
     ids = [f"owner-{i % 1000:03}/model-{i:07}" for i in range(n)]
     snapshot = make_snapshot(mentions=[])

@@ -15,7 +15,7 @@ from literal_snapshot import NAMES, mention, png_info
 
 from peft_census.errors import OutputError, SnapshotError
 from peft_census.publish import FILES, publish
-from peft_census.publish.draw import SUFFIXES
+from peft_census.publish.charts.draw import SUFFIXES
 
 
 class Page(HTMLParser):

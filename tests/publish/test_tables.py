@@ -8,10 +8,10 @@ import json
 
 from literal_snapshot import NAMES, ROWS
 
-from peft_census.publish.claims import make_claims
-from peft_census.publish.reading import read_shares
-from peft_census.publish.tables import claims_json, shares_csv, shares_md
-from peft_census.schema import TABLES
+from peft_census.publish.claims.shares import make_claims
+from peft_census.publish.snapshot_reader import read_shares
+from peft_census.publish.text.tables import claims_json, shares_csv, shares_md
+from peft_census.snapshot.schema import TABLES
 
 
 def markdown(snapshot) -> str:

@@ -23,9 +23,9 @@ import requests
 from github_replica import BLOG_IMPORTS, TOKEN, GithubReplica, Window, corpus_of
 from serving import say, serve
 
-from peft_census.collect.answers import open_campaign
-from peft_census.collect.github import TEXT_MATCHES, ask_rounds, counts_table, plan_queries, read_total, search
-from peft_census.collect.web import Pace, PoliteClient
+from peft_census.collect.github.search import TEXT_MATCHES, ask_rounds, counts_table, plan_queries, read_total, search
+from peft_census.collect.http.rest import Pace, PoliteClient
+from peft_census.collect.response_store import open_campaign
 from peft_census.errors import SourceError
 
 PATHS = ("/search/code", "/rate_limit")

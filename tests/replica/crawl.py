@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from peft_census.collect.hub_api import HubApi, Selection
-from peft_census.collect.hub_session import Limits
-from peft_census.schema import arrow_schema
+from peft_census.collect.http.session import Limits
+from peft_census.collect.hub.api import HubApi, Selection
+from peft_census.snapshot.schema import arrow_schema
 
 QUICK = Limits(
     connect_seconds=5.0,

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pace import within
 
-from peft_census.schema import TABLES
+from peft_census.snapshot.schema import TABLES
 from peft_census.tag import load_taxonomy
 from peft_census.tag.configured import STATUSES, Configured, read_config
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from peft_census.schema import arrow_schema
+from peft_census.snapshot.schema import arrow_schema
 from peft_census.tag import tag_batch
 from peft_census.tag.duplicates import near_duplicate_keys
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from peft_census.schema import arrow_schema, check
+from peft_census.snapshot.schema import arrow_schema, check
 from peft_census.tag import read_card, tag
 from peft_census.tag.front_matter import read_front_matter
 

@@ -1,0 +1,112 @@
+"""What every source of cards promises, and the small steps that all of them share.
+
+A source knows its cards before it hands them over: ``prepare`` fetches (if it fetches at all) and checks,
+``batches`` only reads what is there, in an order that depends on the content alone. So the same content
+gives the same snapshot, however it was gathered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from peft_census.snapshot.schema import arrow_schema
+
+PLACEHOLDERS = frozenset(
+    {
+        "entry not found",
+        "repository not found",
+        "not found",
+        "404: not found",
+        "invalid username or password.",
+        "n/a",
+        "none",
+        "null",
+    }
+)
+"""Whole card texts, lower case, that stand for a missing card in dumps."""
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """Where the cards come from; goes into the manifest word for word.
+
+    Args:
+        kind: ``files``, ``specimen``, ``hub-dump`` …
+        label: for people: file names, dataset id; never a path of this machine.
+        revision: commit of the source, where it has one.
+        content_sha256: changes when, and only when, the cards change.
+        specimen: True for made-up cards, whose shares mean nothing.
+        details: anything else worth keeping, JSON-ready.
+    """
+
+    kind: str
+    label: str
+    content_sha256: str
+    revision: str | None = None
+    specimen: bool = False
+    details: dict[str, object] = field(default_factory=dict)
+
+
+class Source(Protocol):
+    """A source of cards.
+
+    ``prepare`` may take long and may fail; after it, ``total`` and ``batches`` are local and repeatable.
+    """
+
+    def prepare(self) -> SourceInfo:
+        """Fetches and checks whatever ``batches`` needs."""
+
+    def total(self) -> int:
+        """Returns how many rows ``batches`` will yield."""
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yields record batches in the schema of the ``cards`` table, no model twice."""
+
+
+def card_status(card: str | None) -> tuple[str, str | None]:
+    """Returns ``(status, reason)`` for a card as a dump stores it."""
+    if card is None:
+        return "no_card", "null"
+    text = card.strip()
+    if not text:
+        return "no_card", "empty"
+    if len(text) < 40 and text.lower() in PLACEHOLDERS:
+        return "no_card", f"placeholder: {text}"
+    return "text", None
+
+
+_YEAR_1, _YEAR_9999 = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""Microseconds of the first and the last moment that a date can have."""
+
+
+def cards_batch(rows: dict[str, pa.Array | list[object]], n: int) -> pa.RecordBatch:
+    """Returns a batch in the ``cards`` schema; columns that ``rows`` lacks, and times that no calendar has, are null.
+
+    Args:
+        rows: column name to ``n`` values.
+        n: number of rows.
+    """
+    schema = arrow_schema("cards")
+    arrays = []
+    for f in schema:
+        values = rows.get(f.name)
+        if values is None:
+            arrays.append(pa.nulls(n, f.type))
+        elif isinstance(values, pa.Array):
+            arrays.append(values if values.type == f.type else values.cast(f.type))
+        else:
+            arrays.append(pa.array(values, f.type))
+    arrays = [_in_calendar(a) if pa.types.is_timestamp(a.type) else a for a in arrays]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _in_calendar(times: pa.Array) -> pa.Array:
+    """Returns ``times`` with null for what lies before the year 1 or after 9999."""
+    micros = times.cast(pa.int64())
+    there = pc.and_(pc.greater_equal(micros, _YEAR_1), pc.less_equal(micros, _YEAR_9999))
+    return pc.if_else(there, times, pa.scalar(None, times.type))

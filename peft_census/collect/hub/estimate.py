@@ -1,0 +1,130 @@
+"""What a census of the Hub would cost, before it is begun.
+
+In: a source of the Hub. Out: requests per rate-limit bucket, minutes, bytes, disk, and what changed since last
+time. Fetches the listing only (which the census then goes on from), or the dump's list of files; no card.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+from peft_census.collect.http.hub import HubClient
+from peft_census.collect.http.rate_limit import ANONYMOUS
+from peft_census.collect.hub.api import HubApi
+from peft_census.collect.hub.combined import Hub
+from peft_census.collect.hub.dump import HubDump
+from peft_census.collect.raw_shards import Shards
+
+RESOLVERS_OF = {500: 3_000, 1_000: 5_000, 2_500: 12_000, 3_000: 20_000, 6_000: 50_000, 10_000: 100_000}
+"""Published quotas of one plan: API → Resolvers, in 300 seconds. The listing shows only the first."""
+_HOPS = 2
+"""A card takes two requests: /resolve/ and the cache that it redirects to. Both are counted, to be safe."""
+_CARD_BYTES = 2_500
+"""A card over the wire with headers; the public dump's mean is 1,840 bytes of text."""
+_SHARD_BYTES = 900
+"""A card in a sealed shard."""
+
+
+@dataclass
+class Estimate:
+    """The cost of a census.
+
+    Args:
+        source: what was asked about.
+        requests: by bucket, still to come.
+        spent: requests that the estimate itself took.
+        plan: requests allowed by bucket, in a window of so many seconds.
+        minutes: at that plan; downloads of the dump not counted.
+        bytes: over the network.
+        disk: below the raw folder.
+        changes: models listed, new, changed, unchanged, missing, to read; or the dump's shards.
+    """
+
+    source: str
+    requests: dict[str, int]
+    spent: int
+    plan: dict[str, tuple[int, float]]
+    minutes: float
+    bytes: int
+    disk: int
+    changes: dict[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """Returns the figures for tools."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Returns the figures for people."""
+        asked = ", ".join(f"{n:,} {bucket}" for bucket, n in self.requests.items())
+        plan = ", ".join(f"{n:,} {b} in {s:.0f} s" for b, (n, s) in self.plan.items())
+        changes = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in self.changes.items())
+        return "\n".join(
+            (
+                f"source    {self.source}",
+                f"changes   {changes}",
+                f"requests  {asked or 'none'} (this estimate took {self.spent:,})",
+                f"plan      {plan}",
+                f"time      about {self.minutes:,.0f} minutes",
+                f"network   {self.bytes / 1e6:,.1f} MB",
+                f"disk      {self.disk / 1e6:,.1f} MB",
+            )
+        )
+
+
+def estimate(source: HubApi | HubDump) -> Estimate:
+    """Returns what ``source`` would cost now."""
+    return _of_dump(source) if isinstance(source, HubDump) else _of_api(source)
+
+
+def _of_api(source: HubApi) -> Estimate:
+    with source.session() as (client, ledger):
+        crawl = source.list_models(client, ledger)
+        to_read = ledger.n_to_read(crawl)
+        changes = {**ledger.summary(crawl), "to_read": to_read}
+        spent, plan = client.requests, _plan(client)
+        requests, size, disk = {"resolvers": to_read * _HOPS}, to_read * _CARD_BYTES, to_read * _SHARD_BYTES
+        if isinstance(source, Hub) and to_read >= source.worth_a_dump:
+            dump = HubDump(source.raw, limits=source.limits, quiet=source.quiet)
+            shards = dump.missing(dump.find(client))
+            changes["to_read_at_most"] = changes.pop("to_read")
+            requests["resolvers"] += len(shards)
+            size += sum(s.size for s in shards)
+            disk += sum(s.size for s in shards)
+            spent = client.requests
+        if source.selection.adapter_configs:
+            requests["resolvers"] += source.selection.adapter_configs * _HOPS
+        disk += Shards(source.folder / "cards").bytes() + ledger.path.stat().st_size
+    return Estimate(
+        f"{source.kind} {source.selection.name}", requests, spent, plan, _minutes(requests, plan), size, disk, changes
+    )
+
+
+def _of_dump(source: HubDump) -> Estimate:
+    with source.session() as client:
+        dump = source.find(client)
+        missing = source.missing(dump)
+        requests = {"api": 0, "resolvers": len(missing)}
+        plan = _plan(client)
+    size = sum(s.size for s in missing)
+    changes = {"shards": len(dump.shards), "shards_to_download": len(missing)}
+    return Estimate(
+        f"hub-dump {source.dataset}@{dump.sha}",
+        requests,
+        client.requests,
+        plan,
+        _minutes(requests, plan),
+        size,
+        sum(s.size for s in dump.shards),
+        changes,
+    )
+
+
+def _plan(client: HubClient) -> dict[str, tuple[int, float]]:
+    """Returns the quotas that the Hub named, and for the other bucket what the same plan has."""
+    api, seconds = client.pacer.plan().get("api", (ANONYMOUS["api"], 300.0))
+    resolvers = client.pacer.plan().get("resolvers", (RESOLVERS_OF.get(api, api * 5), seconds))
+    return {"api": (api, seconds), "resolvers": resolvers}
+
+
+def _minutes(requests: dict[str, int], plan: dict[str, tuple[int, float]]) -> float:
+    return max((n / plan[bucket][0] * plan[bucket][1] / 60 for bucket, n in requests.items()), default=0.0)

@@ -1,0 +1,262 @@
+"""The aggregate copy of a snapshot: counted tables only, and no cell of fewer than five models.
+
+In: a snapshot or its public copy. Out: a snapshot beside it whose id ends in ``-aggregate``, without models and
+mentions. Techniques whose cell is small are added up as ``other``; where that is still small, the next smallest goes
+with them, so that a single one cannot be recovered by subtraction. A small row that cannot be added to another is
+left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from peft_census.count import OTHER, STANDARD, Evidence, Rule, parse_rule
+from peft_census.count.breakdown import MIN_CARDS
+from peft_census.count.evidence import Votes, exact_sum
+from peft_census.count.shares import POPULATION
+from peft_census.count.uncertainty import METHOD, wilson
+from peft_census.errors import UsageError
+from peft_census.pipeline.public_copy import evidence_of_rows, existing, public_manifest, public_rows
+from peft_census.snapshot.schema import OTHER_STATUS, arrow_schema
+from peft_census.snapshot.schema.counts import COUNTED_TABLES
+from peft_census.snapshot.snapshot import AGGREGATE, PUBLIC, Snapshot, new_snapshot
+
+Row = dict[str, Any]
+
+FEW = MIN_CARDS
+"""Models that a cell must hold."""
+
+OTHER_FACTS = {
+    "name": "other techniques",
+    "kind": OTHER,
+    "family": OTHER,
+    "variant_of": None,
+    "paper_month": None,
+    "released": None,
+}
+"""Facts of the technique that stands for all small ones."""
+
+_SUPPRESSED = f"suppressed: months of fewer than {FEW} cards"
+
+
+def aggregate_copy(snapshot: Snapshot, root: Path) -> Snapshot:
+    """Returns the aggregate copy of ``snapshot`` below ``root``, made where it is not there yet.
+
+    Raises:
+        UsageError: ``snapshot`` is an aggregate copy already, or the copy in ``root`` was made with other withheld
+            models.
+        OutputError: ``root`` cannot be written.
+    """
+    from peft_census.pipeline.counting import benchmark_of, count_tables
+
+    if snapshot.aggregate:
+        raise UsageError(f"snapshot {snapshot.id} is an aggregate copy already", "it can be given away as it is.")
+    rows = public_rows(snapshot)
+    manifest = public_manifest(snapshot.manifest, snapshot.id.removesuffix(PUBLIC) + AGGREGATE, rows.cards)
+    techniques = {**snapshot.manifest["taxonomy"]["techniques"], OTHER: OTHER_FACTS}
+    manifest |= {"aggregate": True, "taxonomy": {**manifest["taxonomy"], "techniques": techniques}}
+    if there := existing(manifest, root):
+        return there
+    evidence = evidence_of_rows(rows, snapshot.manifest)
+    tables = {name: t.to_pylist() for name, t in count_tables(evidence, benchmark_of(snapshot)).items()}
+    with new_snapshot(root, public=True) as writer:
+        for name in COUNTED_TABLES:
+            merged = merge(name, tables[name], evidence)
+            writer.put(name, pa.Table.from_pylist(merged, schema=arrow_schema(name, public=True)))
+        coverage = merge_coverage(rows.coverage.to_pylist())
+        writer.put("coverage", pa.Table.from_pylist(coverage, schema=arrow_schema("coverage", public=True)))
+        writer.preview(manifest)
+        return writer.seal(manifest, root)
+
+
+def merge(name: str, rows: list[Row], evidence: Evidence) -> list[Row]:
+    """Returns the rows of a counted table without small cells."""
+    if name == "shares":
+        return merge_shares(rows, evidence)
+    if name == "sensitivity":
+        return [row for row in rows if _large_under(parse_rule(row["rule"]), row["technique"], evidence)]
+    if name == "breakdown":
+        return merge_breakdown(rows)
+    if name == "monthly":
+        return merge_months(rows)
+    if name == "adoption":
+        return thin_out(rows)
+    if name == "popular":
+        return [row if (row["cards"] or 0) >= FEW else row | {"cards": None, "share": None} for row in rows]
+    return [row for row in rows if all(_large(row[cell]) for cell in CELLS[name])]
+
+
+CELLS = {
+    "origin": ("cards", "people", "tools_only"),
+    "agreement": ("cites_and_is", "cites_but_is_not", "is_but_does_not_cite", "neither"),
+    "milestones": ("cards",),
+    "concentration": ("base",),
+}
+"""Columns that count models, of the tables whose small rows are left out."""
+
+
+def _large(n: float) -> bool:
+    """Says whether a cell may be shown: none, or enough."""
+    return n == 0 or n >= FEW
+
+
+def _models(votes: Votes, technique: str) -> int:
+    return int(np.count_nonzero(votes.of(technique)))
+
+
+def _large_under(rule: Rule, technique: str, evidence: Evidence) -> bool:
+    votes = evidence.votes(rule)
+    n = _models(votes, technique)
+    return n >= FEW and _large(len(votes.cards) - n)
+
+
+def merge_shares(rows: list[Row], evidence: Evidence) -> list[Row]:
+    """Returns ``shares`` with the small techniques of every rule as ``other``; a card counts once for it."""
+    merged: list[Row] = []
+    order = {rule.name: i for i, rule in enumerate(STANDARD)}
+    for name, group in groupby(sorted(rows, key=lambda r: order[r["rule"]]), key=lambda r: r["rule"]):
+        votes = evidence.votes(parse_rule(name))
+        cells = list(group)
+        sizes = {row["technique"]: _models(votes, row["technique"]) for row in cells}
+        small = _small(sizes, partial(_models_together, votes))
+        merged += [row for row in cells if row["technique"] not in small]
+        if _models_together(votes, small) < FEW:
+            continue
+        numerator, base = exact_sum(_together(votes, small)), votes.base
+        low, high = wilson(numerator, base)
+        merged.append(
+            {
+                "rule": name,
+                "population": POPULATION,
+                "technique": OTHER,
+                "numerator": numerator,
+                "base": base,
+                "cards": len(votes.cards),
+                "share": min(1.0, numerator / base),
+                "low": low,
+                "high": high,
+                "method": METHOD,
+            }
+        )
+    return merged
+
+
+def _together(votes: Votes, techniques: Iterable[str]) -> Any:
+    """Returns each card's votes for any of ``techniques``, at most its weight."""
+    total = sum((votes.of(technique) for technique in techniques), np.zeros(len(votes.cards)))
+    return np.minimum(total, votes.weight)
+
+
+def _models_together(votes: Votes, techniques: Iterable[str]) -> int:
+    return int(np.count_nonzero(_together(votes, techniques)))
+
+
+def _small(sizes: dict[str, int], together: Callable[[list[str]], float]) -> list[str]:
+    """Returns the techniques that are merged: the small ones, and the next smallest while these are few together."""
+    order = sorted(sizes, key=lambda technique: (sizes[technique], technique))
+    small = [technique for technique in order if sizes[technique] < FEW]
+    for technique in order[len(small) :]:
+        if not 0 < together(small) < FEW:
+            break
+        small.append(technique)
+    return small
+
+
+def merge_breakdown(rows: list[Row]) -> list[Row]:
+    """Returns ``breakdown`` with suppressed values as one, and the small techniques of a value as ``other``.
+
+    Its rule counts cards with exactly one technique, so that the techniques of a value add up to its base.
+    """
+    merged: list[Row] = []
+    for _, group in groupby(rows, key=lambda r: (r["rule"], r["dimension"])):
+        cells = list(group)
+        hidden = [row for row in cells if row["suppressed"]]
+        shown = [row for row in cells if not row["suppressed"]]
+        for _, of_value in groupby(shown, key=lambda r: r["value"]):
+            merged += _fold(list(of_value))
+        if hidden and not any(row["value"] == OTHER for row in shown):
+            merged.append(hidden[0] | {"value": OTHER})
+    return merged
+
+
+def merge_months(rows: list[Row]) -> list[Row]:
+    """Returns ``monthly`` with the small techniques of a month as ``other``, and small months as one without share."""
+    merged: list[Row] = []
+    bases: dict[tuple[str, str], float] = {}
+    few: dict[str, float] = {}
+    by_month = sorted(rows, key=lambda r: (r["rule"], r["month"]))
+    for (rule, month), group in groupby(by_month, key=lambda r: (r["rule"], r["month"])):
+        cells = list(group)
+        bases[rule, month] = cells[0]["base"]
+        if _large(cells[0]["base"]):
+            merged += _fold(cells) if cells[0]["base"] else []
+        else:
+            few[rule] = few.get(rule, 0.0) + cells[0]["base"]
+    empty = {"numerator": None, "share": None, "low": None, "high": None, "method": _SUPPRESSED, "enough": False}
+    merged += [{"rule": r, "month": OTHER, "technique": OTHER, "base": n} | empty for r, n in few.items() if n >= FEW]
+    return merged
+
+
+def _fold(cells: list[Row]) -> list[Row]:
+    """Returns the techniques of one value or month, the small ones as ``other``."""
+    base = cells[0]["base"]
+    numerators = {row["technique"]: row["numerator"] or 0.0 for row in cells}
+    unlisted = base - sum(numerators.values())
+    small = _small(
+        {technique: int(n) for technique, n in numerators.items()},
+        lambda chosen: unlisted + sum(numerators[technique] for technique in chosen),
+    )
+    rest = unlisted + sum(numerators[technique] for technique in small)
+    kept = [row for row in cells if row["technique"] not in small]
+    if rest < FEW:
+        return kept
+    low, high = wilson(rest, base)
+    more = {"numerator": float(rest), "share": float(rest / base), "low": low, "high": high, "method": METHOD}
+    return [*kept, cells[0] | {"technique": OTHER} | more]
+
+
+def thin_out(rows: list[Row]) -> list[Row]:
+    """Returns ``adoption`` with months taken together until they hold enough cards."""
+    merged: list[Row] = []
+    for _, group in groupby(rows, key=lambda r: (r["technique"], r["anchor"])):
+        waiting = 0
+        for row in group:
+            waiting += row["cards"]
+            if waiting >= FEW:
+                merged.append(row | {"cards": waiting})
+                waiting = 0
+    return merged
+
+
+def merge_coverage(rows: list[Row]) -> list[Row]:
+    """Returns ``coverage`` with small reasons of a status as one, then small statuses of a source as one."""
+    by_reason = _pooled(rows, ("source", "status"), {"reason": OTHER})
+    return _pooled(by_reason, ("source",), {"status": OTHER_STATUS, "reason": None})
+
+
+def _pooled(rows: list[Row], keys: tuple[str, ...], label: Row) -> list[Row]:
+    """Returns ``rows`` with the small ones of every group, and the next smallest while these are few, as one."""
+    pooled: list[Row] = []
+    last = "status" not in keys
+    for _, group in groupby(rows, key=lambda r: [r[key] for key in keys]):
+        cells = list(group)
+        small = [row for row in cells if 0 < row["n"] < FEW]
+        for row in sorted((r for r in cells if r["n"] >= FEW), key=lambda r: r["n"]):
+            if not (last and small and sum(r["n"] for r in small) < FEW):
+                break
+            small.append(row)
+        if len(small) < 2 and not last:
+            pooled += cells
+            continue
+        pooled += [row for row in cells if row not in small]
+        n = sum(row["n"] for row in small)
+        if n >= FEW or (n and not last):
+            pooled.append(cells[0] | label | {"n": n})
+    return pooled

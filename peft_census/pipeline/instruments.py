@@ -1,0 +1,149 @@
+"""The instruments beside the cards: GitHub's code search, Civitai, PEFT's benchmark, as the pipeline sees them.
+
+In: the wishes of the command line. Out: tables, coverage and descriptions for a snapshot. This is where the
+taxonomy's config classes and PEFT types are handed to collecting, which does not know the taxonomy itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from peft_census.errors import UsageError
+from peft_census.settings import settings
+
+if TYPE_CHECKING:
+    from peft_census.collect.instruments import Collected, Wanted
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What the instruments gave.
+
+    Args:
+        tables: by name, in the schema of the registry.
+        about: instrument to its description, for the manifest.
+        coverage: rows for the ``coverage`` table.
+        gaps: one line for everything missing.
+        content_sha256: changes when, and only when, tables or descriptions change.
+    """
+
+    tables: dict[str, pa.Table]
+    about: dict[str, Any]
+    coverage: list[dict[str, Any]]
+    gaps: tuple[str, ...]
+    content_sha256: str
+
+
+def split_names(given: Iterable[str]) -> tuple[str, ...]:
+    """Returns the names in ``given``, split at commas and spaces, each once."""
+    return tuple(dict.fromkeys(name for text in given for name in text.replace(",", " ").split()))
+
+
+def make_wanted(
+    given: Iterable[str], civitai: str = "all", order: str = "Oldest", types: str = "", **rest: Any
+) -> Wanted | None:
+    """Returns what to collect; None where no instrument is named.
+
+    Args:
+        given: instruments, as ``--with`` takes them.
+        civitai: ``all``, or the number of models of a declared sample.
+        order: Civitai's order.
+        types: Civitai's types, with commas; empty for all.
+        rest: the other fields of ``Wanted``.
+
+    Raises:
+        UsageError: an instrument or a number that makes no sense.
+    """
+    names = split_names(given)
+    if not names:
+        return None
+    from peft_census.collect.civitai import Frame
+    from peft_census.collect.instruments import Wanted, checked_wanted
+
+    if civitai != "all" and not civitai.isdecimal():
+        raise UsageError(f"--civitai {civitai}: not a number of models", "give a number, or 'all'.")
+    frame = Frame(0 if civitai == "all" else int(civitai), order, split_names([types]))
+    return checked_wanted(Wanted(names, civitai=frame, **rest))
+
+
+def peft_classes() -> dict[str, str]:
+    """Returns the taxonomy's PEFT types: technique id to config class."""
+    from peft_census.tag import load_taxonomy
+
+    found = load_taxonomy().techniques.values()
+    return {t.id: t.config_class for t in found if t.kind == "peft_type" and t.config_class}
+
+
+def peft_types() -> dict[str, str]:
+    """Returns PEFT type to technique id."""
+    from peft_census.tag import load_taxonomy
+
+    found = load_taxonomy().techniques.values()
+    return {t.peft_type: t.id for t in found if t.kind == "peft_type" and t.peft_type}
+
+
+def collect_instruments(wanted: Wanted, note: Note, progress: Callable[[int], object]) -> Beside:
+    """Runs the instruments."""
+    from peft_census.collect.instruments import collect, content_sha256
+
+    found = collect(wanted, peft_classes(), peft_types(), settings().raw, note, progress)
+    return Beside(found.tables, found.about, _coverage(found), tuple(found.gaps), content_sha256(found))
+
+
+def _coverage(found: Collected) -> list[dict[str, Any]]:
+    """Returns a row for each instrument and state: readings of GitHub, models of Civitai, runs of the benchmark."""
+    rows: list[dict[str, Any]] = []
+
+    def add(name: str, status: str, n: int, reason: str | None = None) -> None:
+        rows.append({"source": name, "status": status, "reason": reason, "n": n})
+
+    for name, about in found.about.items():
+        if about["state"] in ("skipped", "failed"):
+            add(name, "skipped" if about["state"] == "skipped" else "missing", 0, about["reason"])
+        elif name == "github":
+            for status, n in about["readings"].items():
+                if n:
+                    add(name, "missing" if status == "failed" else status, n)
+        else:
+            add(name, "read", found.tables[name].num_rows)
+        if about["state"] == "partial":
+            add(name, "missing", 0, "broke off; run the same command again")
+    return rows
+
+
+def estimate(wanted: Wanted | None) -> dict[str, dict[str, Any]]:
+    """Returns for each instrument the requests and minutes it would cost; asks nothing."""
+    if wanted is None:
+        return {}
+    from peft_census.collect import civitai
+    from peft_census.collect.github import search as github
+
+    costs: dict[str, dict[str, Any]] = {}
+    for name in wanted.names:
+        if name == "github":
+            plan = github.plan_queries(peft_classes(), calibrate=wanted.calibrate is not None)
+            costs[name] = github.estimate_requests(plan, wanted.readings, wanted.sample)
+        elif name == "civitai":
+            costs[name] = civitai.estimate_requests(wanted.civitai)
+        else:
+            costs[name] = {"requests": 0, "minutes": 0.0}
+    return costs
+
+
+def estimate_text(costs: dict[str, dict[str, Any]]) -> str:
+    """Returns the estimate in lines for people."""
+    lines = []
+    for name, cost in costs.items():
+        if cost["requests"] is None:
+            lines.append(f"{name:<10} {cost['note']}")
+        else:
+            more = cost.get("requests_if_incomplete")
+            extra = f"; at most {more:,} requests where readings come back incomplete" if more else ""
+            lines.append(f"{name:<10} {cost['requests']:,} requests, {cost['minutes']:,} minutes{extra}")
+    return "\n".join(lines)

@@ -1,0 +1,277 @@
+"""The public copy of a snapshot: ids of models, labels, offsets and counted tables; no text that an author wrote.
+
+In: a snapshot. Out: a snapshot beside it whose id ends in ``-public``. Every ``Column`` of the schema says whether the
+copy keeps it, and ``public_values`` restricts what its values may be. Models that ``corrections.toml`` withholds, and
+rows whose id is not one of the Hub, are not in it; its tables are counted again without them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from peft_census.count import OTHER, Evidence
+from peft_census.errors import UsageError
+from peft_census.pipeline.census import REPORT
+from peft_census.pipeline.public_values import COMMIT, SHA256, is_hub_id, known_source, restricted
+from peft_census.snapshot.closed_lists import closed_lists
+from peft_census.snapshot.schema import arrow_schema, columns_of
+from peft_census.snapshot.snapshot import PUBLIC, Snapshot, find_snapshot, new_snapshot
+
+LEFT_OUT = "left_out"
+"""State of an instrument whose rows a copy does not hold."""
+
+_RESTRICTED = ("models", "mentions", "coverage")
+_ORDER = {
+    "models": [("model_id", "ascending")],
+    "mentions": [(name, "ascending") for name in ("model_id", "start", "end", "technique")],
+}
+_KEPT = (
+    "schema_version",
+    "specimen",
+    "taxonomy",
+    "generators_sha256",
+    "corrections_sha256",
+    "tagger_version",
+    "rules_version",
+    "accuracy",
+)
+"""Parts of a manifest that the census itself writes, and a copy keeps."""
+
+_LABEL = re.compile(
+    r"[0-9]+ Parquet files|specimen \(made-up cards\)"
+    r"|(huggingface\.co|localhost|127\.0\.0\.1): (adapters|all|ids-[0-9a-f]{12}) \([0-9,]+ models\)"
+    r"|librarian-bots/model_cards_with_metadata@[0-9a-f]{1,40}"
+)
+_POPULATION = re.compile(r"adapters|all|ids-[0-9a-f]{12}")
+_NUMBERS = ("rows", "listed", "duplicate_rows_dropped")
+
+
+@dataclass(frozen=True)
+class PublicRows:
+    """The rows that a copy of a snapshot holds, with values that may be given away.
+
+    Args:
+        models: in the columns of a public copy.
+        mentions: the same.
+        coverage: the same, counted from ``models``; readings of instruments as they were.
+        cards: the manifest's part of that name.
+    """
+
+    models: pa.Table
+    mentions: pa.Table
+    coverage: pa.Table
+    cards: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PublicView:
+    """A snapshot as its page may show it: the same counts, and rows restricted as in the public copy.
+
+    Models that are withheld are counted in it as they are in the snapshot, and not named.
+    """
+
+    snapshot: Snapshot
+
+    @property
+    def id(self) -> str:
+        """The snapshot's id."""
+        return self.snapshot.id
+
+    @property
+    def path(self) -> Path:
+        """The snapshot's folder."""
+        return self.snapshot.path
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The snapshot's manifest without free text."""
+        manifest = self.snapshot.manifest
+        more = {"instruments": _instruments(manifest, False)} if "instruments" in manifest else {}
+        return manifest | {"source": public_source(manifest["source"])} | more
+
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """Returns one of the tables, whole or only some columns."""
+        if name not in _RESTRICTED:
+            return self.snapshot.table(name, columns)
+        there = self.snapshot.schema(name).names
+        needed = [c for c in there if columns is None or c in columns or c in ("model_id", "technique")]
+        table = self.snapshot.table(name, needed)
+        if "model_id" in needed:
+            table = table.filter(publishable(table["model_id"]))
+        found = restricted(name, table, self.manifest["taxonomy"]["techniques"])
+        return found if columns is None else found.select([c for c in columns if c in found.schema.names])
+
+
+def public_view(snapshot: Snapshot) -> Snapshot | PublicView:
+    """Returns what a page is rendered from: a copy as it is, any other snapshot restricted."""
+    return snapshot if snapshot.public else PublicView(snapshot)
+
+
+def public_copy(snapshot: Snapshot, root: Path) -> Snapshot:
+    """Returns the public copy of ``snapshot`` below ``root``, made where it is not there yet.
+
+    Raises:
+        UsageError: ``snapshot`` is a copy already, or the copy in ``root`` was made with other withheld models.
+        OutputError: ``root`` cannot be written.
+    """
+    from peft_census.pipeline.counting import benchmark_of, count_tables
+    from peft_census.publish import publish
+
+    if snapshot.public:
+        raise UsageError(f"snapshot {snapshot.id} is a public copy already", "it can be given away as it is.")
+    rows = public_rows(snapshot)
+    manifest = public_manifest(snapshot.manifest, snapshot.id + PUBLIC, rows.cards)
+    if there := existing(manifest, root):
+        return there
+    with new_snapshot(root, public=True) as writer:
+        for name in _RESTRICTED:
+            writer.put(name, getattr(rows, name))
+        for name, table in count_tables(evidence_of_rows(rows, snapshot.manifest), benchmark_of(snapshot)).items():
+            writer.put(name, table.select([c.name for c in columns_of(name, public=True)]))
+        publish(
+            writer.preview(manifest), writer.path / REPORT, ("headline",)
+        )  # the others are drawn again from the tables
+        return writer.seal(manifest, root)
+
+
+def existing(manifest: Mapping[str, Any], root: Path) -> Snapshot | None:
+    """Returns the copy of that id in ``root``; None where there is none.
+
+    Raises:
+        UsageError: it holds another number of models, because the withheld ones changed since it was made.
+    """
+    name = str(manifest["snapshot_id"])
+    if not (root / name).is_dir():
+        return None
+    found = find_snapshot(name, root)
+    if found.manifest["cards"] != manifest["cards"]:
+        raise UsageError(
+            f"{root / name} was made with other withheld models than corrections.toml names today",
+            "remove that folder and run the same command again.",
+        )
+    return found
+
+
+def evidence_of_rows(rows: PublicRows, manifest: Mapping[str, Any]) -> Evidence:
+    """Returns what the counted tables of a copy are counted from."""
+    return Evidence(rows.models, rows.mentions, manifest["taxonomy"]["techniques"])
+
+
+def public_rows(snapshot: Snapshot) -> PublicRows:
+    """Returns the rows of a snapshot that may be given away, of models that may be named."""
+    if snapshot.public:
+        tables = {name: snapshot.table(name) for name in _RESTRICTED}
+        models, mentions = (_named(tables[name]) for name in ("models", "mentions"))
+        instruments = tables["coverage"]
+    else:
+        techniques = snapshot.manifest["taxonomy"]["techniques"]
+        models = _named(_kept_columns(snapshot, "models"))
+        models = restricted("models", models, techniques, models["model_id"]).sort_by(_ORDER["models"])
+        mentions = restricted("mentions", _named(_kept_columns(snapshot, "mentions")), techniques)
+        mentions = mentions.sort_by(_ORDER["mentions"])
+        instruments = restricted("coverage", snapshot.table("coverage"), techniques)
+    kind = known_source(snapshot.manifest["source"]["kind"])
+    others = instruments.filter(pc.not_equal(instruments["source"], kind))
+    coverage = pa.concat_tables([_coverage(models, kind), others])
+    return PublicRows(models, mentions, coverage, _cards(models))
+
+
+def public_manifest(manifest: Mapping[str, Any], snapshot_id: str, cards: dict[str, Any]) -> dict[str, Any]:
+    """Returns the manifest of a copy: what the census wrote of itself, and of the source no free text."""
+    kept = {key: manifest[key] for key in _KEPT if key in manifest}
+    more = {"instruments": _instruments(manifest, True)} if "instruments" in manifest else {}
+    return {
+        **kept,
+        **more,
+        "snapshot_id": snapshot_id,
+        "public": True,
+        "source": public_source(manifest["source"]),
+        "cards": cards,
+    }
+
+
+def public_source(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a manifest's account of the source without names of files, paths and other free text."""
+    details = source["details"] if isinstance(source.get("details"), dict) else {}
+    kept: dict[str, object] = {k: v for k in _NUMBERS if isinstance(v := details.get(k), int)}
+    population = details.get("population")
+    if isinstance(population, str) and _POPULATION.fullmatch(population):
+        kept["population"] = population
+    kind = known_source(str(source["kind"]))
+    label, revision = str(source["label"]), str(source.get("revision"))
+    return {
+        "kind": kind,
+        "label": label if _LABEL.fullmatch(label) else "one Parquet file" if kind == "files" else f"source {kind}",
+        "content_sha256": _hash_or_other(source.get("content_sha256")),
+        "revision": revision if COMMIT.fullmatch(revision) else None,
+        "specimen": bool(source.get("specimen")),
+        "details": kept,
+    }
+
+
+def publishable(ids: pa.ChunkedArray) -> pa.Array:
+    """Says of each model whether it may be named: its id is one of the Hub, and nobody asked to leave it out."""
+    from peft_census.tag.corrections import bundled_withheld
+
+    withheld = bundled_withheld()
+    encoded = ids.combine_chunks().dictionary_encode()
+    named = [is_hub_id(i) and not withheld.holds(i) for i in encoded.dictionary.to_pylist()]
+    return pa.array(named, pa.bool_()).take(encoded.indices)
+
+
+def _hash_or_other(value: object) -> str:
+    return value if isinstance(value, str) and SHA256.fullmatch(value) else OTHER
+
+
+def _named(table: pa.Table) -> pa.Table:
+    return table.filter(publishable(table["model_id"]))
+
+
+def _kept_columns(snapshot: Snapshot, name: str) -> pa.Table:
+    return snapshot.table(name, [c.name for c in columns_of(name, public=True)])
+
+
+def _coverage(models: pa.Table, kind: str) -> pa.Table:
+    """Returns how many models there are of each status and reason."""
+    counted = models.group_by(["status", "reason"]).aggregate([([], "count_all")]).to_pylist()
+    rows = [{"source": kind, "status": r["status"], "reason": r["reason"], "n": r["count_all"]} for r in counted]
+    rows.sort(key=lambda row: (str(row["status"]), str(row["reason"] or "")))
+    return pa.Table.from_pylist(rows, schema=arrow_schema("coverage", public=True))
+
+
+def _cards(models: pa.Table) -> dict[str, Any]:
+    ends = pc.min_max(pc.coalesce(models["last_modified"], models["created_at"]))
+    first, last = (ends[end].as_py() for end in ("min", "max"))
+    return {
+        "rows": models.num_rows,
+        "with_text": pc.sum(pc.equal(models["status"], "text")).as_py() or 0,
+        "first": first and first.date().isoformat(),
+        "last": last and last.date().isoformat(),
+    }
+
+
+def _instruments(manifest: Mapping[str, Any], left_out: bool) -> dict[str, Any]:
+    """Returns the accounts of the instruments without what a server answered; in a copy, without their rows.
+
+    Args:
+        manifest: a snapshot's.
+        left_out: whether the rows are not there.
+    """
+    told: dict[str, Any] = {}
+    for name, facts in manifest["instruments"].items():
+        if name not in closed_lists().sources:
+            continue
+        if facts["state"] == "failed":
+            told[name] = {"state": "failed", "reason": "it could not be read"}
+        elif facts["state"] in ("skipped", LEFT_OUT) or not left_out:
+            told[name] = facts
+        else:
+            told[name] = {"state": LEFT_OUT, "reason": "a copy holds no rows of instruments"}
+    return told

@@ -1,1 +1,0 @@
-"""Past one machine: the same tagger on engines that others keep. Needs an extra of the package each."""

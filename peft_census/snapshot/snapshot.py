@@ -1,0 +1,286 @@
+"""Snapshots: one folder of Parquet tables and a manifest, written once, never changed.
+
+The id derives from what went in (content of the source, taxonomy, generators, corrections, versions of
+tagger, rules and schema): the same input and rules give the same id. A snapshot is written to a temporary
+folder and renamed, so that a reader never sees half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from peft_census.errors import SnapshotError, UsageError, output_error
+from peft_census.snapshot.manifest import MANIFEST, read_manifest
+from peft_census.snapshot.parquet import GroupedFile
+from peft_census.snapshot.schema import SCHEMA_VERSION, arrow_schema, check
+
+__all__ = ["MANIFEST", "Snapshot", "find_snapshot", "new_snapshot", "read_snapshot"]
+
+PUBLIC, AGGREGATE = "-public", "-aggregate"
+"""What the id of a public copy, and of an aggregate copy, ends in."""
+
+_STALE_SECONDS = 86_400
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A sealed snapshot.
+
+    Args:
+        path: its folder.
+        manifest: the parsed ``manifest.json``.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The snapshot id."""
+        return str(self.manifest["snapshot_id"])
+
+    @property
+    def public(self) -> bool:
+        """Whether it is a public or an aggregate copy."""
+        return bool(self.manifest.get("public"))
+
+    @property
+    def aggregate(self) -> bool:
+        """Whether it is an aggregate copy: counted tables only."""
+        return bool(self.manifest.get("aggregate"))
+
+    def schema(self, name: str) -> pa.Schema:
+        """Returns the Arrow schema that table ``name`` has in this snapshot."""
+        return arrow_schema(name, self.public)
+
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """Returns one of the tables, whole or only some columns.
+
+        Raises:
+            SnapshotError: the snapshot has no such table, or its file is damaged.
+        """
+        if name not in self.manifest["tables"] and self.aggregate:
+            raise SnapshotError(
+                f"{self.id} is an aggregate copy: it holds counted tables and no {name}",
+                "name the snapshot it was made from, or its public copy, with --snapshot.",
+            )
+        if name not in self.manifest["tables"]:
+            raise SnapshotError(f"{self.path}: no table {name!r}", f"it has: {', '.join(self.manifest['tables'])}.")
+        file = self.path / f"{name}.parquet"
+        known = {field.name: field.type for field in self.schema(name)}
+        try:
+            if {field.name: field.type for field in pq.read_schema(file)} == known:
+                return pq.read_table(file, columns=columns)
+        except (pa.ArrowException, OSError) as error:
+            why = str(error).partition("\n")[0][:200]
+            raise SnapshotError(f"{file}: damaged or missing ({why})", "run the census again.") from error
+        raise SnapshotError(f"{file}: its columns are not those of the schema", "run the census again.")
+
+    def verify(self) -> None:
+        """Raises SnapshotError unless every table's bytes are those that were sealed."""
+        for name, facts in self.manifest["tables"].items():
+            file = self.path / f"{name}.parquet"
+            if not file.is_file() or file_sha256(file) != facts["sha256"]:
+                raise SnapshotError(f"{file}: changed since it was sealed", "run the census again.")
+
+
+def snapshot_key(inputs: dict[str, Any]) -> str:
+    """Returns the content part of the id: 12 hex digits over ``inputs`` and the schema version."""
+    text = json.dumps({**inputs, "schema_version": SCHEMA_VERSION}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Returns the snapshot in folder ``path``.
+
+    Raises:
+        SnapshotError: no manifest, a damaged one, or one of another schema version.
+    """
+    return Snapshot(path, read_manifest(path / MANIFEST))
+
+
+def find_snapshot(name: str, root: Path) -> Snapshot:
+    """Returns the snapshot that ``name`` means: a folder, an id, the start of one id, ``latest`` or ``previous``.
+
+    A folder that holds snapshots means the latest of them. A public copy is the latest only where there is no
+    private snapshot, an aggregate copy only where there is nothing else.
+
+    Raises:
+        UsageError: nothing or more than one snapshot fits.
+    """
+    folder = Path(name)
+    if (folder / MANIFEST).is_file():
+        return read_snapshot(folder)
+    if name and folder.is_dir() and (inside := _by_age(folder)):
+        return read_snapshot(inside[0])
+    there = _by_age(root)
+    if name in ("latest", "previous"):
+        found = there[:1] if name == "latest" else there[1:2]
+    else:
+        begins = [p for p in there if name and p.name.startswith(name)]
+        exact = [p for p in begins if p.name == name]
+        found = exact or next((f for f in (_private(begins), _with_rows(begins)) if f), begins)
+    if len(found) == 1:
+        return read_snapshot(found[0])
+    known = ", ".join(p.name for p in there[:5]) or "none yet; run `make census`"
+    problem = f"more than one snapshot starts with {name!r}" if found else f"no snapshot {name!r} in {root}"
+    raise UsageError(problem, f"snapshots there, the latest first: {known}." if there else f"snapshots there: {known}.")
+
+
+def _by_age(root: Path) -> list[Path]:
+    """Returns the snapshots in ``root``, the one sealed last first.
+
+    Public copies made since then come at the end, aggregate copies last of all.
+    """
+    there = [p for p in sorted(root.glob("*")) if (p / MANIFEST).is_file() and not p.name.startswith(".")]
+    there.sort(key=lambda p: (p / MANIFEST).stat().st_mtime_ns, reverse=True)
+    first = next((i for i, p in enumerate(there) if not _is_public(p)), 0)
+    there = there[first:] + there[:first]
+    return _with_rows(there) + [p for p in there if _is_aggregate(p)]
+
+
+def _is_public(path: Path) -> bool:
+    return path.name.endswith((PUBLIC, AGGREGATE))
+
+
+def _private(paths: list[Path]) -> list[Path]:
+    return [p for p in paths if not _is_public(p)]
+
+
+def _with_rows(paths: list[Path]) -> list[Path]:
+    return [p for p in paths if not _is_aggregate(p)]
+
+
+def _is_aggregate(path: Path) -> bool:
+    return path.name.endswith(AGGREGATE)
+
+
+def find_by_key(key: str, root: Path) -> Snapshot | None:
+    """Returns the snapshot whose id ends in ``key``, if ``root`` holds one."""
+    for path in sorted(root.glob(f"*-{key}")):
+        if (path / MANIFEST).is_file() and not path.name.startswith("."):
+            return read_snapshot(path)
+    return None
+
+
+class SnapshotWriter:
+    """A snapshot in the making; see ``new_snapshot``."""
+
+    def __init__(self, path: Path, public: bool = False) -> None:
+        self.path = path
+        self._public = public
+        self._open: dict[str, GroupedFile] = {}
+
+    def append(self, table: str, data: pa.RecordBatch | pa.Table) -> None:
+        """Checks ``data`` against the schema and adds its rows to ``table``."""
+        check(table, data, self._public)
+        self._file(table).append(data)
+
+    def put(self, table: str, data: pa.Table) -> None:
+        """Writes ``table`` whole."""
+        self.append(table, data)
+        self.finish(table)
+
+    def finish(self, table: str) -> None:
+        """Closes ``table``; a table that got no rows is written empty."""
+        self._file(table).close()
+        del self._open[table]
+
+    def _file(self, table: str) -> GroupedFile:
+        if table not in self._open:
+            self._open[table] = GroupedFile(self.path / f"{table}.parquet", arrow_schema(table, self._public))
+        return self._open[table]
+
+    def abandon(self) -> None:
+        """Closes open files and removes the folder."""
+        for file in self._open.values():
+            file.abandon()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def preview(self, manifest: dict[str, Any]) -> Snapshot:
+        """Returns the snapshot as it will be, still in its temporary folder; ``manifest`` gets the tables."""
+        manifest["tables"] = {
+            file.stem: {
+                "bytes": file.stat().st_size,
+                "rows": pq.read_metadata(file).num_rows,
+                "sha256": file_sha256(file),
+            }
+            for file in sorted(self.path.glob("*.parquet"))
+        }
+        return Snapshot(self.path, manifest)
+
+    def seal(self, manifest: dict[str, Any], root: Path) -> Snapshot:
+        """Writes the manifest and moves the folder to ``root / snapshot_id``."""
+        final = root / str(manifest["snapshot_id"])
+        (self.path / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        for file in self.path.rglob("*"):
+            if file.is_file():
+                with file.open("rb") as stream:
+                    os.fsync(stream.fileno())
+        try:
+            self.path.chmod(0o755)
+            self.path.rename(final)
+        except OSError:
+            if not (final / MANIFEST).is_file():
+                raise
+            self.abandon()  # another run sealed the same content first
+        return read_snapshot(final)
+
+
+@contextmanager
+def new_snapshot(root: Path, public: bool = False) -> Iterator[SnapshotWriter]:
+    """Gives a writer below ``root``; on any error the half-made folder is removed and nothing else touched.
+
+    Args:
+        root: folder of snapshots.
+        public: whether tables have the columns of a public copy only.
+
+    Raises:
+        OutputError: no permission, no space.
+    """
+    writer = None
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _remove_stale(root)
+        writer = SnapshotWriter(Path(tempfile.mkdtemp(prefix=".partial-", dir=root)), public)
+        yield writer
+    except BaseException as error:
+        if writer:
+            _abandon_quietly(writer)
+        if isinstance(error, OSError):
+            raise output_error(root, error) from error
+        raise
+
+
+def _abandon_quietly(writer: SnapshotWriter) -> None:
+    """Abandons ``writer``; a full disk may refuse even the closing of files, and the first error counts."""
+    try:
+        writer.abandon()
+    except (OSError, pa.ArrowException):
+        shutil.rmtree(writer.path, ignore_errors=True)
+
+
+def _remove_stale(root: Path) -> None:
+    """Removes what runs killed more than a day ago left behind."""
+    for path in root.glob(".partial-*"):
+        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def file_sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file's bytes, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,433 @@
+"""SOURCE=hub-api from end to end: resumable, incremental, complete, and the same whatever went wrong."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import planted
+import pytest
+
+from peft_census.collect.http.session import Limits
+from peft_census.collect.hub.api import HubApi, Selection
+from peft_census.collect.ledger import Ledger
+from peft_census.collect.raw_shards import SCHEMA, Shards
+from peft_census.errors import BusyError, SourceError, UsageError
+from peft_census.snapshot.schema import check
+from tests.collect.conftest import Start
+from tests.replica.catalogue import Catalogue, Record, commit_of, from_generator
+from tests.replica.crawl import QUICK, cards
+from tests.replica.faults import Faults, Windows
+from tests.replica.hub import Replica
+
+ALL_FAULTS = Faults(error=0.05, reset=0.01, truncated=0.01, wrong_length=0.005, html=0.005)
+TODAY = "2026-11-01T00:00:00.000Z"
+
+
+def source(raw: Path, population: str = "all", limits: Limits = QUICK, **options: object) -> HubApi:
+    """A quiet source."""
+    return HubApi(raw, Selection(population, **options), limits, quiet=True)  # type: ignore[arg-type]
+
+
+def readable(catalogue: Catalogue) -> list[str]:
+    """Ids of the models whose card can be read without a token."""
+    return sorted(m.id for m in catalogue.models.values() if not m.gated and "README.md" in m.files)
+
+
+def crawl_with_all_faults(replica: Start, tmp_path: Path, n: int, quotas: dict[str, int], window: float) -> Replica:
+    """Crawls twice, without and with faults, and compares."""
+    catalogue = from_generator(n)
+    server = replica(catalogue)
+    smooth = source(tmp_path / "smooth")
+    info, table = smooth.prepare(), cards(smooth)
+    assert sorted(server.counts.served) == sorted(
+        (m, catalogue.models[m].sha, "README.md") for m in readable(catalogue)
+    )
+    server.counts.served.clear()
+    server.faults, server.windows = ALL_FAULTS, Windows(quotas, window)
+    rough = source(tmp_path / "rough")
+    assert rough.prepare() == info
+    assert cards(rough).equals(table)
+    assert len(server.counts.served) == len(readable(catalogue))
+    assert server.served_twice() == []
+    assert (rough.folder / "problems.jsonl").stat().st_size > 0
+    return server
+
+
+def test_a_crawl_with_all_faults_ends_as_one_without(replica: Start, tmp_path: Path) -> None:
+    """Every readable card is served whole once, none twice, and what comes out is the same."""
+    server = crawl_with_all_faults(replica, tmp_path, 1200, {"api": 100, "resolvers": 700, "pages": 10}, 3.0)
+    assert server.windows.refused["resolvers"] == 0
+
+
+@pytest.mark.slow
+def test_a_crawl_of_20000_with_all_faults_ends_as_one_without(replica: Start, tmp_path: Path) -> None:
+    """The same at full size."""
+    begun = time.monotonic()
+    server = crawl_with_all_faults(replica, tmp_path, 20_000, {"api": 100, "resolvers": 2500, "pages": 10}, 5.0)
+    print(f"{time.monotonic() - begun:.0f} s, {server.counts.requests}, refused {server.windows.refused}")  # noqa: T201
+
+
+def test_every_model_listed_has_a_row_with_a_status(replica: Start, tmp_path: Path) -> None:
+    """Text, no card and gated are all there, in order of id, in the schema of the cards table."""
+    catalogue = from_generator(300)
+    server = replica(catalogue)
+    made = source(tmp_path)
+    made.prepare()
+    for batch in made.batches():
+        check("cards", batch)
+    rows = cards(made).to_pylist()
+    assert [r["model_id"] for r in rows] == sorted(catalogue.models)
+    assert made.total() == 300
+    text = {r["model_id"]: r["card"] for r in rows if r["status"] == "text"}
+    assert text == {m: catalogue.models[m].files["README.md"].decode() for m in readable(catalogue)}
+    gated = {m.id for m in catalogue.models.values() if m.gated and "README.md" in m.files}
+    assert {r["model_id"] for r in rows if r["status"] == "gated"} == gated
+    assert {r["reason"] for r in rows if r["status"] == "no_card"} == {"no README.md"}
+    assert server.readme_requests() == len(text) + len(gated)  # none for models that list no README.md
+    assert all(r["revision"] == catalogue.models[r["model_id"]].sha for r in rows if r["status"] != "gated")
+
+
+def test_the_default_population_is_the_union_of_adapter_tags(replica: Start, tmp_path: Path) -> None:
+    """One listing a tag; models with several tags are read once; others are not read."""
+    catalogue = from_generator(60)
+    catalogue.put(Record("o/only-dora", commit_of(9), "d" * 24, "2025-01-01T00:00:00.000Z", "", {}, ("dora",)))
+    server = replica(catalogue)
+    made = source(tmp_path, "adapters")
+    info = made.prepare()
+    assert made.total() == 21
+    assert info.details["population"] == "adapters" and "peft" in info.details["tags"]  # type: ignore[operator]
+    assert server.served_twice() == []
+    assert server.counts.counted_downloads == server.counts.raw == 0
+
+
+def second_crawl(
+    replica: Start, tmp_path: Path, n: int, changed: int, new: int, deleted: int
+) -> tuple[int, dict[str, int]]:
+    """Crawls, lets the Hub move on, crawls again; returns README requests of the second crawl and its summary."""
+    catalogue = from_generator(n)
+    server = replica(catalogue)
+    source(tmp_path).prepare()
+    ids = readable(catalogue)
+    for model_id in ids[:changed]:
+        catalogue.change(model_id, f"# changed {model_id}\n")
+    for model_id in ids[-deleted:]:
+        catalogue.delete(model_id)
+    for i in range(new):
+        catalogue.put(Record(f"new/m{i:04d}", commit_of("new", i), f"{i:024x}", TODAY, "", {"README.md": b"# n\n"}))
+    before = server.readme_requests()
+    again = source(tmp_path)
+    again.prepare()
+    with closing(Ledger(again.folder)) as ledger:
+        summary = ledger.summary(ledger.last_crawl())
+    statuses = Counter(row["status"] for row in cards(again).to_pylist())
+    assert "gone" not in statuses and statuses["text"] == len(ids) - deleted + new
+    return server.readme_requests() - before, summary
+
+
+def test_a_second_crawl_reads_only_what_is_new_or_changed(replica: Start, tmp_path: Path) -> None:
+    """20 changed and 5 new cost 25 README requests; 2 deleted are known as such; the ledger says so."""
+    requests, summary = second_crawl(replica, tmp_path, 400, changed=20, new=5, deleted=2)
+    assert requests == 25
+    assert summary == {"listed": 403, "new": 5, "changed": 20, "unchanged": 378, "missing": 2, "to_read": 25}
+
+
+@pytest.mark.slow
+def test_a_second_crawl_at_full_size(replica: Start, tmp_path: Path) -> None:
+    """200 changed, 50 new, 20 deleted of 5,000."""
+    requests, summary = second_crawl(replica, tmp_path, 5000, changed=200, new=50, deleted=20)
+    assert requests == 250
+    assert (summary["changed"], summary["new"], summary["missing"], summary["to_read"]) == (200, 50, 20, 250)
+
+
+def test_a_third_crawl_without_changes_gives_the_same_content(replica: Start, tmp_path: Path) -> None:
+    """A model that was deleted is in no later table, which is that of a crawl without a past."""
+    catalogue = from_generator(100)
+    server = replica(catalogue)
+    first = source(tmp_path)
+    first.prepare()
+    deleted = readable(catalogue)[3]
+    assert deleted in cards(first)["model_id"].to_pylist()
+    catalogue.delete(deleted)
+    second = source(tmp_path).prepare()
+    before = server.readme_requests()
+    third = source(tmp_path)
+    assert third.prepare() == second
+    assert server.readme_requests() == before
+    assert deleted not in cards(third)["model_id"].to_pylist()
+    new = source(tmp_path / "new")
+    assert new.prepare() == second and cards(new) == cards(third)
+
+
+def test_failed_cards_are_counted_and_tried_again_without_a_new_listing(replica: Start, tmp_path: Path) -> None:
+    """A model that answers 500 is failed, with reason and attempts; the next run asks for it alone."""
+    catalogue = from_generator(60)
+    server = replica(catalogue)
+    bad = readable(catalogue)[7]
+    server.faults.always[f"{bad}/resolve"] = 500
+    first = source(tmp_path)
+    first.prepare()
+    rows = {r["model_id"]: r for r in cards(first).to_pylist()}
+    assert (rows[bad]["status"], rows[bad]["reason"], rows[bad]["card"]) == (
+        "failed",
+        "HTTP 500 after 6 attempts",
+        None,
+    )
+    with closing(Ledger(first.folder)) as ledger:
+        known = ledger.known(bad)
+    assert known is not None and known["attempts"] == 12
+    server.faults.always.clear()
+    pages, requests = server.counts.pages, server.readme_requests()
+    second = source(tmp_path)
+    second.prepare()
+    assert (server.counts.pages, server.readme_requests()) == (pages, requests + 1)
+    assert {r["status"] for r in cards(second).to_pylist() if r["model_id"] == bad} == {"text"}
+
+
+def test_a_hub_that_goes_away_ends_the_crawl_and_keeps_what_was_read(replica: Start, tmp_path: Path) -> None:
+    """After so many failures in a row the crawl stops, and a later run goes on."""
+    catalogue = from_generator(300)
+    server = replica(catalogue)
+    limits = Limits(**{**vars(QUICK), "attempts": 2, "failures_in_a_row": 10, "shard_rows": 20})
+    server.faults.always["/owner-2"] = 503
+    with pytest.raises(SourceError, match=r"\d+ cards in a row"):
+        source(tmp_path, limits=limits).prepare()
+    server.faults.always.clear()
+    served = server.counts.served.copy()
+    made = source(tmp_path, limits=limits)
+    made.prepare()
+    assert len(served) > 100 and server.served_twice() == []
+    assert made.total() == 300
+
+
+def sealed_models(folder: Path) -> set[str]:
+    """Returns the models whose cards a dead crawl left in sealed shards, noted in its ledger or not."""
+    shards = Shards(folder / "cards")
+    return {outcome.model_id for number in shards.numbers() for outcome in shards.outcomes(number)}
+
+
+def kill_again_and_again(replica: Start, tmp_path: Path, n: int, kills: int, shard_rows: int) -> None:
+    """Kills crawls at random moments, lets the last one end, and compares it with one that was left in peace."""
+    catalogue = from_generator(n)
+    server = replica(catalogue)
+    whole = source(tmp_path / "whole")
+    info, table = whole.prepare(), cards(whole)
+    needed = server.readme_requests()
+    server.counts.asked.clear()
+    server.faults = Faults(delay=0.001)
+    raw, dice = tmp_path / "killed", random.Random(7)
+    folder = source(raw).folder
+    command = [sys.executable, "-m", "tests.replica.crawl", str(raw), "all", str(shard_rows)]
+    for death in range(kills + 1):
+        sealed = sealed_models(folder)
+        before = {m: server.counts.asked[m, "README.md"] for m in sealed}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None and process.stdout.readline() == "begun\n"
+            if death < kills:
+                until = server.counts.requests.total() + dice.randint(0, 2 * n // kills)
+                while server.counts.requests.total() < until:
+                    time.sleep(0.001)
+                process.kill()
+            ended = process.stdout.read().strip()
+        assert process.returncode == (-9 if death < kills else 0)
+        assert all(server.counts.asked[m, "README.md"] == before[m] for m in sealed)
+    assert ended == info.content_sha256
+    assert server.readme_requests() - needed <= kills * (shard_rows + 2 * 4)
+    final = source(raw)
+    assert final.prepare() == info
+    assert cards(final).equals(table)
+
+
+def test_a_crawl_killed_eight_times_ends_as_one_left_in_peace(replica: Start, tmp_path: Path) -> None:
+    """kill -9 loses at most the shard under way; nothing that was sealed is asked for again."""
+    kill_again_and_again(replica, tmp_path, n=480, kills=8, shard_rows=15)
+
+
+@pytest.mark.slow
+def test_a_crawl_killed_fifty_times_ends_as_one_left_in_peace(replica: Start, tmp_path: Path) -> None:
+    """The same at full size."""
+    kill_again_and_again(replica, tmp_path, n=4000, kills=50, shard_rows=25)
+
+
+def test_a_shard_that_was_sealed_but_not_noted_is_taken_over(replica: Start, tmp_path: Path) -> None:
+    """The moment between rename and ledger loses nothing, and half-written files go."""
+    catalogue = from_generator(50)
+    server = replica(catalogue)
+    made = source(tmp_path)
+    info = made.prepare()
+    ledger = Ledger(made.folder)
+    for number in ledger.noted_shards("cards"):
+        ledger.forget_shard("cards", number)
+    ledger.close()
+    (made.folder / "cards" / "000009.partial").write_bytes(b"half")
+    before = server.readme_requests()
+    assert source(tmp_path).prepare() == info
+    assert server.readme_requests() == before
+    assert not (made.folder / "cards" / "000009.partial").exists()
+
+
+def test_a_shard_that_was_removed_is_read_again(replica: Start, tmp_path: Path) -> None:
+    """Losing a raw file costs its cards' requests, not the census."""
+    server = replica(from_generator(50))
+    made = source(tmp_path)
+    info = made.prepare()
+    (made.folder / "cards" / "000001.parquet").unlink()
+    before = server.readme_requests()
+    assert source(tmp_path).prepare() == info
+    assert server.readme_requests() > before
+
+
+def test_a_damaged_shard_is_named(replica: Start, tmp_path: Path) -> None:
+    """A flipped byte is an error that says which file to remove, not a wrong card."""
+    replica(from_generator(50))
+    made = source(tmp_path)
+    made.prepare()
+    shard = made.folder / "cards" / "000001.parquet"
+    data = bytearray(shard.read_bytes())
+    data[-2:] = b"xx"
+    shard.write_bytes(data)
+    with pytest.raises(SourceError, match=r"000001\.parquet: damaged raw shard"):
+        cards(made)
+
+
+def test_no_file_of_a_crawl_holds_the_token(
+    replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither ledger, shards, problems nor log lines, even where a server hands the token back."""
+    token = planted.HUB
+    monkeypatch.setenv("HF_TOKEN", token)
+    caplog.set_level("DEBUG")
+    server = replica(from_generator(40), faults=Faults(error=0.2, malformed=({"id": f"../{token}"},)))
+    made = source(tmp_path)
+    info = made.prepare()
+    assert server.counts.with_token == server.counts.requests.total()
+    assert token not in repr(info) + caplog.text
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) >= 4
+    assert planted.leaks(tmp_path) == []
+
+
+def test_problems_are_json_lines_and_never_show_a_secret(replica: Start, tmp_path: Path) -> None:
+    """One object a line: when, stage, where, what."""
+    from peft_census.collect.problem_log import Problems
+
+    with Problems(tmp_path / "problems.jsonl", (planted.HUB,)) as problems:
+        problems.record("hub-api", "o/m", f"the server said {planted.HUB}")
+    (line,) = (tmp_path / "problems.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {k: v for k, v in json.loads(line).items() if k != "when"} == {
+        "stage": "hub-api",
+        "where": "o/m",
+        "what": "the server said (secret)",
+    }
+    replica(from_generator(30), faults=Faults(error=0.3))
+    made = source(tmp_path)
+    made.prepare()
+    lines = (made.folder / "problems.jsonl").read_text(encoding="utf-8").splitlines()
+    assert lines and all(set(json.loads(text)) == {"when", "stage", "where", "what"} for text in lines)
+
+
+def test_a_listing_that_lost_half_its_models_is_refused(replica: Start, tmp_path: Path) -> None:
+    """Nothing is marked as deleted until that is accepted."""
+    catalogue = from_generator(40)
+    replica(catalogue)
+    source(tmp_path).prepare()
+    for model_id in list(catalogue.models)[:25]:
+        catalogue.delete(model_id)
+    with pytest.raises(SourceError, match="lists 15 models; the last complete listing had 40"):
+        source(tmp_path).prepare()
+    accepted = source(tmp_path, accept_shrunk=True)
+    accepted.prepare()
+    assert cards(accepted).num_rows == accepted.total() == 15
+
+
+def test_two_runs_in_one_folder_are_refused(replica: Start, tmp_path: Path) -> None:
+    """The second says so and touches nothing."""
+    replica(from_generator(5))
+    first = source(tmp_path)
+    with first.session(), pytest.raises(BusyError, match="another census is at work"):
+        source(tmp_path).prepare()
+
+
+def test_a_list_of_ids_is_a_population_of_its_own(replica: Start, tmp_path: Path) -> None:
+    """Each id is looked up and read; those that are not there are gone."""
+    server = replica(from_generator(30))
+    names = tmp_path / "mine.txt"
+    names.write_text("# mine\nowner-001/model-0000001\n\nnobody/nothing # typo\n", encoding="utf-8")
+    made = HubApi(tmp_path, Selection(ids=names), QUICK, quiet=True)
+    made.prepare()
+    assert [(r["model_id"], r["status"]) for r in cards(made).to_pylist()] == [
+        ("nobody/nothing", "gone"),
+        ("owner-001/model-0000001", "text"),
+    ]
+    assert server.counts.pages == 0
+
+
+@pytest.mark.parametrize("line", ["../x", "a/b/c", "https://huggingface.co/a/b"])
+def test_a_line_that_is_no_id_is_named(tmp_path: Path, line: str) -> None:
+    """With file and line number."""
+    names = tmp_path / "mine.txt"
+    names.write_text(f"o/m\n{line}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"mine\.txt, line 2"):
+        HubApi(tmp_path, Selection(ids=names))
+
+
+def test_adapter_configs_are_read_for_a_declared_sample_only(replica: Start, tmp_path: Path) -> None:
+    """Five are asked for, five are read, once; the manifest says with which seed and out of how many."""
+    catalogue = from_generator(300)
+    server = replica(catalogue)
+    made = source(tmp_path, adapter_configs=5)
+    info = made.prepare()
+    with_config = [r for r in cards(made).to_pylist() if r["adapter_config"] is not None]
+    gated = sum(catalogue.models[m].gated is not False for m, file in server.counts.asked if file != "README.md")
+    assert len(with_config) + gated == 5
+    assert all(json.loads(r["adapter_config"])["peft_type"] == "LORA" for r in with_config)
+    assert info.details["adapter_configs"] == {"asked": 5, "seed": 20261123, "eligible": 100, "chosen": 5}
+    again = source(tmp_path, adapter_configs=5)
+    assert again.prepare() == info
+    asked = [n for (_, file), n in server.counts.asked.items() if file == "adapter_config.json"]
+    assert asked == [1] * 5
+    with pytest.raises(UsageError, match="seed 20261123"):
+        source(tmp_path, adapter_configs=5, seed=1).prepare()
+
+
+def test_without_being_asked_no_adapter_config_is_read(replica: Start, tmp_path: Path) -> None:
+    """Reading that file counts as a download."""
+    server = replica(from_generator(60))
+    source(tmp_path).prepare()
+    assert not any(file == "adapter_config.json" for _, file in server.counts.asked)
+
+
+def test_an_old_unfinished_crawl_is_listed_anew(replica: Start, tmp_path: Path) -> None:
+    """What was read stays read."""
+    catalogue = from_generator(40)
+    server = replica(catalogue)
+    server.faults.always[f"{readable(catalogue)[0]}/resolve"] = 500
+    made = source(tmp_path)
+    made.prepare()
+    ledger = Ledger(made.folder)
+    assert ledger.open_crawl(86_400) == 1
+    assert ledger.open_crawl(0) == 2
+    ledger.close()
+    server.faults.always.clear()
+    pages, requests = server.counts.pages, server.readme_requests()
+    source(tmp_path).prepare()
+    assert (server.counts.pages > pages, server.readme_requests() - requests) == (True, 1)
+
+
+def test_shards_are_read_back_in_order_of_id(tmp_path: Path) -> None:
+    """Two crawls' shards overlap; each text is found at its place."""
+    from peft_census.collect.raw_shards import Outcome
+
+    shards = Shards(tmp_path)
+    first, _ = shards.seal([Outcome(f"o/{i:04d}", "a" * 40, "text", text=f"t{i}") for i in range(998, -1, -2)])
+    second, ordered = shards.seal([Outcome(f"o/{i:04d}", "a" * 40, "text", text=f"t{i}") for i in range(1, 999, 2)])
+    assert [o.model_id for o in ordered] == sorted(o.model_id for o in ordered)
+    assert [shards.text((first, second)[i % 2], i // 2) for i in range(998)] == [f"t{i}" for i in range(998)]
+    assert shards.outcomes(second)[3].text == "t7"
+    assert SCHEMA.names[0] == "model_id"

@@ -1,0 +1,106 @@
+"""Published figures: read as they stand, refused where they contradict themselves."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from peft_census.errors import BadInputError, UsageError
+from peft_census.pipeline.published import find_publication, load_published
+from peft_census.tag import load_taxonomy
+
+GOOD = """
+[post]
+title = "A post"
+publisher = "Somebody"
+url = "https://example.org/post"
+published = 2026-06-18
+likely = 2026-06-15
+
+[[post.figures]]
+id = "cards"
+claim = "Most cards name it."
+where = "cards"
+technique = "lora"
+numerator = 9
+denominator = 10
+percent = 90.0
+of = "cards"
+dataset = "a/b"
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "published.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_the_published_figures_are_on_record() -> None:
+    """Counts, percentages, sources and dates of the post of June 2026."""
+    post = find_publication("beyond-lora")
+    assert (post.published, post.likely) == (date(2026, 6, 18), date(2026, 6, 15))
+    figures = {f.id: f for f in post.figures}
+    assert post.countable is figures["hub-cards"]
+    assert (post.countable.numerator, post.countable.denominator, post.countable.percent) == (20509, 20834, 98.4)
+    assert figures["image-identified"].share == pytest.approx(0.9500, abs=5e-5)
+    assert figures["image-all"].share == pytest.approx(0.7111)
+    assert (figures["github-imports"].numerator, figures["github-imports"].share) == (None, pytest.approx(0.713))
+    assert figures["github-imports"].others == {"loha": 3.7, "adalora": 3.5}
+    assert all(f.not_published for f in post.figures)
+
+
+def test_every_named_technique_is_in_the_taxonomy() -> None:
+    """A figure about a technique that the census does not know could not be counted."""
+    known = set(load_taxonomy().techniques)
+    for post in load_published().values():
+        for figure in post.figures:
+            assert {figure.technique, *(figure.others or {})} <= known, figure.id
+
+
+def test_an_unknown_publication_is_named_with_those_known() -> None:
+    """The error lists what there is."""
+    with pytest.raises(UsageError, match="no publication 'gone'") as error:
+        find_publication("gone")
+    assert "beyond-lora" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[post]", "[post", "not readable as TOML"),
+        ('id = "cards"\n', "", "'id' is missing"),
+        ('of = "cards"', 'of = "cards"\nfrom = "x"', "unknown field 'from'"),
+        ("numerator = 9", 'numerator = "9"', "numerator is '9'"),
+        ("numerator = 9", "numerator = true", "numerator is True"),
+        ("numerator = 9\n", "", "stands alone"),
+        ("numerator = 9", "numerator = 11", "11 of 10 is no share"),
+        ("percent = 90.0", "percent = 91.0", "9 of 10 is 90.00 %, not 91.0 %"),
+        ("denominator = 10", "denominator = 0", "0 is no share"),
+        ("numerator = 9\ndenominator = 10\n", "", "needs its counts"),
+        ("numerator = 9\ndenominator = 10\npercent = 90.0\n", "", "neither counts nor a percentage"),
+        ('dataset = "a/b"', "", "not exactly one figure has a dataset"),
+        ("https://example.org", "javascript:x", "url is 'javascript:x/post'"),
+        ("2026-06-18", '"2026-06-18"', "published is '2026-06-18'"),
+        ('dataset = "a/b"', 'dataset = "a/b"\nnot_published = [1]', "not a list of sentences"),
+        ('dataset = "a/b"', 'dataset = "a/b"\nothers = { dora = "many" }', "not a number"),
+        ("[[post.figures]]", "[post.figure]", "unknown field|no \\[\\[post.figures"),
+    ],
+)
+def test_what_does_not_add_up_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+    """The error names the file, the publication and the field."""
+    file = write(tmp_path, GOOD)
+    assert load_published(file)["post"].countable.share == 0.9
+    assert old in GOOD
+    with pytest.raises(BadInputError, match=words) as error:
+        load_published(write(tmp_path, GOOD.replace(old, new)))
+    assert str(file) in str(error.value)
+
+
+def test_two_figures_of_one_name_are_refused(tmp_path: Path) -> None:
+    """An id names one figure."""
+    figure = GOOD[GOOD.index("[[") :]
+    with pytest.raises(BadInputError, match="two figures have the id 'cards'"):
+        load_published(write(tmp_path, GOOD + figure))

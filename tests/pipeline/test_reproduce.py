@@ -1,0 +1,146 @@
+"""``peft-census reproduce --source``: a dump at hand beside a published figure."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from helpers import REPO, write_cards
+
+from peft_census.cli.main import main
+from peft_census.errors import DONE, FAILED, GAPS, USAGE
+from peft_census.publish.text.reproduction import DECLARED
+
+CARDS = [
+    {"modelId": "a/1", "author": "a", "downloads": 3, "tags": ["lora"], "card": "---\ntags:\n- lora\n---\n# X\n"},
+    {"modelId": "a/2", "author": "a", "downloads": 0, "tags": None, "card": "Trained with QLoRA."},
+    {"modelId": "b/3", "author": "b", "downloads": 5, "tags": [], "card": "Trained with AdaLoRA, not on the road."},
+    {"modelId": "b/4", "author": "b", "downloads": 5, "tags": None, "card": "LoRA and IA3 adapters were trained."},
+    {"modelId": "c/5", "author": "c", "downloads": 1, "tags": None, "card": None},
+]
+
+
+def counts(report: dict[str, Any], rule: str) -> tuple[float, float]:
+    row = next(r for r in report["attempts"] if r["rule"] == rule)
+    return row["numerator"], row["base"]
+
+
+def test_a_local_dump_is_counted_in_every_way(run: Any, tmp_path: Path) -> None:
+    """Rules and naive searches stand side by side, each with its own counts of the same five models."""
+    source = write_cards(tmp_path / "cards.parquet", CARDS)
+    result = run("reproduce", "beyond-lora", "--source", source, "--json")
+    assert result.exit_code == DONE
+    report = json.loads(result.stdout)
+    assert (report["sources"][0]["cards"], report["sources"][0]["with_text"]) == (5, 4)
+    assert counts(report, "blog") == (2, 3)  # LoRA, QLoRA | AdaLoRA
+    assert counts(report, "blog/split") == (1, 3)
+    assert counts(report, "any") == (3, 4)
+    assert counts(report, "naive/substring/first_types/card") == (2, 2)  # LoRA, QLoRA; AdaLoRA is two
+    assert counts(report, "naive/word/first_types/card") == (1, 2)  # LoRA | AdaLoRA; QLoRA is no word of the list
+    assert counts(report, "naive/word/every_type/card") == (1, 1)  # the road is a second technique
+    assert counts(report, "naive/equal/every_type/tags") == (1, 1)
+    factors = [r["factor"] for r in report["attempts"]]
+    assert factors == sorted(factors)
+    assert {r["rule"] for r in report["attempts"]} >= set(DECLARED)
+    assert report["walk"] is None and "another population" in report["remark"]
+
+
+def test_the_text_reports_and_asserts_nothing(run: Any) -> None:
+    """Published figure, differences, causes, and what cannot be known, in this order; made-up cards are marked."""
+    result = run("reproduce", "beyond-lora", "--source", "specimen", "--top", "3")
+    assert result.exit_code in (DONE, GAPS)
+    text = result.stdout
+    parts = [
+        "SPECIMEN",
+        "published: 20,509 of 20,834 cards that name exactly one technique name LoRA (98.4 %), 325 name another",
+        "declared beforehand",
+        "nearest of",
+        "by share alone",
+        "no proof",
+        "what would explain the rest",
+        "not known, and not to be had from the cards",
+        "71.3 % (counts not published)",
+    ]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert not any(word in text.lower() for word in ("reproduced", "confirmed", "verified", "nan", "inf "))
+
+
+def test_a_dry_run_of_a_local_dump_checks_it_only(run: Any, tmp_path: Path) -> None:
+    """It says how many models there are."""
+    source = write_cards(tmp_path / "cards.parquet", CARDS)
+    result = run("reproduce", "beyond-lora", "--source", source, "--dry-run")
+    assert (result.exit_code, result.stdout) == (DONE, "would read cards.parquet: 5 models\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["gone"], USAGE, "no publication 'gone'"),
+        (["beyond-lora", "--source", "nowhere.parquet"], USAGE, "names no file"),
+        (["beyond-lora", "--source", "hub-api"], USAGE, "cards of a known day"),
+        (["beyond-lora", "--source", "specimen", "--revisions", "2"], USAGE, "leave out --source"),
+        (["beyond-lora", "--source", "specimen", "--around", "2026-06-01"], USAGE, "leave out --source"),
+        (["beyond-lora", "--around", "June"], USAGE, "June"),
+        (["beyond-lora", "--revisions", "0"], USAGE, "0"),
+        ([], USAGE, "PUBLICATION"),
+    ],
+)
+def test_wrong_calls_are_named(run: Any, arguments: list[str], code: int, words: str) -> None:
+    """Each says what is wrong before anything is read."""
+    result = run("reproduce", *arguments)
+    assert result.exit_code == code and words in result.stderr
+
+
+def test_an_unwritable_folder_is_an_error_not_a_traceback(run: Any, tmp_path: Path) -> None:
+    """A file in the folder's place stops the run with a word about it."""
+    source = write_cards(tmp_path / "cards.parquet", CARDS)
+    (tmp_path / "out").write_text("mine", encoding="utf-8")
+    result = run("reproduce", "beyond-lora", "--source", source, "--out", "out")
+    assert result.exit_code == FAILED and "is a file, not a folder" in result.stderr
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "mine"
+
+
+def test_names_of_files_do_no_harm(run: Any, tmp_path: Path) -> None:
+    """A name that is a formula, a mark-up or an escape code is shown, not obeyed."""
+    source = write_cards(tmp_path / "=cmd|<b>\x1b[31m.parquet", CARDS)
+    result = run("reproduce", "beyond-lora", "--source", source, "--out", "out")
+    assert result.exit_code == DONE and "\x1b" not in result.stdout
+    assert "\n=cmd" not in (tmp_path / "out/attempts.csv").read_text(encoding="utf-8")
+    markdown = (tmp_path / "out/reproduction.md").read_text(encoding="utf-8")
+    assert "<b>" not in markdown and "\x1b" not in markdown
+
+
+def test_an_empty_dump_is_counted_without_a_share(run: Any, tmp_path: Path) -> None:
+    """No card, no share, no crash."""
+    schema_only = write_cards(tmp_path / "cards.parquet", CARDS)
+    import pyarrow.parquet as pq
+
+    pq.write_table(pq.read_table(schema_only).slice(0, 0), schema_only)
+    result = run("reproduce", "beyond-lora", "--source", schema_only)
+    assert result.exit_code == DONE and "not known" in result.stdout
+
+
+def test_the_docs_name_every_option() -> None:
+    """docs/reproduction.md has a row for each option of the verb, and says that it was never run live."""
+    text = (REPO / "docs/reproduction.md").read_text(encoding="utf-8")
+    for parameter in main.commands["reproduce"].params:
+        for option in parameter.opts if isinstance(parameter, click.Option) else ():
+            assert f"`{option}`" in text, option
+    assert "Never run against the live service" in text
+
+
+def test_real_cards_are_counted_in_seconds(run: Any, shared: Path) -> None:
+    """30,381 real model pages: every way of counting in well under a minute, and blog as census counts it."""
+    begun = time.monotonic()
+    result = run("reproduce", "beyond-lora", "--source", shared / "real/model_cards", "--json", "--quiet")
+    assert result.exit_code == DONE
+    assert time.monotonic() - begun < 60
+    report = json.loads(result.stdout)
+    assert report["sources"][0]["cards"] == 30381
+    snapshot = json.loads(run("census", "--source", shared / "real/model_cards", "--json", "--quiet").stdout)
+    assert counts(report, "blog") == (snapshot["headline"]["n"], snapshot["headline"]["base"])

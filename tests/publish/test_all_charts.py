@@ -1,0 +1,290 @@
+"""Every picture is legible, says what its data say, and comes out the same twice."""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+import re
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from colorspacious import cspace_convert, deltaE
+from counted_snapshot import counted
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+
+from peft_census.publish import publish
+from peft_census.publish.charts import NAMES, Missing, Picture, make_pictures
+from peft_census.publish.charts.draw import SUFFIXES
+from peft_census.publish.charts.layout import NARROW, WIDE, spread
+from peft_census.publish.charts.palette import DARK, LIGHT, Palette
+from peft_census.publish.charts.save import chart_style
+from peft_census.publish.claims.shares import make_claims
+from peft_census.publish.text.numbers import count, interval, percent
+
+KINDS = ("mixed", "all_lora", "none_lora", "one_card", "empty", "hostile")
+
+
+def pictures(kind: str) -> dict[str, Picture | Missing]:
+    snapshot = counted(kind)
+    return {p.name: p for p in make_pictures(snapshot, make_claims(snapshot)[0])}
+
+
+def drawn(kind: str) -> list[Picture]:
+    return [p for p in pictures(kind).values() if isinstance(p, Picture)]
+
+
+def boxes(picture: Picture, wide: float, palette: Palette = LIGHT) -> tuple[Any, list[tuple[str, Any]]]:
+    """Returns a figure's own box and the box of every text in it, in pixels."""
+    with chart_style(palette):
+        figure = picture.draw(wide, palette)
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        figure.draw(renderer)
+        texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+        ticks = {id(label) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for label in _out_of_view(axis)}
+        found = [(t.get_text(), Text.get_window_extent(t, renderer)) for t in texts if id(t) not in ticks]
+        return figure.bbox, [(text, box) for text, box in found if box.width > 0]
+
+
+def _out_of_view(axis: Any) -> list[Text]:
+    """Returns labels of ticks that Matplotlib keeps and does not draw."""
+    shown = {id(tick) for tick in axis._update_ticks()}
+    ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+    return [label for tick in ticks if id(tick) not in shown for label in (tick.label1, tick.label2)]
+
+
+@pytest.mark.parametrize("wide", [WIDE, NARROW])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_text_touches_another_or_leaves_the_paper(kind: str, wide: float) -> None:
+    """The measured boxes of all words in every picture lie apart, and inside the paper."""
+    for picture in drawn(kind):
+        paper, found = boxes(picture, wide)
+        for text, box in found:
+            assert box.x0 >= paper.x0 - 1 and box.x1 <= paper.x1 + 1, (picture.name, text)
+            assert box.y0 >= paper.y0 - 1 and box.y1 <= paper.y1 + 1, (picture.name, text)
+        for (one, a), (other, b) in combinations(found, 2):
+            over = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+            # Line boxes hold room above capitals and below the line: letters touch only where more is shared.
+            assert over[0] <= 1 or over[1] <= 0.25 * min(a.height, b.height), (picture.name, one, other)
+
+
+def test_every_picture_is_drawn_where_there_is_material() -> None:
+    """With cards over a year and a benchmark all are drawn but the one that needs other instruments."""
+    missing = {name for name, p in pictures("mixed").items() if isinstance(p, Missing)}
+    assert missing == {"sources"}
+    assert tuple(pictures("mixed")) == NAMES
+
+
+@pytest.mark.parametrize("kind", ["empty", "one_card"])
+def test_what_cannot_be_said_is_not_drawn(kind: str) -> None:
+    """Too little material gives a word why, never a picture with a hole; the headline says it itself."""
+    found = pictures(kind)
+    for name in ("sensitivity", "sources", "monthly", "concentration"):
+        assert isinstance(found[name], Missing) and found[name].why.endswith("."), name
+    assert isinstance(found["headline"], Picture)
+    if kind == "empty":
+        assert [p.name for p in drawn(kind)] == ["headline"]
+
+
+def test_titles_are_findings_of_the_data() -> None:
+    """Another snapshot gives other titles, in every picture that both have."""
+    mixed, lora = ({p.name: p.claim.title for p in drawn(kind)} for kind in ("mixed", "all_lora"))
+    same = [name for name in mixed.keys() & lora.keys() if mixed[name] == lora[name]]
+    assert same == []
+    assert mixed["popular"] != lora["popular"]
+
+
+def test_a_picture_is_told_in_words_that_one_can_listen_to() -> None:
+    """Techniques that no card cites are summed up, not read out one by one."""
+    alt = next(p.claim.alt_text for p in drawn("mixed") if p.name == "popular")
+    assert "cited on 0" not in alt
+    assert re.search(r"\d+ techniques? cited on none, \d\.\d{3} to \d\.\d{3}", alt)
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda p: p.name)
+def test_colours_stay_apart_for_every_kind_of_vision(palette: Palette) -> None:
+    """Series colours differ clearly (CAM02-UCS) as seen with each colour-vision deficiency, and in grey from paper."""
+    together = (palette.leader, palette.others, palette.paper)
+    for deficiency in ("deuteranomaly", "protanomaly", "tritanomaly"):
+        space = {"name": "sRGB1+CVD", "cvd_type": deficiency, "severity": 100}
+        seen = [np.clip(cspace_convert(rgb(c), space, "sRGB1"), 0, 1) for c in together]
+        for a, b in combinations(seen, 2):
+            assert deltaE(a, b, input_space="sRGB1") > 20, deficiency
+    assert deltaE(rgb(palette.others), rgb(palette.summed), input_space="sRGB1") > 20
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda p: p.name)
+def test_letters_and_bars_stand_out_from_the_paper(palette: Palette) -> None:
+    """Text has the contrast of WCAG AA (4.5 to 1) and bars that of graphics (3 to 1)."""
+    for color, least in (("ink", 4.5), ("muted", 4.5), ("leader", 4.5), ("others", 3.0), ("third", 4.5), ("gap", 3.0)):
+        assert contrast(getattr(palette, color), palette.paper) >= least, color
+    assert contrast(palette.banner_ink, palette.banner) >= 4.5
+
+
+def rgb(color: str) -> Any:
+    return np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+
+
+def contrast(one: str, other: str) -> float:
+    def light(color: str) -> float:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb(color)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((light(one), light(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything that a snapshot with enough material gives."""
+    folder = tmp_path_factory.mktemp("mixed") / "out"
+    publish(counted("mixed"), folder)
+    return folder
+
+
+def test_each_picture_has_its_files(made: Path) -> None:
+    """SVG and PNG for both papers, data with the snapshot's id, and the words of the claim."""
+    claims = {c["id"]: c for c in json.loads((made / "claims.json").read_text())}
+    for picture in drawn("mixed"):
+        for suffix in SUFFIXES:
+            assert (made / f"{picture.name}{suffix}").stat().st_size > 0
+        assert (made / f"{picture.name}.txt").read_text().strip() == claims[picture.name]["alt_text"]
+        assert claims[picture.name]["data"] == f"{picture.name}.csv"
+        with (made / f"{picture.name}.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == len(picture.rows) and {r["snapshot_id"] for r in rows} == {"2023-12-31-0123456789ab"}
+
+
+def test_pictures_come_out_the_same_twice(made: Path, tmp_path: Path) -> None:
+    """All files of a second call are byte for byte those of the first."""
+    for file in publish(counted("mixed"), tmp_path / "again"):
+        assert file.read_bytes() == (made / file.name).read_bytes(), file.name
+
+
+def test_every_svg_holds_its_words_as_text(made: Path) -> None:
+    """Title and source line are text elements, the alt text is the description, light and dark alike."""
+    for picture in drawn("mixed"):
+        for suffix in (".svg", "-dark.svg"):
+            root = ElementTree.parse(made / f"{picture.name}{suffix}").getroot()
+            words = " ".join("".join(t.itertext()) for t in root.iter("{http://www.w3.org/2000/svg}text"))
+            assert picture.claim.title in words and picture.claim.snapshot_id in words
+            assert root.findtext("{http://www.w3.org/2000/svg}desc") == picture.claim.alt_text
+
+
+NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+
+
+def numbers(text: str) -> set[str]:
+    return {found.rstrip(",") for found in NUMBER.findall(text)}
+
+
+def claimed(folder: Path) -> set[str]:
+    """Returns every number that stands in a claim or in the data that a claim names, as outputs write them."""
+    claims = json.loads((folder / "claims.json").read_text())
+    allowed: set[str] = set()
+    for claim in claims:
+        for value in claim.values():
+            allowed |= written(value)
+        if claim["share"] is not None and claim["base"]:
+            allowed |= written(1 - claim["share"]) | written(claim["base"] - claim["numerator"])
+    for name in ("shares.csv", *{c["data"] for c in claims if c["data"]}):
+        with (folder / name).open(newline="") as file:
+            for row in csv.DictReader(file):
+                for value in row.values():
+                    allowed |= written(value)
+                if row.get("low") and row.get("high"):
+                    allowed |= numbers(interval(float(row["low"]), float(row["high"])))
+    return allowed
+
+
+def written(value: Any) -> set[str]:
+    """Returns the ways in which a value is printed."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return numbers(value) if isinstance(value, str) else set()
+    ways = numbers(str(value)) | {f"{number:.3f}", f"{number:.2f}"}
+    ways |= numbers(count(number)) | numbers(count(round(number, 1)))
+    return ways | numbers(percent(number)) if 0 <= number <= 1 else ways
+
+
+def test_no_number_stands_in_a_picture_that_is_not_in_a_claim(made: Path) -> None:
+    """All words of every SVG but the ticks of its axes are numbers of a claim or of the claim's data."""
+    allowed = claimed(made)
+    for picture in drawn("mixed"):
+        root = ElementTree.parse(made / f"{picture.name}.svg").getroot()
+        ticks = {id(t) for g in root.iter() if re.fullmatch(r"[xy]tick_\d+", g.get("id", "")) for t in g.iter()}
+        texts = [t for t in root.iter("{http://www.w3.org/2000/svg}text") if id(t) not in ticks]
+        assert len(texts) > 5
+        spare = {"95"}  # the level of the intervals
+        for text in texts:
+            words = "".join(text.itertext())
+            if words.endswith("others"):  # how many techniques are summed up
+                continue
+            assert numbers(words) - allowed - spare == set(), (picture.name, words)
+
+
+def test_no_number_stands_in_a_page_or_table_that_is_not_in_a_claim(made: Path) -> None:
+    """The same holds for the page's words up to its provenance, and for the Markdown."""
+    allowed = claimed(made) | {"95", "100"}
+    for file in ("report.html", "shares.md"):
+        text = (made / file).read_text()
+        text = re.sub(r"<(style|script).*?</\1>", "", text, flags=re.DOTALL)
+        words = html.unescape(re.sub(r"<[^>]+>", " ", text)) if file.endswith("html") else text
+        words = words.split("Where it comes from")[0]
+        words = re.sub(r"\ba\d+/m\d+|snapshot \S+", "", words)  # ids are names, not numbers
+        strange = {n for n in numbers(words) - allowed if n not in {"1", "2", "3", "1,000", "50", "0"}}
+        assert strange == set(), file
+
+
+def test_hostile_names_stay_text_in_every_picture(tmp_path: Path) -> None:
+    """Markup and formulas in the name of a technique make neither element, nor formula, nor a longer line."""
+    publish(counted("hostile"), tmp_path / "out")
+    for file in (tmp_path / "out").iterdir():
+        if file.suffix in (".svg", ".html"):
+            assert "<script>alert" not in file.read_text(), file.name
+        if file.suffix == ".csv":
+            with file.open(newline="") as opened:
+                assert not [c for row in csv.reader(opened) for c in row if c.startswith("=")], file.name
+
+
+def test_labels_are_moved_apart_and_no_further_than_they_must() -> None:
+    """Free places stay; crowded ones share the room around their mean, in their order, within the ends."""
+    assert spread([1.0, 3.0], 0.5, 0, 4) == [1.0, 3.0]
+    assert spread([2.0, 2.0, 2.0], 0.5, 0, 4) == [1.5, 2.0, 2.5]
+    assert spread([0.0, 0.1], 0.5, 0, 4) == [0.0, 0.5]
+    assert spread([4.0, 3.9], 0.5, 0, 4) == [4.0, 3.5]
+
+
+def test_the_page_stays_small_with_every_picture(made: Path) -> None:
+    """With all pictures in four versions the page is under three megabytes."""
+    assert (made / "report.html").stat().st_size < 3_000_000
+
+
+def test_a_post_shows_every_picture_with_words_and_data(tmp_path: Path) -> None:
+    """Each image of the post exists and has alt text; quote, data and how to cite are there; it replaces itself."""
+    folder = tmp_path / "post"
+    for _ in range(2):
+        publish(counted("mixed"), folder, blog=True)
+    text = (folder / "post.md").read_text()
+    images = re.findall(r"!\[(.+?)\]\(([^)]+)\)", text)
+    assert [name for _, name in images] == [f"{p.name}.png" for p in drawn("mixed")]
+    assert all(len(alt) > 40 for alt, _ in images)
+    links = set(re.findall(r"(?<!!)\[[^\]]+\]\(([^)]+)\)", text))
+    assert all((folder / name).is_file() for name in links | {name for _, name in images})
+    assert {"citation.bib", "CITATION.cff", "shares.csv", "headline.csv"} <= links
+    assert "No chart *sources*" in text
+    for picture in drawn("mixed"):
+        assert picture.claim.misquote[:20] in text
+
+
+def test_a_post_of_hostile_names_stays_text(tmp_path: Path) -> None:
+    """Names cannot open a tag, a link or an image in the post."""
+    publish(counted("hostile"), tmp_path / "post", blog=True)
+    text = (tmp_path / "post/post.md").read_text()
+    assert "<script" not in text and "\u202e" not in text

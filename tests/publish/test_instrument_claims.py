@@ -1,0 +1,148 @@
+"""Instruments in print: claims, the side-by-side table, gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from literal_snapshot import LiteralSnapshot
+
+from peft_census.publish import make_claims
+from peft_census.publish.claims.instruments import instrument_claims, is_beside, side_by_side, side_by_side_md
+from peft_census.snapshot.schema import arrow_schema
+
+DAY = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+@pytest.fixture
+def snapshot(make_snapshot: Callable[..., LiteralSnapshot]) -> LiteralSnapshot:
+    """Gives the literal snapshot as it is."""
+    return make_snapshot()
+
+
+def _with(snapshot: LiteralSnapshot, tables: dict[str, pa.Table], about: dict[str, Any]) -> LiteralSnapshot:
+    manifest = {**snapshot.manifest, "instruments": about}
+    manifest["tables"] = {
+        **manifest["tables"],
+        **{n: {"rows": t.num_rows, "bytes": 1, "sha256": "0"} for n, t in tables.items()},
+    }
+    techniques = dict(manifest["taxonomy"]["techniques"])
+    for name in ("locon", "dora"):
+        techniques[name] = {**techniques["lora"], "name": {"locon": "LoCon", "dora": "DoRA"}[name]}
+    manifest["taxonomy"] = {**manifest["taxonomy"], "techniques": techniques}
+    return replace(snapshot, manifest=manifest, tables={**snapshot.tables, **tables})
+
+
+def _readings(totals: dict[str, int], **more: Any) -> pa.Table:
+    rows = [
+        {
+            "technique": name,
+            "config_class": f"{name}Config",
+            "measure": "phrase",
+            "scope": "all",
+            "query": "q",
+            "reading": 1,
+            "asked_at": DAY,
+            "status": "read",
+            "total_count": total,
+            **more,
+        }
+        for name, total in totals.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=arrow_schema("github_counts"))
+
+
+def _github(endpoint: str = "https://api.github.com") -> dict[str, Any]:
+    readings = {"read": 3, "incomplete": 1, "refused": 0, "failed": 0}
+    return {"github": {"state": "read", "endpoint": endpoint, "readings": readings, "readings_wanted": 1}}
+
+
+def test_a_snapshot_without_instruments_says_nothing_of_them(snapshot: LiteralSnapshot) -> None:
+    """Without instruments there are no claims, no lines and no table."""
+    assert instrument_claims(snapshot) == []
+    assert side_by_side(snapshot, make_claims(snapshot)[0]) == []
+    assert side_by_side_md([]) == []
+
+
+def test_each_claim_names_its_base_and_date(snapshot: LiteralSnapshot) -> None:
+    """A GitHub claim carries numerator, base, what the base is, the range, its day and what was not used."""
+    filled = _with(snapshot, {"github_counts": _readings({"lora": 713, "adalora": 35, "ia3": 252})}, _github())
+    claims = {c.id: c for c in instrument_claims(filled)}
+    lora = claims["github.phrase.lora"]
+    assert (lora.numerator, lora.base, lora.share) == (713, 1000, pytest.approx(0.713))
+    for words in ("71.3 %", "713 of 1,000", "first place", "2026-11-23", "1 reading not used", filled.id):
+        assert words in lora.quote
+    assert "not a project" in lora.why_not
+    assert is_beside(lora)
+    assert not any(is_beside(c) for c in make_claims(filled))
+
+
+def test_replica_answers_are_marked(snapshot: LiteralSnapshot) -> None:
+    """A figure read from a replica says so in claim and table."""
+    tables = {"github_counts": _readings({"lora": 7})}
+    filled = _with(snapshot, tables, _github("a replica on this machine"))
+    assert instrument_claims(filled)[0].quote.startswith("REPLICA")
+    lines = side_by_side(filled, make_claims(filled)[0])
+    assert "REPLICA" in lines[1].remark
+    assert "REPLICA" not in lines[0].remark
+
+
+def test_skipped_and_failed_instruments_stand_in_the_table(snapshot: LiteralSnapshot) -> None:
+    """An instrument that gave nothing is a line with its reason, not an absence and not a zero."""
+    about = {
+        "github": {"state": "skipped", "reason": "GITHUB_TOKEN is not set"},
+        "civitai": {"state": "failed", "reason": "no answer"},
+    }
+    filled = _with(snapshot, {}, about)
+    text = "\n".join(side_by_side_md(side_by_side(filled, make_claims(filled)[0])))
+    assert "| GitHub code search | no figure: skipped | – | – | – | GITHUB_TOKEN is not set |" in text
+    assert "| Civitai | no figure: failed | – | – | – | no answer |" in text
+
+
+def test_civitai_shows_both_denominators_and_what_locon_is(snapshot: LiteralSnapshot) -> None:
+    """The two Civitai measures stand side by side, and LoCon's label is explained beside the figure."""
+    kinds = ["LORA"] * 71 + ["LoCon"] * 4 + ["Checkpoint"] * 25
+    rows = [{"model_id": n, "type": k, "base_models": [], "versions": 1, "asked_at": DAY} for n, k in enumerate(kinds)]
+    about = {
+        "civitai": {
+            "state": "read",
+            "endpoint": "https://civitai.com",
+            "whole": False,
+            "models": 100,
+            "types": "all",
+            "sort": "Oldest",
+        }
+    }
+    filled = _with(snapshot, {"civitai": pa.Table.from_pylist(rows, schema=arrow_schema("civitai"))}, about)
+    lines = side_by_side(filled, make_claims(filled)[0])[1:]
+    assert [line.figure.split(",")[0] for line in lines] == ["LoRA 94.7 %", "LoRA 71.0 %"]
+    assert all("the first 100 models" in line.coverage and "LyCORIS" in line.remark for line in lines)
+    claims = {c.id: c for c in instrument_claims(filled)}
+    assert "LyCORIS" in claims["civitai.identified.locon"].quote
+    assert claims["civitai.all.lora"].base == 100
+
+
+def test_a_calibration_is_told(snapshot: LiteralSnapshot) -> None:
+    """Where a checkout was given, the coverage says what GitHub shows of it and what it holds."""
+    within = _readings({"lora": 40, "ia3": 10}, scope="huggingface/peft", local_count=30)
+    table = pa.concat_tables([_readings({"lora": 7}), within])
+    filled = _with(snapshot, {"github_counts": table}, _github())
+    line = side_by_side(filled, make_claims(filled)[0])[1]
+    assert "calibration in huggingface/peft: GitHub shows 50 files where a checkout holds 60" in line.coverage
+
+
+def test_the_benchmark_claims_no_cause(snapshot: LiteralSnapshot) -> None:
+    """The benchmark's line and claim name commit, runs and single seeds, and have no share."""
+    from peft_census.collect.benchmark import read_benchmark
+
+    table, facts = read_benchmark(None, {"LORA": "lora"})
+    filled = _with(snapshot, {"benchmark": table}, {"benchmark": {"state": "read", **facts}})
+    (claim,) = instrument_claims(filled)
+    assert (claim.share, claim.base) == (None, 94)
+    assert "one run and one seed each" in claim.quote
+    assert "5d602fdb" in claim.source_line
+    assert "no cause" in side_by_side(filled, make_claims(filled)[0])[1].remark

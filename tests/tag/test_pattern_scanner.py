@@ -1,0 +1,79 @@
+"""Where names may stand: a column is answered text by text, however its texts lie in memory."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pytest
+
+from peft_census.tag import pattern_scanner as hits
+from peft_census.tag.pattern_scanner import Hits, hand_over
+
+HITS = Hits([r"(?:^|[^a-z0-9])(?:lo[^a-z0-9]{0,8}ra|\(ia\)|前\+)(?:[^a-z0-9]|$)", r"2106\.09685"], 14, "l(前2")
+
+
+def each(texts: list[str | None]) -> list[bool]:
+    """Returns the answer for every text by itself."""
+    return [text is not None and bool(HITS.in_text(text.encode())) for text in texts]
+
+
+def test_places_are_told_by_their_ends() -> None:
+    """A place is where a pattern ends, in bytes, with the pattern's number."""
+    assert HITS.in_text("é LoRA, 2106.09685".encode()) == [(8, 0), (19, 1)]
+
+
+def test_patterns_that_another_process_compiled_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patterns that were handed over are loaded, others still compiled."""
+    monkeypatch.setattr(hits, "_handed", {})
+    patterns, data = HITS.compiled()
+    hand_over((patterns, data))
+    monkeypatch.setattr("hyperscan.Database", lambda **_: pytest.fail("compiled anew"))
+    text = "é LoRA, 2106.09685".encode()
+    assert Hits(patterns, 14, "l(前2").in_text(text) == HITS.in_text(text) == [(8, 0), (19, 1)]
+    with pytest.raises(pytest.fail.Exception, match="compiled anew"):
+        Hits([*patterns, "other"], 14, "l(前2o")
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["x", "LoRA", "y"],  # hidden by neighbours' letters on both sides
+        ["x", "(IA)", "y", "前+", "z"],  # hidden though they begin and end with other signs
+        ["with lo", "ra and"],  # a place only where two texts meet
+        ["lo", " ", "", None, "ra"],
+        ["", "LoRA", "", None, "LoRA", "LoRA"],
+        ["2106.", "09685", "2106.09685"],
+        ["exploration", "LORA", "-"],
+        [None, None],
+        [""],
+        [],
+    ],
+    ids=str,
+)
+def test_neighbours_have_no_part_in_the_answer(texts: list[str | None]) -> None:
+    """A text in a column gets the answer that it gets alone."""
+    assert HITS.in_column(pa.array(texts, pa.string())).to_pylist() == each(texts)
+
+
+def test_any_cut_of_any_column() -> None:
+    """Columns of random pieces, sliced anywhere, plain or large, are answered as text by text."""
+    dice = random.Random(3)
+    pieces = ["lo", "ra", "LoRA", "l", "ora", " ", "-", "é", "2106.", "09685", "x", "", "lo--ra", "(ia)", "前", "+"]
+    for _ in range(300):
+        texts = [
+            None if dice.random() < 0.1 else "".join(dice.choices(pieces, k=dice.randint(0, 4)))
+            for _ in range(dice.randint(1, 12))
+        ]
+        start = dice.randrange(len(texts))
+        column = pa.array(texts, dice.choice((pa.string(), pa.large_string()))).slice(start)
+        assert HITS.in_column(column).to_pylist() == each(texts[start:]), texts
+
+
+def test_threads_share_one() -> None:
+    """Threads that scan at once do not disturb one another."""
+    texts = pa.array(["a card about birds " * 200, "with LoRA " * 50] * 50)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: HITS.in_column(texts).to_pylist(), range(24)))
+    assert answers == [[False, True] * 50] * 24
