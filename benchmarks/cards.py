@@ -29,7 +29,7 @@ WITHOUT_TEXT = 0.13
 WITH_CANDIDATE = 0.036
 """Share of cards in which the scan finds anything to look at."""
 CITING = 0.67
-"""Share of those that cite a technique once guards and zones have spoken."""
+"""Share of those that cite a technique once guards and locations have spoken."""
 PERCENTILES = (0, 5, 25, 50, 75, 90, 95, 99, 100)
 LENGTHS = (20, 98, 552, 1_515, 2_306, 4_179, 5_519, 22_831, 31_025)
 """Bytes of a card at each of these percentiles."""
@@ -64,8 +64,8 @@ def _words() -> tuple[list[str], list[str], list[str], str, list[int]]:
     texts = [t for line in lines if (t := json.loads(line)["text"]) and len(t) > 100]
     batch = pa.RecordBatch.from_pydict({"model_id": [f"bench/{i}" for i in range(len(texts))], "card": texts})
     readings = tag_batch(batch)[1]
-    citing = [t for t, r in zip(texts, readings, strict=True) if r and any(m.zone != "name" for m in r.mentions)]
-    idle = [t for t, r in zip(texts, readings, strict=True) if r and not any(m.zone != "name" for m in r.mentions)]
+    citing = [t for t, r in zip(texts, readings, strict=True) if r and any(m.location != "name" for m in r.mentions)]
+    idle = [t for t, r in zip(texts, readings, strict=True) if r and not any(m.location != "name" for m in r.mentions)]
     plain = [t for t, r in zip(texts, readings, strict=True) if r is None]
     heads = [t[: t.index("\n---", 3) + 5] for t in plain if t.startswith("---\n") and "\n---" in t[3:]]
     bodies = [part for t in plain for part in t.split("\n---", 2)[-1].splitlines() if part.strip("-` ")]

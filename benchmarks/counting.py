@@ -48,13 +48,13 @@ def generate(n: int, seed: int = 0) -> tuple[pa.Table, pa.Table]:
     models = pa.table([columns.get(f.name, pa.nulls(n, f.type)) for f in schema], schema=schema)
     m = 4 * n // 3
     which = np.sort(rng.integers(0, 2 * n // 3, m))
-    rung = rng.choice(["named", "tagged", "configured"], m, p=[0.6, 0.39, 0.01]).astype(object)
+    evidence_level = rng.choice(["named", "tagged", "configured"], m, p=[0.6, 0.39, 0.01]).astype(object)
     drawn = rng.zipf(3.0, m) - 1
     cells = {
         "model_id": ids.take(pa.array(which)),
         "technique": pa.array(np.array(techniques, dtype=object)[drawn % len(techniques)], pa.string()),
-        "rung": pa.array(rung, pa.string()),
-        "zone": pa.array(np.where(rng.random(m) < 0.1, "name", "prose").astype(object), pa.string()),
+        "evidence_level": pa.array(evidence_level, pa.string()),
+        "location": pa.array(np.where(rng.random(m) < 0.1, "name", "prose").astype(object), pa.string()),
         "matched": pa.array(["LoRA"] * m, pa.string()),
         "form": pa.array(["alias"] * m, pa.string()),
         "polarity": pa.array(np.where(rng.random(m) < 0.02, "negated", "affirmed").astype(object), pa.string()),

@@ -3,7 +3,7 @@
     make bench         small, a table on the terminal
     make bench-full    as many cards as the public dump has, and what only shows at that size; writes RESULTS.md
 
-The cards are made up (``benchmarks/cards.py``). The other ways give less: a count of cards, no place, zone, guard,
+The cards are made up (``benchmarks/cards.py``). The other ways give less: a count of cards, no place, location, guard,
 polarity or reading. Those that would take hours at full size are measured on a part and said per card.
 """
 
@@ -47,9 +47,9 @@ def alternation() -> str:
 def with_tag(file: Path, out: Path, jobs: int) -> None:
     """This tagger: Parquet of cards in, Parquet of mentions with all evidence out."""
     from peft_census.pipeline.census import make_source, write_mentions
-    from peft_census.pipeline.tagging import Effort
+    from peft_census.pipeline.tagging import TagOptions
 
-    write_mentions(make_source(str(file)), out, lambda batches, _: batches, Effort(jobs))
+    write_mentions(make_source(str(file)), out, lambda batches, _: batches, TagOptions(jobs))
 
 
 def with_decoding(file: Path) -> None:

@@ -87,7 +87,7 @@ def shares(snapshot: Frames | str | Path = "latest", *rules: str) -> pd.DataFram
 
     Args:
         snapshot: what ``load_snapshot`` gave, or what it takes.
-        rules: names such as ``blog`` or ``blog/split/people``; without any, the standard ones.
+        rules: names such as ``exactly_one`` or ``exactly_one/variants_separate/human_only``; without any, the standard ones.
 
     Raises:
         UsageError: there is no such snapshot or rule.

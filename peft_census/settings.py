@@ -32,13 +32,13 @@ class Settings:
     raw: Path = Path("data/raw")
     batch_rows: int = 2048
     """Cards read and tagged at a time; memory grows with it, results do not change."""
-    pictures: str = "all"
+    charts: str = "all"
     """Which charts are drawn into a report: ``all``, or ``headline``, which is some seconds quicker."""
 
     @property
-    def wanted_pictures(self) -> tuple[str, ...] | None:
+    def wanted_charts(self) -> tuple[str, ...] | None:
         """Names of the pictures to draw; None for all."""
-        return None if self.pictures == "all" else (self.pictures,)
+        return None if self.charts == "all" else (self.charts,)
 
 
 def bundled(name: str) -> Path:
@@ -80,6 +80,6 @@ def settings() -> Settings:
     result = replace(Settings(), **made)
     if result.batch_rows < 1:
         raise UsageError(f"setting batch_rows: {result.batch_rows} is not a positive number")
-    if result.pictures not in ("all", "headline"):
-        raise UsageError(f"setting pictures: {result.pictures!r} is not a valid value", "give all or headline.")
+    if result.charts not in ("all", "headline"):
+        raise UsageError(f"setting pictures: {result.charts!r} is not a valid value", "give all or headline.")
     return result

@@ -23,7 +23,7 @@ CORE = ("tests/tag", "tests/count", "tests/test_snapshot.py", "tests/test_cli.py
 TEST_TOOLS = ("pytest", "hypothesis", "pillow", "ppi-python")
 PLACES: dict[str, dict[str, str]] = {
     "east of the date line": {"TZ": "Pacific/Kiritimati"},
-    "a half-hour zone": {"TZ": "America/St_Johns"},
+    "a half-hour location": {"TZ": "America/St_Johns"},
     "Turkish letters": {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"},
     "plain C": {"LC_ALL": "C", "LANG": "C"},
     "ASCII output": {"PYTHONIOENCODING": "ascii:backslashreplace", "PYTHONUTF8": "0", "LC_ALL": "POSIX"},

@@ -135,7 +135,7 @@ def test_the_settings_of_the_recipes_are_the_defaults(run: Any, tmp_path: Path) 
     """The census.toml that the docs show is read as it stands."""
     text = (REPO / "docs/recipes.md").read_text(encoding="utf-8")
     (tmp_path / "census.toml").write_text(re.findall(r"```toml\n(snapshots.*?)```", text, re.DOTALL)[0])
-    assert settings().pictures == "headline"
+    assert settings().charts == "headline"
     assert settings().snapshots == Path("data/snapshots")
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from peft_census.cli.output import say, the_snapshot
+from peft_census.cli.output import open_snapshot, say
 from peft_census.errors import DONE, GAPS, output_error
 
 
 @click.command()
 @click.argument("older")
 @click.argument("newer")
-@click.option("--rule", default="blog", show_default=True, metavar="NAME", help="The rule to count both by.")
+@click.option("--rule", default="exactly_one", show_default=True, metavar="NAME", help="The rule to count both by.")
 @click.option("--technique", default="lora", show_default=True, metavar="ID", help="Whose share.")
 @click.option("--cards", metavar="SOURCE", help="What the older snapshot was made from, to read it with today's rules.")
 @click.option(
@@ -49,7 +49,7 @@ def diff(older: str, newer: str, rule: str, technique: str, cards: str | None, f
         difference_text,
     )
 
-    before, after = the_snapshot(older), the_snapshot(newer)
+    before, after = open_snapshot(older), open_snapshot(newer)
     found = compare(before, after, parse_rule(rule), technique, make_source(cards) if cards else None)
     names = before.manifest["taxonomy"]["techniques"] | after.manifest["taxonomy"]["techniques"]
     name = str(names[technique]["name"])

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from peft_census.cli.output import note, say
-from peft_census.cli.source_options import hub_options, take_hub
+from peft_census.cli.source_options import hub_options, parse_hub_options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -73,10 +73,10 @@ def estimate(source: str | None, quiet: bool, as_json: bool, **wishes: Any) -> N
     """
     from peft_census.pipeline.census import estimate_cost
     from peft_census.pipeline.instruments import estimate as cost
-    from peft_census.pipeline.instruments import estimate_text, make_wanted
+    from peft_census.pipeline.instruments import estimate_text, make_instrument_config
 
-    hub = take_hub(wishes)
-    costs = cost(make_wanted(**wishes))
+    hub = parse_hub_options(wishes)
+    costs = cost(make_instrument_config(**wishes))
     if source is None:
         say(json.dumps(costs) if as_json else estimate_text(costs) or "nothing named; see --source and --with")
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from peft_census.cli.output import output_options, print_result, snapshot_option, the_snapshot
+from peft_census.cli.output import open_snapshot, output_options, print_result, snapshot_option
 
 
 @click.command("sample-gold")
@@ -29,7 +29,7 @@ def sample_gold(n: int, snapshot: str, out: Path, seed: int, as_json: bool, quie
     from peft_census.pipeline.counting import evidence_of
     from peft_census.pipeline.label_sample import draw, population_of, write_sample
 
-    found = the_snapshot(snapshot)
+    found = open_snapshot(snapshot)
     population = population_of(found, evidence_of(found))
     lines = draw(population, n, seed)
     write_sample(lines, out)

@@ -18,24 +18,24 @@ from peft_census.cli.diff import diff
 from peft_census.cli.instrument_options import estimate, instrument_options, run_instruments
 from peft_census.cli.labels import sample_gold
 from peft_census.cli.output import (
-    Verbs,
+    CommandGroup,
     finish,
+    open_snapshot,
     output_options,
     print_result,
     show_progress,
     snapshot_option,
     snapshots_folder,
-    the_snapshot,
 )
 from peft_census.cli.publish import publish
 from peft_census.cli.reproduce import reproduce
-from peft_census.cli.source_options import source_options, take_hub
-from peft_census.cli.tag_options import effort_options, take_effort
+from peft_census.cli.source_options import parse_hub_options, source_options
+from peft_census.cli.tag_options import make_tag_options, tag_option_decorator
 from peft_census.cli.verify import doctor
 from peft_census.errors import GAPS, UsageError
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="peft-census")
 def main() -> None:
     """The open census of parameter-efficient fine-tuning (PEFT).
@@ -58,7 +58,7 @@ def main() -> None:
 @source_options
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder for snapshots.  [default: data/snapshots]")
 @instrument_options
-@effort_options
+@tag_option_decorator
 @output_options
 def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet: bool, **wishes: Any) -> None:
     """Run all stages: read cards, tag, count, publish; seal a snapshot.
@@ -75,14 +75,18 @@ def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet
       peft-census census --source hub-api
     """
     from peft_census.pipeline.census import make_source, run_census, summary
-    from peft_census.pipeline.instruments import make_wanted
+    from peft_census.pipeline.instruments import make_instrument_config
     from peft_census.publish.text.terminal import describe_run
 
-    hub, effort = take_hub(wishes), take_effort(wishes, quiet)
-    wanted = make_wanted(**wishes)
+    hub, tag_options = parse_hub_options(wishes), make_tag_options(wishes, quiet)
+    wanted = make_instrument_config(**wishes)
     cards = make_source(source, keep_first, quiet, **hub)
     outcome = run_census(
-        cards, out or snapshots_folder(), show_progress(quiet, "cards"), lambda: run_instruments(wanted, quiet), effort
+        cards,
+        out or snapshots_folder(),
+        show_progress(quiet, "cards"),
+        lambda: run_instruments(wanted, quiet),
+        tag_options,
     )
     facts = summary(outcome)
     print_result(facts, describe_run(outcome.snapshot, facts), as_json)
@@ -107,7 +111,7 @@ main.add_command(estimate)
 @click.option(
     "--master", metavar="URL", help="With --engine spark: where it runs, such as local[4] or spark://host:7077."
 )
-@effort_options
+@tag_option_decorator
 @output_options
 def tag(
     source: str, keep_first: bool, out: Path, engine: str, master: str | None, as_json: bool, quiet: bool, **wishes: Any
@@ -122,7 +126,7 @@ def tag(
     from peft_census.pipeline.census import make_source, write_mentions
     from peft_census.publish.text.numbers import plural
 
-    effort = take_effort(wishes, quiet)
+    tag_options = make_tag_options(wishes, quiet)
     if engine == "spark":
         from peft_census.collect.registry import is_named
         from peft_census.pipeline import spark
@@ -137,7 +141,7 @@ def tag(
         if out.is_dir():
             raise UsageError(f"{out} is a folder", "give the Parquet file to write.")
         cards = make_source(source, keep_first, quiet, **wishes)
-        done = write_mentions(cards, out, show_progress(quiet, "cards"), effort)
+        done = write_mentions(cards, out, show_progress(quiet, "cards"), tag_options)
     written = f"{plural(done['mentions'], 'mention')} in {plural(done['cards'], 'card')} → {done['out']}"
     print_result(done, written, as_json)
     finish(done["gaps"], quiet, source=source)
@@ -165,14 +169,14 @@ def count(snapshot: str, rule: str | None, table: str | None, gold: Path | None,
     \b
     Examples:
       peft-census count
-      peft-census count --rule blog/split/people
+      peft-census count --rule exactly_one/variants_separate/human_only
       peft-census count --table sensitivity
       peft-census count --gold labelled.jsonl
     """
     from peft_census.pipeline.counting import count_again, count_table
     from peft_census.publish.text.terminal import shares_text, table_text
 
-    found = the_snapshot(snapshot)
+    found = open_snapshot(snapshot)
     if table is not None:
         if rule is not None or gold is not None:
             raise UsageError("--table goes with neither --rule nor --gold", "name one of them.")
@@ -252,7 +256,7 @@ def explain(model_id: str | None, snapshot: str, file: Path | None, as_json: boo
     if file is not None:
         facts, text = explain_file(file)
     else:
-        facts, text = explain_model(the_snapshot(snapshot), str(model_id))
+        facts, text = explain_model(open_snapshot(snapshot), str(model_id))
     print_result(facts, text, as_json)
 
 
@@ -293,7 +297,7 @@ def show(snapshot: str, as_json: bool, quiet: bool) -> None:
     from peft_census.pipeline.census import Outcome, find_gaps, summary
     from peft_census.publish.text.terminal import describe_snapshot
 
-    found = the_snapshot(snapshot)
+    found = open_snapshot(snapshot)
     facts = summary(Outcome(found, True, find_gaps(found)))
     facts["coverage"] = found.table("coverage").to_pylist()
     facts["source"] = found.manifest["source"]

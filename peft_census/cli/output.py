@@ -45,7 +45,7 @@ def snapshots_folder() -> Path:
     return settings().snapshots
 
 
-def the_snapshot(name: str) -> Any:
+def open_snapshot(name: str) -> Any:
     """Returns the snapshot that ``name`` means."""
     from peft_census.snapshot.snapshot import find_snapshot
 
@@ -105,7 +105,7 @@ def show_progress(quiet: bool, unit: str) -> Callable[[Iterator[Any], int], Iter
     return wrap
 
 
-class Verbs(click.Group):
+class CommandGroup(click.Group):
     """Turns CensusError into one message and its exit code; keeps verbs in pipeline order."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

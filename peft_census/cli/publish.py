@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from peft_census.cli.output import output_options, print_result, snapshot_option, the_snapshot
+from peft_census.cli.output import open_snapshot, output_options, print_result, snapshot_option
 from peft_census.errors import UsageError
 
 
@@ -72,7 +72,7 @@ def publish(
         from peft_census.pipeline.aggregate_copy import aggregate_copy
         from peft_census.pipeline.public_copy import public_copy
 
-        copy = (aggregate_copy if aggregate else public_copy)(the_snapshot(snapshot), out)
+        copy = (aggregate_copy if aggregate else public_copy)(open_snapshot(snapshot), out)
         print_result(
             {"snapshot_id": copy.id, "snapshot_path": str(copy.path)}, f"snapshot {copy.id}\n  {copy.path}", as_json
         )
@@ -80,7 +80,7 @@ def publish(
     if audience == "hub":
         from peft_census.pipeline.hub_dataset import publish_dataset
 
-        facts, text = publish_dataset(the_snapshot(snapshot), out, repo, push, aggregate)
+        facts, text = publish_dataset(open_snapshot(snapshot), out, repo, push, aggregate)
         print_result(facts, text, as_json)
         return
     if repo is not None or push:
@@ -89,12 +89,12 @@ def publish(
         raise UsageError("--aggregate needs --for analysts or --for hub", "say for whom.")
     from peft_census.pipeline.public_copy import public_view
 
-    newer, change = the_snapshot(snapshot), None
+    newer, change = open_snapshot(snapshot), None
     if since is not None:
         from peft_census.count import HEADLINE, headline
         from peft_census.pipeline.compare import compare
 
         technique = headline(newer.table("shares"))["technique"]
-        change = compare(the_snapshot(since), newer, HEADLINE, technique)
-    files = render(public_view(newer), out, settings().wanted_pictures, audience == "blog", change)
+        change = compare(open_snapshot(since), newer, HEADLINE, technique)
+    files = render(public_view(newer), out, settings().wanted_charts, audience == "blog", change)
     print_result({"files": [str(f) for f in files]}, "\n".join(str(f) for f in files), as_json)

@@ -70,10 +70,10 @@ def _plan_or_report(
         if dry_run:
             return work.make_local_plan(source, keep_first)
         return work.reproduce_source(told, source, keep_first, show_progress(quiet, "cards"))
-    from peft_census.collect.hub.history import Past
+    from peft_census.collect.hub.history import RevisionHistory
     from peft_census.settings import settings
 
-    past = Past(settings().raw, quiet=quiet, batch_rows=settings().batch_rows)
+    past = RevisionHistory(settings().raw, quiet=quiet, batch_rows=settings().batch_rows)
     day = around.date() if isinstance(around, datetime) else told.likely
     walk = past.plan(day, revisions or _REVISIONS)
     plan = work.make_plan(told, walk)

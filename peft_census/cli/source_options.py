@@ -60,6 +60,6 @@ def source_options(command: Command) -> Command:
     )(command)
 
 
-def take_hub(wishes: dict[str, Any]) -> dict[str, Any]:
+def parse_hub_options(wishes: dict[str, Any]) -> dict[str, Any]:
     """Takes the Hub's options out of ``wishes`` and returns them."""
     return {name: wishes.pop(name) for name in _NAMES}

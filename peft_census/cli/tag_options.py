@@ -10,12 +10,12 @@ import click
 from peft_census.cli.output import note
 
 if TYPE_CHECKING:
-    from peft_census.pipeline.tagging import Effort
+    from peft_census.pipeline.tagging import TagOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def effort_options(command: Command) -> Command:
+def tag_option_decorator(command: Command) -> Command:
     """Adds --jobs and --no-cache."""
     command = click.option(
         "--no-cache", is_flag=True, help="Read every card anew and keep nothing of it for the next run."
@@ -28,13 +28,13 @@ def effort_options(command: Command) -> Command:
     )(command)
 
 
-def take_effort(wishes: dict[str, Any], quiet: bool) -> Effort:
+def make_tag_options(wishes: dict[str, Any], quiet: bool) -> TagOptions:
     """Takes these options out of ``wishes`` and returns how to tag."""
     from peft_census.pipeline.tag_cache import TagCache
-    from peft_census.pipeline.tagging import START, Effort
+    from peft_census.pipeline.tagging import START, TagOptions
     from peft_census.pipeline.workers import usable_cpus
     from peft_census.settings import settings
 
     jobs, without = wishes.pop("jobs"), wishes.pop("no_cache")
     cache = None if without else TagCache(settings().raw, lambda line: note(line, quiet))
-    return Effort(jobs or usable_cpus(), cache, 0 if jobs else START)
+    return TagOptions(jobs or usable_cpus(), cache, 0 if jobs else START)

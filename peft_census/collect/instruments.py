@@ -37,7 +37,7 @@ Progress = Callable[[int], object]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class InstrumentConfig:
     """What to collect.
 
     Args:
@@ -85,7 +85,7 @@ class Collected:
         self.gaps.append(f"{name}: {error}")
 
 
-def checked_wanted(wanted: Wanted) -> Wanted:
+def checked_config(wanted: InstrumentConfig) -> InstrumentConfig:
     """Returns ``wanted``; raises UsageError on an unknown instrument or a number that makes no sense."""
     unknown = [n for n in wanted.names if n not in NAMES]
     if unknown:
@@ -97,7 +97,7 @@ def checked_wanted(wanted: Wanted) -> Wanted:
 
 
 def collect(
-    wanted: Wanted,
+    wanted: InstrumentConfig,
     classes: Mapping[str, str],
     types: Mapping[str, str],
     raw: Path,
@@ -114,7 +114,7 @@ def collect(
         note: called with one line for people.
         progress: called with every request or model done.
     """
-    wanted = checked_wanted(wanted)
+    wanted = checked_config(wanted)
     result = Collected()
     for name in (n for n in NAMES if n in wanted.names):
         try:
@@ -143,7 +143,7 @@ def content_sha256(collected: Collected) -> str:
 
 
 def _github(
-    wanted: Wanted, classes: Mapping[str, str], raw: Path, result: Collected, note: Note, progress: Progress
+    wanted: InstrumentConfig, classes: Mapping[str, str], raw: Path, result: Collected, note: Note, progress: Progress
 ) -> None:
     client = github.github_client(note, lambda where, what: _record(raw, "github", where, what))
     if client is None:
@@ -170,7 +170,12 @@ def _github(
 
 
 def _github_sample(
-    client: PoliteClient, wanted: Wanted, classes: Mapping[str, str], raw: Path, result: Collected, progress: Progress
+    client: PoliteClient,
+    wanted: InstrumentConfig,
+    classes: Mapping[str, str],
+    raw: Path,
+    result: Collected,
+    progress: Progress,
 ) -> None:
     questions = {"endpoint": client.endpoint, "frames": github_sample.FRAMES, "seed": wanted.seed}
     with open_campaign(raw / LEDGER, "github_sample", questions, wanted.fresh) as campaign:
@@ -199,7 +204,7 @@ def _unless_broken(name: str, campaign: Campaign, result: Collected, ask: Callab
     return True
 
 
-def _civitai(wanted: Wanted, raw: Path, result: Collected, note: Note, progress: Progress) -> None:
+def _civitai(wanted: InstrumentConfig, raw: Path, result: Collected, note: Note, progress: Progress) -> None:
     client = civitai_client(note, lambda where, what: _record(raw, "civitai", where, what))
     frame = wanted.civitai
     questions = {"endpoint": client.endpoint, "query": frame.query(None), "models": frame.models}

@@ -22,7 +22,7 @@ from peft_census.errors import SourceError, output_error
 
 
 @dataclass(frozen=True)
-class Walk:
+class ListingCursor:
     """One listing under way: its filter, where its next page is, how many pages are in."""
 
     name: str
@@ -100,12 +100,12 @@ class Ledger:
         """Returns whether the crawl's listing is complete."""
         return bool(self._one("SELECT listed FROM crawl WHERE id = ?", crawl))
 
-    def walk(self, crawl: int, name: str) -> Walk:
+    def walk(self, crawl: int, name: str) -> ListingCursor:
         """Returns how far a walk has come; a fresh one where it has not begun."""
         row = self._db.execute("SELECT * FROM walk WHERE crawl = ? AND name = ?", (crawl, name)).fetchone()
         if row is None:
-            return Walk(name, None, 0, 0, False)
-        return Walk(name, row["next"], row["pages"], row["items"], bool(row["done"]))
+            return ListingCursor(name, None, 0, 0, False)
+        return ListingCursor(name, row["next"], row["pages"], row["items"], bool(row["done"]))
 
     def add_page(
         self, crawl: int, name: str, items: Sequence[dict[str, Any]], malformed: int, following: str | None

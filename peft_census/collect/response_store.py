@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from peft_census.errors import SourceError, output_error
-from peft_census.snapshot.lock import alone
+from peft_census.snapshot.lock import exclusive_lock
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS campaign (
@@ -87,7 +87,7 @@ def open_campaign(ledger: Path, source: str, plan: dict[str, Any], fresh: bool =
     sha = hashlib.sha256(text.encode()).hexdigest()
     try:
         ledger.parent.mkdir(parents=True, exist_ok=True)
-        with alone(ledger.with_suffix(".lock")), closing(sqlite3.connect(ledger)) as base:
+        with exclusive_lock(ledger.with_suffix(".lock")), closing(sqlite3.connect(ledger)) as base:
             base.execute("PRAGMA journal_mode=WAL")
             base.executescript(_SCHEMA)
             found = None if fresh else _last(base, source, sha)

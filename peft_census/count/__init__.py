@@ -1,7 +1,7 @@
 """Counting: tables in, numbers out. Nothing here reads a card, a file or a clock."""
 
 from peft_census.count.agreement import agreement
-from peft_census.count.authorship import origin
+from peft_census.count.authorship import authorship
 from peft_census.count.breakdown import breakdown
 from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence, Votes
 from peft_census.count.groups import GROUP_COLUMNS, OTHER, family
@@ -23,6 +23,7 @@ __all__ = [
     "Votes",
     "adoption",
     "agreement",
+    "authorship",
     "breakdown",
     "concentration",
     "count_shares",
@@ -30,7 +31,6 @@ __all__ = [
     "headline",
     "milestones",
     "monthly",
-    "origin",
     "parse_rule",
     "popular",
     "sensitivity",

@@ -26,10 +26,10 @@ def agreement(evidence: Evidence) -> pa.Table:
     checked = int(checkable.sum())
     rows: list[dict[str, Any]] = []
     for variants in SWITCHES["variants"]:
-        is_so = _wide(evidence, Rule(vote="any", variants=variants, rung="configured_only"), checkable)
+        is_so = _wide(evidence, Rule(vote="any", variants=variants, evidence_level="configured_only"), checkable)
         named, tagged = (
-            _wide(evidence, Rule(vote="any", variants=variants, rung=rung), checkable)
-            for rung in ("named_only", "tagged_only")
+            _wide(evidence, Rule(vote="any", variants=variants, evidence_level=evidence_level), checkable)
+            for evidence_level in ("named_only", "tagged_only")
         )
         cites = np.union1d(named, tagged)
         both = np.intersect1d(cites, is_so)

@@ -2,7 +2,7 @@
 the rest.
 
 In: the tables ``models`` and ``mentions`` and a published pair of counts. Out: rows, nearest first. The rule
-``blog`` stands as declared beforehand; the others show what lies within reach of the choices that were not
+``exactly_one`` stands as declared beforehand; the others show what lies within reach of the choices that were not
 published. With hundreds of them, some come near by chance: a near one is possible, not proven.
 """
 
@@ -19,24 +19,35 @@ import pyarrow.compute as pc
 from peft_census.count.evidence import MODEL_COLUMNS, Evidence
 from peft_census.count.nearness import Nearness, closed
 from peft_census.count.rules import HEADLINE, SWITCHES, Facts, Rule, root, specifications
-from peft_census.snapshot.schema import ZONES
+from peft_census.snapshot.schema import LOCATIONS
 
-MENTIONS = ["model_id", "technique", "rung", "zone", "polarity", "applied", "generator", "form", "guard", "matched"]
+MENTIONS = [
+    "model_id",
+    "technique",
+    "evidence_level",
+    "location",
+    "polarity",
+    "applied",
+    "generator",
+    "form",
+    "disambiguation_rule",
+    "matched",
+]
 """Columns of ``mentions`` that are needed here."""
 MODELS = MODEL_COLUMNS
 """Columns of ``models`` that are needed here."""
 
-_UNITS = {"per_author": "authors", "collapsed": "clusters"}
+_UNITS = {"per_author": "authors", "deduplicated": "clusters"}
 _MOST_NAMED = 8
 """Techniques, and tools, that are left out one by one: those with the most votes."""
 _SWITCH_GROUP = {
     "vote": "votes",
     "variants": "variants",
-    "rung": "zones",
-    "said": "evidence",
-    "writer": "tools",
-    "denied": "evidence",
-    "names": "zones",
+    "evidence_level": "locations",
+    "use": "evidence",
+    "authorship": "tools",
+    "negation": "evidence",
+    "names": "locations",
     "scope": "aliases",
 }
 
@@ -59,7 +70,7 @@ def rule_attempts(evidence: Evidence, target: Target) -> list[dict[str, Any]]:
 
     Download-weighted rules are left out: downloads are no count of cards.
     """
-    rows = [_attempt(evidence, rule, target) for rule in specifications() if rule.voters != "weighted"]
+    rows = [_attempt(evidence, rule, target) for rule in specifications() if rule.weighting != "by_downloads"]
     return sorted(rows, key=order)
 
 
@@ -73,7 +84,7 @@ def _attempt(evidence: Evidence, rule: Rule, target: Target) -> dict[str, Any]:
         "method": "rule",
         "rule": rule.name,
         "meaning": rule.meaning,
-        "unit": _UNITS.get(rule.voters, "cards"),
+        "unit": _UNITS.get(rule.weighting, "cards"),
         **_near(evidence, rule, target).as_row(),
     }
 
@@ -88,10 +99,10 @@ def _near(evidence: Evidence, rule: Rule, target: Target) -> Nearness:
 
 @dataclass(frozen=True)
 class Change:
-    """One thing done otherwise than by rule ``blog``.
+    """One thing done otherwise than by rule ``exactly_one``.
 
     Args:
-        group: aliases, variants, techniques, zones, tools, evidence, votes or near-duplicates.
+        group: aliases, variants, techniques, locations, tools, evidence, votes or near-duplicates.
         change: in a few words.
         rule: the rule with it.
         drop: says which mentions are left out; None for none.
@@ -104,9 +115,9 @@ class Change:
 
 
 def explain_gap(models: pa.Table, mentions: pa.Table, facts: Facts, target: Target) -> list[dict[str, Any]]:
-    """Returns one row for every single change to rule ``blog``, the one that covers most of the way first.
+    """Returns one row for every single change to rule ``exactly_one``, the one that covers most of the way first.
 
-    ``closes`` is the part of the way from ``blog`` to the published counts that the change covers, ``cards_moved``
+    ``closes`` is the part of the way from ``exactly_one`` to the published counts that the change covers, ``cards_moved``
     what it does to the base. Changes without any effect are left out.
     """
     whole = Evidence(models, mentions, facts)
@@ -136,20 +147,20 @@ def explain_gap(models: pa.Table, mentions: pa.Table, facts: Facts, target: Targ
 def _changes(evidence: Evidence, mentions: pa.Table, facts: Facts, target: Target) -> Iterator[Change]:
     for switch, words in SWITCHES.items():
         for word, meaning in list(words.items())[1:]:
-            if word != "weighted":
-                group = _SWITCH_GROUP.get(switch, "near-duplicates" if word == "collapsed" else "votes")
+            if word != "by_downloads":
+                group = _SWITCH_GROUP.get(switch, "near-duplicates" if word == "deduplicated" else "votes")
                 yield Change(group, meaning, replace(HEADLINE, **{switch: word}))
-    yield from _zones(mentions)
+    yield from _locations(mentions)
     yield from _aliases(target.technique, facts)
     yield from _techniques(evidence, facts, target)
     yield from _tools(mentions)
 
 
-def _zones(mentions: pa.Table) -> Iterator[Change]:
-    there = set(pc.unique(mentions["zone"]).to_pylist())
-    for zone in ZONES:
-        if zone != "name" and zone in there:
-            yield Change("zones", f"nothing is read in zone {zone}", drop=_equals("zone", zone))
+def _locations(mentions: pa.Table) -> Iterator[Change]:
+    there = set(pc.unique(mentions["location"]).to_pylist())
+    for location in LOCATIONS:
+        if location != "name" and location in there:
+            yield Change("locations", f"nothing is read in location {location}", drop=_equals("location", location))
 
 
 def _aliases(technique: str, facts: Facts) -> Iterator[Change]:
@@ -161,7 +172,7 @@ def _aliases(technique: str, facts: Facts) -> Iterator[Change]:
     yield Change(
         "aliases",
         "names that are also words, and need others beside them, are not known",
-        drop=lambda t: pc.and_(pc.is_valid(t["guard"]), pc.not_equal(t["technique"], technique)),
+        drop=lambda t: pc.and_(pc.is_valid(t["disambiguation_rule"]), pc.not_equal(t["technique"], technique)),
     )
     mine, alias = _equals("technique", technique), _equals("form", "alias")
     spelling = rf"^(?i:{re.escape(name)}(?:'?s)?)$"

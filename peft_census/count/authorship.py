@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from peft_census.count.evidence import Bools, Evidence, Ints
 from peft_census.count.rules import Rule
-from peft_census.snapshot.schema import ZONES, arrow_schema
+from peft_census.snapshot.schema import LOCATIONS, arrow_schema
 
 RULE = Rule(vote="any")
 """Variants count as the technique they vary; names of repositories, files and links do not count."""
@@ -21,26 +21,26 @@ ANYWHERE = "anywhere"
 
 
 CONFIGURATION = "configuration"
-"""What stands in the place of a zone for ``adapter_config.json``."""
+"""What stands in the place of a location for ``adapter_config.json``."""
 
 
-def origin(evidence: Evidence) -> pa.Table:
-    """Returns the ``origin`` table: for each technique the cards that cite it, by zone and by who wrote the words."""
-    card, technique, zone, tool = evidence.places(RULE)
-    seen = (technique >= 0) & (zone != ZONES.index("name"))
+def authorship(evidence: Evidence) -> pa.Table:
+    """Returns the ``origin`` table: for each technique the cards that cite it, by location and by who wrote the words."""
+    card, technique, location, tool = evidence.places(RULE)
+    seen = (technique >= 0) & (location != LOCATIONS.index("name"))
     rows: list[dict[str, Any]] = []
     for position in np.unique(technique[seen]):
         mine = seen & (technique == position)
-        parts = [(ANYWHERE, mine), *((z, mine & (zone == i)) for i, z in enumerate([*ZONES, CONFIGURATION]))]
+        parts = [(ANYWHERE, mine), *((z, mine & (location == i)) for i, z in enumerate([*LOCATIONS, CONFIGURATION]))]
         rows += [
-            {"rule": RULE.name, "technique": evidence.techniques[position], "zone": z, **_cards(card[m], tool[m])}
+            {"rule": RULE.name, "technique": evidence.techniques[position], "location": z, **_cards(card[m], tool[m])}
             for z, m in parts
             if m.any()
         ]
-    return pa.Table.from_pylist(rows, schema=arrow_schema("origin"))
+    return pa.Table.from_pylist(rows, schema=arrow_schema("authorship"))
 
 
 def _cards(card: Ints, tool: Bools) -> dict[str, int]:
     """Returns how many cards there are, and how many of them hold words of people."""
-    cards, people = len(np.unique(card)), len(np.unique(card[~tool]))
-    return {"cards": cards, "people": people, "tools_only": cards - people}
+    cards, human = len(np.unique(card)), len(np.unique(card[~tool]))
+    return {"cards": cards, "human": human, "generated_only": cards - human}

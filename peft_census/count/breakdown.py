@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from peft_census.count.evidence import Evidence, Ints, Votes
 from peft_census.count.groups import DIMENSIONS, OTHER
-from peft_census.count.rules import HEADLINE, SUBJECT, Rule
+from peft_census.count.rules import HEADLINE, HEADLINE_TECHNIQUE, Rule
 from peft_census.count.uncertainty import METHOD, wilson
 from peft_census.snapshot.schema import arrow_schema
 
@@ -59,7 +59,7 @@ def leading(votes: Votes) -> list[str]:
     totals = sorted(votes.totals().items(), key=lambda item: (-item[1], item[0]))
     if not totals:
         return []
-    return list(dict.fromkeys([SUBJECT, *(t for t, _ in totals[:TOP_TECHNIQUES])]))
+    return list(dict.fromkeys([HEADLINE_TECHNIQUE, *(t for t, _ in totals[:TOP_TECHNIQUES])]))
 
 
 def _cell(numerator: float, base: float) -> dict[str, Any]:

@@ -54,7 +54,7 @@ NOTHING = Share(Fraction(0), Fraction(0))
 
 
 @dataclass(frozen=True)
-class Part:
+class Contribution:
     """What one group of cards did to the share.
 
     Args:
@@ -78,7 +78,7 @@ def card_votes(evidence: Evidence, rule: Rule, technique: str) -> tuple[Floats, 
     Raises:
         UsageError: under ``rule`` a card's weight depends on other cards, so that groups cannot be told apart.
     """
-    if rule.voters in ("per_author", "collapsed"):
+    if rule.weighting in ("per_author", "deduplicated"):
         raise UsageError(
             f"rule {rule.name} cannot be parted among cards: each weight depends on other cards",
             "compare by a rule without per_author and collapsed.",
@@ -95,7 +95,7 @@ def exact_share(numerator: Floats, base: Floats) -> Share:
     return Share(_sum(numerator), _sum(base))
 
 
-def difference(group: Ints, names: list[str], states: list[tuple[Floats, Floats]]) -> list[Part]:
+def difference(group: Ints, names: list[str], states: list[tuple[Floats, Floats]]) -> list[Contribution]:
     """Returns the part of every group, ``rules`` first.
 
     Args:
@@ -106,13 +106,13 @@ def difference(group: Ints, names: list[str], states: list[tuple[Floats, Floats]
     """
     before, reread, after = (exact_share(*state) for state in states)
     changed = int(np.any([states[0][i] != states[1][i] for i in (0, 1)], axis=0).sum())
-    parts = [Part("rules", changed, before, reread, _minus(reread, before))]
+    parts = [Contribution("rules", changed, before, reread, _minus(reread, before))]
     old, new = ([exact_share(n[group == i], d[group == i]) for i in range(len(names))] for n, d in states[1:])
     values = shapley(old, new)
     sizes = np.bincount(group, minlength=len(names))
     known = before.value is not None and reread.value is not None and after.value is not None
     for i, name in enumerate(names):
-        parts.append(Part(name, int(sizes[i]), old[i], new[i], values[i] if known else None))
+        parts.append(Contribution(name, int(sizes[i]), old[i], new[i], values[i] if known else None))
     return parts
 
 

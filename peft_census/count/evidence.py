@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 
 from peft_census.count.rules import Facts, Rule, root
 from peft_census.errors import SnapshotError
-from peft_census.snapshot.schema import RUNGS, ZONES
+from peft_census.snapshot.schema import EVIDENCE_LEVELS, LOCATIONS
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-MENTION_COLUMNS = ["model_id", "technique", "rung", "zone", "polarity", "applied", "generator"]
+MENTION_COLUMNS = ["model_id", "technique", "evidence_level", "location", "polarity", "applied", "generator"]
 MODEL_COLUMNS = ["model_id", "author", "downloads", "near_duplicate", "status"]
 """Columns that counting needs."""
 
@@ -32,8 +32,8 @@ UNREAD = ("gated", "gone", "failed")
 """Statuses of a card that is there and could not be read."""
 
 _NAME, _NEGATED, _APPLIED, _TOOL, _RUNG = 1, 2, 4, 8, 16
-_ZONE = _RUNG * len(RUNGS)
-_FLAGS = _ZONE * (len(ZONES) + 1)  # the last zone is none: the configuration
+_ZONE = _RUNG * len(EVIDENCE_LEVELS)
+_FLAGS = _ZONE * (len(LOCATIONS) + 1)  # the last location is none: the configuration
 
 
 @dataclass(frozen=True)
@@ -106,19 +106,23 @@ class Evidence:
                 )
         flags = np.zeros(len(mentions), dtype=np.int64)
         there = set(mentions.schema.names)
-        if "zone" in there:
-            flags += _NAME * _truth(pc.equal(mentions["zone"], "name"))
-            zones = pc.fill_null(pc.index_in(mentions["zone"], value_set=pa.array(ZONES, pa.string())), len(ZONES))
-            flags += _ZONE * zones.to_numpy().astype(np.int64)
+        if "location" in there:
+            flags += _NAME * _truth(pc.equal(mentions["location"], "name"))
+            locations = pc.fill_null(
+                pc.index_in(mentions["location"], value_set=pa.array(LOCATIONS, pa.string())), len(LOCATIONS)
+            )
+            flags += _ZONE * locations.to_numpy().astype(np.int64)
         if "polarity" in there:
             flags += _NEGATED * _truth(pc.equal(mentions["polarity"], "negated"))
         if "applied" in there:
             flags += _APPLIED * _truth(mentions["applied"])
         if "generator" in there:
             flags += _TOOL * _truth(pc.is_valid(mentions["generator"]))
-        if "rung" in there:
-            rungs = pc.fill_null(pc.index_in(mentions["rung"], value_set=pa.array(RUNGS, pa.string())), 0)
-            flags += _RUNG * rungs.to_numpy().astype(np.int64)
+        if "evidence_level" in there:
+            evidence_levels = pc.fill_null(
+                pc.index_in(mentions["evidence_level"], value_set=pa.array(EVIDENCE_LEVELS, pa.string())), 0
+            )
+            flags += _RUNG * evidence_levels.to_numpy().astype(np.int64)
         wide = cards.to_numpy().astype(np.int64) * len(self.techniques) + techniques.to_numpy()
         return np.unique(wide * _FLAGS + flags)
 
@@ -167,22 +171,22 @@ class Evidence:
 
     def pairs(self, rule: Rule) -> tuple[Ints, Ints]:
         """Returns the distinct (card, technique) pairs that count as citing under ``rule``, ascending."""
-        return self._pairs(Rule(**{**vars(rule), "vote": "any", "voters": "per_card"}))
+        return self._pairs(Rule(**{**vars(rule), "vote": "any", "weighting": "per_card"}))
 
     def _find_pairs(self, rule: Rule) -> tuple[Ints, Ints]:
         flags = self._key % _FLAGS
-        rungs = flags // _RUNG % len(RUNGS)
+        evidence_levels = flags // _RUNG % len(EVIDENCE_LEVELS)
         keep = np.ones(len(flags), dtype=np.bool_)
-        if rule.names == "names_out":
+        if rule.names == "exclude_names":
             keep &= (flags & _NAME) == 0
-        if rule.denied == "affirmed":
+        if rule.negation == "affirmed_only":
             keep &= (flags & _NEGATED) == 0
-        if rule.said == "applied_only":
+        if rule.use == "applied_only":
             keep &= (flags & _APPLIED) != 0
-        if rule.writer == "people":
-            keep &= ((flags & _TOOL) == 0) & (rungs != RUNGS.index("configured"))
-        if rule.rung != "any_rung":
-            keep &= rungs == RUNGS.index(rule.rung.removesuffix("_only"))
+        if rule.authorship == "human_only":
+            keep &= ((flags & _TOOL) == 0) & (evidence_levels != EVIDENCE_LEVELS.index("configured"))
+        if rule.evidence_level != "any_level":
+            keep &= evidence_levels == EVIDENCE_LEVELS.index(rule.evidence_level.removesuffix("_only"))
         wide = self._key[keep] // _FLAGS
         cards, techniques = np.divmod(wide, len(self.techniques))
         counted_as = self._counted_as(rule)[techniques] if len(self.techniques) else techniques
@@ -191,16 +195,16 @@ class Evidence:
         return np.divmod(wide, max(1, len(self.techniques)))
 
     def places(self, rule: Rule) -> tuple[Ints, Ints, Ints, Bools]:
-        """Returns card, technique as ``rule`` counts it (-1: not at all), zone and whether a tool wrote it.
+        """Returns card, technique as ``rule`` counts it (-1: not at all), location and whether a tool wrote it.
 
-        One entry for each kind of evidence of a card; zones are positions in ``ZONES``, one more for the configuration.
+        One entry for each kind of evidence of a card; locations are positions in ``ZONES``, one more for the configuration.
         """
         flags = self._key % _FLAGS
         cards, techniques = np.divmod(self._key // _FLAGS, max(1, len(self.techniques)))
-        zone = flags // _ZONE
-        tool = ((flags & _TOOL) != 0) | (zone == len(ZONES))
+        location = flags // _ZONE
+        tool = ((flags & _TOOL) != 0) | (location == len(LOCATIONS))
         counted_as = self._counted_as(rule)[techniques] if len(self.techniques) else techniques
-        return cards, counted_as, zone, tool
+        return cards, counted_as, location, tool
 
     def _counted_as(self, rule: Rule) -> Ints:
         """Returns for each technique the position of the one it counts as; -1 where it does not count."""
@@ -211,15 +215,15 @@ class Evidence:
             seen = self.facts[technique]["kind"] != "not_peft"
             if rule.scope == "peft_types":
                 seen = seen and self.facts[top]["kind"] == "peft_type"
-            counted.append(places[top if rule.variants == "rolled_up" else technique] if seen else -1)
+            counted.append(places[top if rule.variants == "variants_grouped" else technique] if seen else -1)
         return np.array(counted, dtype=np.int64)
 
     def votes(self, rule: Rule) -> Votes:
         """Returns the votes of every card under ``rule``."""
         card, technique = self.pairs(rule)
         cards, index, size = np.unique(card, return_inverse=True, return_counts=True)
-        in_base = size == 1 if rule.vote == "blog" else np.ones(len(cards), dtype=np.bool_)
-        if rule.voters in ("downloaded", "weighted"):
+        in_base = size == 1 if rule.vote == "exactly_one" else np.ones(len(cards), dtype=np.bool_)
+        if rule.weighting in ("downloaded", "by_downloads"):
             in_base &= self.downloads[cards] > 0
         kept = in_base[index]
         card, technique, size = card[kept], technique[kept], size[in_base]
@@ -230,10 +234,10 @@ class Evidence:
         return Votes(self.techniques, card, technique, vote, cards, weight)
 
     def _weights(self, rule: Rule, cards: Ints) -> Floats:
-        if rule.voters == "weighted":
+        if rule.weighting == "by_downloads":
             return self.downloads[cards]
-        if rule.voters in ("per_author", "collapsed"):
-            groups = (self.authors if rule.voters == "per_author" else self.clusters)[cards]
+        if rule.weighting in ("per_author", "deduplicated"):
+            groups = (self.authors if rule.weighting == "per_author" else self.clusters)[cards]
             _, index, size = np.unique(groups, return_inverse=True, return_counts=True)
             return 1.0 / size[index]
         return np.ones(len(cards))

@@ -23,7 +23,7 @@ RANGE = "range of readings"
 
 
 @dataclass(frozen=True)
-class Part:
+class InstrumentShare:
     """One technique's part of a measure."""
 
     technique: str
@@ -54,7 +54,7 @@ class Measure:
     base: float
     base_meaning: str
     method: str
-    parts: tuple[Part, ...]
+    parts: tuple[InstrumentShare, ...]
     missing: tuple[str, ...]
     first: str
     last: str
@@ -128,7 +128,7 @@ def github_measures(counts: pa.Table) -> list[Measure]:
         if base:
             lows, highs = sum(r.low for r in usable), sum(r.high for r in usable)
             parts = [
-                Part(
+                InstrumentShare(
                     r.technique,
                     r.median,
                     r.median / base,
@@ -162,7 +162,7 @@ def import_measure(imports: pa.Table) -> Measure | None:
     base = len(set().union(*votes.values()))
     if not base:
         return None
-    parts = [Part(t, len(repos), len(repos) / base, *wilson(len(repos), base)) for t, repos in votes.items()]
+    parts = [InstrumentShare(t, len(repos), len(repos) / base, *wilson(len(repos), base)) for t, repos in votes.items()]
     meaning = "repositories in the sample that import at least one PEFT config class; one may count for several"
     return _measure("github", "repositories", base, meaning, METHOD, parts, [], days)
 
@@ -180,7 +180,7 @@ def civitai_measures(models: pa.Table) -> list[Measure]:
     measures = []
     for name, (base, meaning) in bases.items():
         if base:
-            parts = [Part(t, n, n / base, *wilson(n, base)) for t, n in found.items() if n]
+            parts = [InstrumentShare(t, n, n / base, *wilson(n, base)) for t, n in found.items() if n]
             measures.append(_measure("civitai", name, base, meaning, METHOD, parts, [], days))
     return measures
 
@@ -191,7 +191,7 @@ def _measure(
     base: float,
     meaning: str,
     method: str,
-    parts: list[Part],
+    parts: list[InstrumentShare],
     missing: list[str],
     days: list[str],
 ) -> Measure:

@@ -13,7 +13,7 @@ from peft_census.count.evidence import Evidence
 from peft_census.count.rules import Rule
 from peft_census.snapshot.schema import arrow_schema
 
-RULE = Rule(vote="any", variants="split")
+RULE = Rule(vote="any", variants="variants_separate")
 
 
 def popular(evidence: Evidence, benchmark: pa.Table) -> pa.Table:

@@ -1,7 +1,7 @@
 """The counting rules: every named way to turn citations into votes, and the one grammar that names them.
 
-A rule's name is words joined by ``/``: how a card votes first (``blog``, ``any``, ``fractional``), then any of
-the switches below in any order, as in ``blog/split/people``. A word that is left out means the first of its
+A rule's name is words joined by ``/``: how a card votes first (``exactly_one``, ``any``, ``fractional``), then any of
+the switches below in any order, as in ``exactly_one/variants_separate/human_only``. A word that is left out means the first of its
 line. Two names with the same meaning are the same rule: ``parse_rule`` puts the words in one order.
 
 A card *cites* a technique when it mentions it anywhere but inside a name (repository id, file name, URL, the
@@ -28,46 +28,46 @@ Facts = Mapping[str, Mapping[str, Any]]
 
 SWITCHES: dict[str, dict[str, str]] = {
     "vote": {
-        "blog": "cards that cite exactly one technique, one vote a card",
+        "exactly_one": "cards that cite exactly one technique, one vote a card",
         "any": "cards that cite at least one technique; a card counts for each it cites",
         "fractional": "cards that cite at least one technique; one vote a card, split evenly",
     },
     "variants": {
-        "rolled_up": "a variant counts as the technique it varies (QLoRA as LoRA)",
-        "split": "each variant counts as a technique of its own",
+        "variants_grouped": "a variant counts as the technique it varies (QLoRA as LoRA)",
+        "variants_separate": "each variant counts as a technique of its own",
     },
-    "rung": {
-        "any_rung": "evidence on any rung of the ladder",
+    "evidence_level": {
+        "any_level": "evidence on any evidence level of the ladder",
         "named_only": "only what the text names",
         "tagged_only": "only what the front matter names",
         "configured_only": "only what adapter_config.json holds",
     },
-    "said": {
+    "use": {
         "cited": "cited is enough",
         "applied_only": "only where the card says that this model was trained with it",
     },
-    "writer": {
-        "tools_too": "evidence written by people and by tools",
-        "people": "only evidence that no card-writing tool wrote",
+    "authorship": {
+        "include_generated": "evidence written by people and by tools",
+        "human_only": "only evidence that no card-writing tool wrote",
     },
-    "denied": {
-        "denied_too": "a technique that the card denies is cited too",
-        "affirmed": "places where the card denies the technique are left out",
+    "negation": {
+        "include_negated": "a technique that the card denies is cited too",
+        "affirmed_only": "places where the card denies the technique are left out",
     },
     "names": {
-        "names_out": "names of repositories, files and links do not count",
-        "names_in": "names of repositories, files and links count as citing",
+        "exclude_names": "names of repositories, files and links do not count",
+        "include_names": "names of repositories, files and links count as citing",
     },
     "scope": {
-        "every_technique": "techniques outside PEFT count like PEFT's own",
+        "all_techniques": "techniques outside PEFT count like PEFT's own",
         "peft_types": "only PEFT's types and their variants; others are not seen at all",
     },
-    "voters": {
+    "weighting": {
         "per_card": "every card has the same weight",
         "per_author": "every author has the same weight, shared by the author's counted cards",
-        "collapsed": "near-duplicate cards share the weight of one",
+        "deduplicated": "near-duplicate cards share the weight of one",
         "downloaded": "cards of models without a download are left out",
-        "weighted": "a card weighs as many votes as its model had downloads in 30 days",
+        "by_downloads": "a card weighs as many votes as its model had downloads in 30 days",
     },
 }
 """Switch to its words with their meaning; the first word of each is what a name without one means."""
@@ -79,15 +79,15 @@ _SWITCH_OF = {word: switch for switch, words in SWITCHES.items() for word in wor
 class Rule:
     """A way to count; every field holds one of the words of its line in ``SWITCHES``."""
 
-    vote: str = "blog"
-    variants: str = "rolled_up"
-    rung: str = "any_rung"
-    said: str = "cited"
-    writer: str = "tools_too"
-    denied: str = "denied_too"
-    names: str = "names_out"
-    scope: str = "every_technique"
-    voters: str = "per_card"
+    vote: str = "exactly_one"
+    variants: str = "variants_grouped"
+    evidence_level: str = "any_level"
+    use: str = "cited"
+    authorship: str = "include_generated"
+    negation: str = "include_negated"
+    names: str = "exclude_names"
+    scope: str = "all_techniques"
+    weighting: str = "per_card"
 
     @property
     def name(self) -> str:
@@ -103,7 +103,7 @@ class Rule:
     @property
     def whole_cards(self) -> bool:
         """Whether every vote is one whole card, so that votes are counts."""
-        return self.vote != "fractional" and self.voters in ("per_card", "downloaded")
+        return self.vote != "fractional" and self.weighting in ("per_card", "downloaded")
 
 
 def parse_rule(name: str) -> Rule:
@@ -129,27 +129,27 @@ def parse_rule(name: str) -> Rule:
 
 
 HEADLINE = Rule()
-"""The rule behind the published figure: exactly one technique, at any rung, variants rolled up."""
+"""The rule behind the published figure: exactly one technique, at any evidence level, variants rolled up."""
 
 STANDARD = tuple(
     parse_rule(name)
     for name in (
-        "blog",
+        "exactly_one",
         "any",
         "fractional",
-        "blog/split",
-        "any/split",
-        "fractional/split",
-        "blog/people",
-        "blog/per_author",
-        "blog/collapsed",
+        "exactly_one/variants_separate",
+        "any/variants_separate",
+        "fractional/variants_separate",
+        "exactly_one/human_only",
+        "exactly_one/per_author",
+        "exactly_one/deduplicated",
         "any/applied_only",
         "any/configured_only",
     )
 )
 """The rules whose shares of every technique are kept in a snapshot; others are counted when asked for."""
 
-SUBJECT = "lora"
+HEADLINE_TECHNIQUE = "lora"
 """The technique whose share is the headline: the published figure that the census sets out to check."""
 
 
@@ -163,22 +163,22 @@ def root(technique: str, facts: Facts) -> str:
 def specifications() -> list[Rule]:
     """Returns every combination of switches that makes sense, for the sensitivity of the headline.
 
-    Left out is what says nothing new: names have no rung of their own, what is applied or configured is never
+    Left out is what says nothing new: names have no evidence level of their own, what is applied or configured is never
     denied, and what is configured was written by a tool.
     """
     evidence = [
-        {"denied": denied, "names": names, "writer": writer}
-        for writer in SWITCHES["writer"]
-        for denied in SWITCHES["denied"]
+        {"negation": negation, "names": names, "authorship": authorship}
+        for authorship in SWITCHES["authorship"]
+        for negation in SWITCHES["negation"]
         for names in SWITCHES["names"]
     ]
-    evidence += [{"rung": "named_only", "denied": denied} for denied in SWITCHES["denied"]]
-    evidence += [{"rung": "tagged_only"}, {"rung": "configured_only"}, {"said": "applied_only"}]
+    evidence += [{"evidence_level": "named_only", "negation": negation} for negation in SWITCHES["negation"]]
+    evidence += [{"evidence_level": "tagged_only"}, {"evidence_level": "configured_only"}, {"use": "applied_only"}]
     return [
-        Rule(vote=vote, variants=variants, scope=scope, voters=voters, **chosen)
+        Rule(vote=vote, variants=variants, scope=scope, weighting=weighting, **chosen)
         for chosen in evidence
         for variants in SWITCHES["variants"]
         for scope in SWITCHES["scope"]
         for vote in SWITCHES["vote"]
-        for voters in SWITCHES["voters"]
+        for weighting in SWITCHES["weighting"]
     ]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.count.evidence import Evidence, Ints, Votes, exact_sum
-from peft_census.count.rules import HEADLINE, STANDARD, SUBJECT, Rule, specifications
+from peft_census.count.rules import HEADLINE, HEADLINE_TECHNIQUE, STANDARD, Rule, specifications
 from peft_census.count.uncertainty import METHOD, cluster_interval, coverage_bounds, weighted_interval, wilson
 from peft_census.snapshot.schema import arrow_schema
 
@@ -37,7 +37,7 @@ def count_shares(evidence: Evidence, rules: Iterable[Rule] = STANDARD) -> pa.Tab
         authors = evidence.authors[votes.cards]
         for i, (technique, numerator) in enumerate(totals):
             row = _row(rule, votes, technique, numerator)
-            if i < CLUSTERED or technique == SUBJECT:
+            if i < CLUSTERED or technique == HEADLINE_TECHNIQUE:
                 row |= _author_cells(votes, technique, authors)
             if rule.whole_cards:
                 bounds = coverage_bounds(numerator, votes.base, evidence.unread)
@@ -46,7 +46,7 @@ def count_shares(evidence: Evidence, rules: Iterable[Rule] = STANDARD) -> pa.Tab
     return pa.Table.from_pylist(rows, schema=arrow_schema("shares"))
 
 
-def sensitivity(evidence: Evidence, technique: str = SUBJECT) -> pa.Table:
+def sensitivity(evidence: Evidence, technique: str = HEADLINE_TECHNIQUE) -> pa.Table:
     """Returns the ``sensitivity`` table: the share of ``technique`` under every rule of ``specifications``.
 
     Its range is the honest uncertainty of the headline (Simonsohn, Simmons and Nelson 2020, Specification curve
@@ -77,7 +77,7 @@ def _row(rule: Rule, votes: Votes, technique: str, numerator: float) -> dict[str
     }
     if not base:
         return row
-    if rule.voters == "weighted":
+    if rule.weighting == "by_downloads":
         naive = weighted_interval(votes.of(technique), votes.weight)
         low, high, method = naive.low, naive.high, naive.method
     else:
@@ -104,19 +104,19 @@ MORE = ("author_low", "author_high", "effective_n", "unread_low", "unread_high")
 
 
 def headline(shares: pa.Table) -> dict[str, Any]:
-    """Returns the number that people quote: LoRA's share under rule ``blog``.
+    """Returns the number that people quote: LoRA's share under rule ``exactly_one``.
 
     Keys: rule, technique, n, base, share, low, high, and those of ``MORE``. Without a single card that cites
     exactly one technique the base is 0 and all that follow are None.
     """
     rows = shares.filter(pc.equal(shares["rule"], HEADLINE.name)).to_pylist()
     base = int(rows[0]["base"]) if rows else 0
-    mine: dict[str, Any] = next((row for row in rows if row["technique"] == SUBJECT), {})
+    mine: dict[str, Any] = next((row for row in rows if row["technique"] == HEADLINE_TECHNIQUE), {})
     n = int(mine.get("numerator", 0))
     low, high = wilson(n, base) if base else (None, None)
     return {
         "rule": HEADLINE.name,
-        "technique": SUBJECT,
+        "technique": HEADLINE_TECHNIQUE,
         "n": n,
         "base": base,
         "share": n / base if base else None,

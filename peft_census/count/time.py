@@ -19,7 +19,7 @@ from peft_census.count.shares import ENOUGH
 from peft_census.count.uncertainty import METHOD, wilson
 from peft_census.snapshot.schema import arrow_schema
 
-CITED = Rule(vote="any", variants="split")
+CITED = Rule(vote="any", variants="variants_separate")
 """The rule of adoption: every technique by its own name, however many a card cites."""
 MILESTONES = (1, 10, 100, 1_000)
 ANCHORS = {"paper": "paper_month", "release": "released"}
@@ -48,7 +48,12 @@ def concentration(evidence: Evidence) -> pa.Table:
     cards all three say too much concentration, so there is none below ``ENOUGH``.
     """
     rows: list[dict[str, Any]] = []
-    for rule in (HEADLINE, Rule(vote="fractional"), Rule(variants="split"), Rule(vote="fractional", variants="split")):
+    for rule in (
+        HEADLINE,
+        Rule(vote="fractional"),
+        Rule(variants="variants_separate"),
+        Rule(vote="fractional", variants="variants_separate"),
+    ):
         votes = evidence.votes(rule)
         rows.append({"rule": rule.name, "month": "all", **_concentrated(np.array([*votes.totals().values()]))})
         dated = Dated(evidence, votes)

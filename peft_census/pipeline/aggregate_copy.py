@@ -94,7 +94,7 @@ def merge(name: str, rows: list[Row], evidence: Evidence) -> list[Row]:
 
 
 CELLS = {
-    "origin": ("cards", "people", "tools_only"),
+    "authorship": ("cards", "human", "generated_only"),
     "agreement": ("cites_and_is", "cites_but_is_not", "is_but_does_not_cite", "neither"),
     "milestones": ("cards",),
     "concentration": ("base",),

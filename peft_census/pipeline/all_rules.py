@@ -28,7 +28,7 @@ Progress = Callable[[Iterator[pa.RecordBatch], int], Iterator[pa.RecordBatch]]
 """Wraps batches to show how far they are; gets the number of rows expected."""
 
 
-def recount(source: Source, info: SourceInfo, figure: Figure, progress: Progress) -> dict[str, Any]:
+def count_by_all_rules(source: Source, info: SourceInfo, figure: Figure, progress: Progress) -> dict[str, Any]:
     """Returns the reading of a prepared source.
 
     Keys: ``source`` (what was read), ``attempts`` and ``changes`` (rows of ``count.attempts``, nearest first, and

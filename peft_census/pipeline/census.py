@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 from peft_census.collect.base import Source, SourceInfo
 from peft_census.collect.registry import Wish, make_source, open_hub
 from peft_census.errors import output_error
-from peft_census.pipeline.instruments import Beside
-from peft_census.pipeline.tagging import Effort, tagged
+from peft_census.pipeline.instruments import InstrumentResults
+from peft_census.pipeline.tagging import TagOptions, tagged
 from peft_census.settings import settings
-from peft_census.snapshot.lock import alone
+from peft_census.snapshot.lock import exclusive_lock
 from peft_census.snapshot.parquet import GroupedFile
 from peft_census.snapshot.schema import SCHEMA_VERSION, arrow_schema
 from peft_census.snapshot.snapshot import Snapshot, find_by_key, new_snapshot, snapshot_key
@@ -76,8 +76,8 @@ def run_census(
     source: Source,
     out: Path,
     progress: Progress,
-    read_beside: Callable[[], Beside | None] = lambda: None,
-    effort: Effort | None = None,
+    read_instruments: Callable[[], InstrumentResults | None] = lambda: None,
+    tag_options: TagOptions | None = None,
 ) -> Outcome:
     """Runs all stages and seals a snapshot below ``out``, which is this process's alone meanwhile.
 
@@ -92,11 +92,13 @@ def run_census(
         BusyError: another census is at work in ``out``; nothing was asked of any source.
         CensusError: the source cannot be read or the snapshot not be written; nothing is left half-made.
     """
-    with alone(out / LOCK):
-        return _run(source, out, progress, read_beside(), effort)
+    with exclusive_lock(out / LOCK):
+        return _run(source, out, progress, read_instruments(), tag_options)
 
 
-def _run(source: Source, out: Path, progress: Progress, beside: Beside | None, effort: Effort | None) -> Outcome:
+def _run(
+    source: Source, out: Path, progress: Progress, beside: InstrumentResults | None, tag_options: TagOptions | None
+) -> Outcome:
     from peft_census.pipeline.counting import benchmark_of, count_tables, evidence_of
     from peft_census.pipeline.public_copy import public_view
     from peft_census.publish import publish
@@ -112,7 +114,7 @@ def _run(source: Source, out: Path, progress: Progress, beside: Beside | None, e
     with new_snapshot(out) as writer:
         span = _Span()
         coverage: Counter[tuple[str, str | None]] = Counter()
-        for models, mentions in tagged(progress(source.batches(), source.total()), effort):
+        for models, mentions in tagged(progress(source.batches(), source.total()), tag_options):
             writer.append("models", models)
             writer.append("mentions", mentions)
             span.add(models)
@@ -128,7 +130,7 @@ def _run(source: Source, out: Path, progress: Progress, beside: Beside | None, e
         preview = writer.preview(manifest)
         for name, table in count_tables(evidence_of(preview), benchmark_of(preview)).items():
             writer.put(name, table)
-        publish(public_view(writer.preview(manifest)), writer.path / REPORT, settings().wanted_pictures)
+        publish(public_view(writer.preview(manifest)), writer.path / REPORT, settings().wanted_charts)
         snapshot = writer.seal(manifest, out)
     return Outcome(snapshot, False, find_gaps(snapshot), instrument_gaps)
 
@@ -151,7 +153,9 @@ def rule_inputs() -> dict[str, Any]:
     }
 
 
-def write_mentions(source: Source, file: Path, progress: Progress, effort: Effort | None = None) -> dict[str, Any]:
+def write_mentions(
+    source: Source, file: Path, progress: Progress, tag_options: TagOptions | None = None
+) -> dict[str, Any]:
     """Writes the mentions of ``source`` to one Parquet file and returns what was done; ``effort`` says how."""
     source.prepare()
     cards = rows = 0
@@ -161,7 +165,7 @@ def write_mentions(source: Source, file: Path, progress: Progress, effort: Effor
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             with GroupedFile(partial, arrow_schema("mentions")) as writer:
-                for models, mentions in tagged(progress(source.batches(), source.total()), effort, False):
+                for models, mentions in tagged(progress(source.batches(), source.total()), tag_options, False):
                     cards += models.num_rows
                     rows += mentions.num_rows
                     for (status, reason), n in _statuses(models).items():
@@ -233,7 +237,7 @@ class _Span:
 
 
 def _coverage_table(
-    info: SourceInfo, counts: dict[tuple[str, str | None], int], beside: Beside | None = None
+    info: SourceInfo, counts: dict[tuple[str, str | None], int], beside: InstrumentResults | None = None
 ) -> pa.Table:
     rows: list[dict[str, Any]] = [
         {"source": info.kind, "status": s, "reason": r, "n": n} for (s, r), n in counts.items()

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from peft_census.collect.base import Source
 from peft_census.count import MENTION_COLUMNS, Evidence, Rule
-from peft_census.count.difference import GROUPS, Part, Share, card_votes, difference, exact_share
+from peft_census.count.difference import GROUPS, Contribution, Share, card_votes, difference, exact_share
 from peft_census.errors import UsageError
 from peft_census.pipeline.census import rule_inputs
 from peft_census.pipeline.tagging import tagged
@@ -65,7 +65,7 @@ class Comparison:
     before: Share
     after: Share
     frames: list[str]
-    parts: list[Part]
+    parts: list[Contribution]
     changed_rules: list[str]
     reread: str
     unread: tuple[int, int]
@@ -92,7 +92,7 @@ def compare(older: Snapshot, newer: Snapshot, rule: Rule, technique: str, cards:
     before, after = (exact_share(*v) for v in votes)
     changed = _changed_rules(older, newer)
     frames = _frames(older, newer, sides[0][0], sides[1][0])
-    parts: list[Part] = []
+    parts: list[Contribution] = []
     examples: list[tuple[str, str, list[str], list[str]]] = []
     reread = ""
     if not frames:
@@ -176,7 +176,9 @@ def _groups(sides: list[tuple[pa.Table, Evidence]], where: list[Any]) -> tuple[A
         there[side, places] = True
         text[side, places] = models["card_sha256"].is_valid().to_numpy()
         sha[side, places] = models["card_sha256"].to_pylist()
-        card, technique = evidence.pairs(Rule(vote="any", variants="split", rung="configured_only"))
+        card, technique = evidence.pairs(
+            Rule(vote="any", variants="variants_separate", evidence_level="configured_only")
+        )
         for c, t in zip(places[card], technique, strict=True):
             configured[side, c] += evidence.techniques[t] + " "
     names = [name for name in GROUPS if name != "rules"]

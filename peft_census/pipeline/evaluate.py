@@ -33,8 +33,8 @@ class Scored:
 
     @property
     def cited(self) -> Sets:
-        """Techniques cited: by the label, and with a mention outside zone ``name``."""
-        return set(self.label["cited"]), {m.technique for m in self.reading.mentions if m.zone != "name"}
+        """Techniques cited: by the label, and with a mention outside location ``name``."""
+        return set(self.label["cited"]), {m.technique for m in self.reading.mentions if m.location != "name"}
 
     @property
     def applied(self) -> Sets:
@@ -204,7 +204,7 @@ def _disagreement(card: Scored) -> dict[str, Any] | None:
 
 def _evidence(mention: Mention) -> str:
     said = "applied" if mention.applied else mention.polarity
-    return f"{mention.technique} {said}, {mention.zone} at {mention.start}: {mention.matched!r} ({mention.cue})"
+    return f"{mention.technique} {said}, {mention.location} at {mention.start}: {mention.matched!r} ({mention.cue})"
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -123,13 +123,13 @@ def _mention_lines(mention: dict[str, Any], quote: str) -> list[str]:
     said = "denied" if mention["polarity"] == "negated" else "applied" if mention["applied"] else "cited"
     if (mention["correction"] or "").startswith("not_cited"):
         said = "not cited, by correction; does not count"
-    elif mention["zone"] == "name":
+    elif mention["location"] == "name":
         said = "in a name only, does not count"
-    where = mention["zone"] or "adapter_config.json"
+    where = mention["location"] or "adapter_config.json"
     place = f" at {mention['start']}–{mention['end']}" if mention["start"] is not None else ""
-    lines = [f"{mention['technique']}: {said}", f"    {mention['rung']} in {where}{place}: {quote}"]
+    lines = [f"{mention['technique']}: {said}", f"    {mention['evidence_level']} in {where}{place}: {quote}"]
     why = [f"read as: {mention['cue']}" if mention["cue"] else "", f"recognised as {mention['form']}"]
-    why.append(f"admitted by guard {mention['guard']}" if mention["guard"] else "")
+    why.append(f"admitted by guard {mention['disambiguation_rule']}" if mention["disambiguation_rule"] else "")
     why.append(f"written by {mention['generator']}" if mention["generator"] else "")
     why.append(f"correction: {mention['correction']}" if mention["correction"] else "")
     return [*lines, "    " + "; ".join(w for w in why if w)]

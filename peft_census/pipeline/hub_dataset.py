@@ -194,7 +194,7 @@ Every column is explained in [data-dictionary.md](data-dictionary.md); all share
 ```python
 import pandas as pd
 shares = pd.read_parquet("hf://datasets/{repo}/data/shares.parquet")
-shares[shares.rule == "blog"]
+shares[shares.rule == "exactly_one"]
 ```
 
 ## Names and texts

@@ -16,13 +16,13 @@ from peft_census.errors import UsageError
 from peft_census.settings import settings
 
 if TYPE_CHECKING:
-    from peft_census.collect.instruments import Collected, Wanted
+    from peft_census.collect.instruments import Collected, InstrumentConfig
 
 Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Beside:
+class InstrumentResults:
     """What the instruments gave.
 
     Args:
@@ -45,9 +45,9 @@ def split_names(given: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for text in given for name in text.replace(",", " ").split()))
 
 
-def make_wanted(
+def make_instrument_config(
     given: Iterable[str], civitai: str = "all", order: str = "Oldest", types: str = "", **rest: Any
-) -> Wanted | None:
+) -> InstrumentConfig | None:
     """Returns what to collect; None where no instrument is named.
 
     Args:
@@ -64,12 +64,12 @@ def make_wanted(
     if not names:
         return None
     from peft_census.collect.civitai import Frame
-    from peft_census.collect.instruments import Wanted, checked_wanted
+    from peft_census.collect.instruments import InstrumentConfig, checked_config
 
     if civitai != "all" and not civitai.isdecimal():
         raise UsageError(f"--civitai {civitai}: not a number of models", "give a number, or 'all'.")
     frame = Frame(0 if civitai == "all" else int(civitai), order, split_names([types]))
-    return checked_wanted(Wanted(names, civitai=frame, **rest))
+    return checked_config(InstrumentConfig(names, civitai=frame, **rest))
 
 
 def peft_classes() -> dict[str, str]:
@@ -88,12 +88,12 @@ def peft_types() -> dict[str, str]:
     return {t.peft_type: t.id for t in found if t.kind == "peft_type" and t.peft_type}
 
 
-def collect_instruments(wanted: Wanted, note: Note, progress: Callable[[int], object]) -> Beside:
+def collect_instruments(wanted: InstrumentConfig, note: Note, progress: Callable[[int], object]) -> InstrumentResults:
     """Runs the instruments."""
     from peft_census.collect.instruments import collect, content_sha256
 
     found = collect(wanted, peft_classes(), peft_types(), settings().raw, note, progress)
-    return Beside(found.tables, found.about, _coverage(found), tuple(found.gaps), content_sha256(found))
+    return InstrumentResults(found.tables, found.about, _coverage(found), tuple(found.gaps), content_sha256(found))
 
 
 def _coverage(found: Collected) -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ def _coverage(found: Collected) -> list[dict[str, Any]]:
     return rows
 
 
-def estimate(wanted: Wanted | None) -> dict[str, dict[str, Any]]:
+def estimate(wanted: InstrumentConfig | None) -> dict[str, dict[str, Any]]:
     """Returns for each instrument the requests and minutes it would cost; asks nothing."""
     if wanted is None:
         return {}

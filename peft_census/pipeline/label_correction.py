@@ -2,7 +2,7 @@
 
 The labels are turned into mentions and counted by the very rule that counts the tagger's, so that both sides mean
 the same; ``count.label_error`` does the statistics. Only what people can judge from a card is corrected: rules about
-who wrote a place, on which rung it stands, or how cards are weighed against one another are refused. What
+who wrote a place, on which evidence level it stands, or how cards are weighed against one another are refused. What
 ``adapter_config.json`` says is taken on both sides as it stands.
 """
 
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from peft_census.count import HEADLINE, MENTION_COLUMNS, MODEL_COLUMNS, Evidence, Rule, Votes, parse_rule
 from peft_census.count.label_error import ENOUGH_ERRORS, Corrected, Counts, corrected_share
-from peft_census.count.rules import SUBJECT
+from peft_census.count.rules import HEADLINE_TECHNIQUE
 from peft_census.count.uncertainty import METHOD, NO_BASE, cluster_interval, wilson
 from peft_census.errors import UsageError
 from peft_census.pipeline.counting import evidence_of
@@ -26,7 +26,11 @@ from peft_census.pipeline.labels import is_read, read_sample
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.snapshot.snapshot import Snapshot
 
-JUDGED = {"rung": ("any_rung",), "writer": ("tools_too",), "voters": ("per_card", "downloaded")}
+JUDGED = {
+    "evidence_level": ("any_level",),
+    "authorship": ("include_generated",),
+    "weighting": ("per_card", "downloaded"),
+}
 """Switches of a rule that labels can only follow with these words."""
 
 
@@ -65,7 +69,7 @@ def correct(snapshot: Snapshot, file: Path, rule: str | None = None) -> dict[str
     )
     return {
         "rule": chosen.name,
-        "technique": SUBJECT,
+        "technique": HEADLINE_TECHNIQUE,
         "labels": len(labels),
         "unread": len(lines) - len(labels),
         "differing": corrected.differing,
@@ -99,7 +103,9 @@ def label_counts(snapshot: Snapshot, labels: list[dict[str, Any]], rule: Rule) -
         facts[technique] = {"kind": "outside_peft", "variant_of": None}
     models = snapshot.table("models", MODEL_COLUMNS).take([line["place"] for line in labels])
     mentions = snapshot.table("mentions", MENTION_COLUMNS)
-    configured = pc.and_(pc.equal(mentions["rung"], "configured"), pc.is_in(mentions["model_id"], models["model_id"]))
+    configured = pc.and_(
+        pc.equal(mentions["evidence_level"], "configured"), pc.is_in(mentions["model_id"], models["model_id"])
+    )
     by_people = [mention for line in labels for mention in _mentions(line)]
     schema = pa.schema([arrow_schema("mentions").field(name) for name in MENTION_COLUMNS])
     both = pa.concat_tables([pa.Table.from_pylist(by_people, schema=schema), mentions.filter(configured).cast(schema)])
@@ -108,24 +114,24 @@ def label_counts(snapshot: Snapshot, labels: list[dict[str, Any]], rule: Rule) -
 
 def _mentions(line: dict[str, Any]) -> list[dict[str, Any]]:
     """Returns one mention for each label of a card."""
-    common = {"model_id": line["model_id"], "rung": "named", "generator": None}
+    common = {"model_id": line["model_id"], "evidence_level": "named", "generator": None}
     cited = [
         {
             **common,
             "technique": technique,
-            "zone": "prose",
+            "location": "prose",
             "polarity": "negated" if technique in line["negated"] else "affirmed",
             "applied": technique in line["applied"],
         }
         for technique in line["cited"]
     ]
-    named = {"zone": "name", "polarity": "affirmed", "applied": False}
+    named = {"location": "name", "polarity": "affirmed", "applied": False}
     return cited + [{**common, "technique": technique, **named} for technique in line["name_only"]]
 
 
 def _counts(votes: Votes, n_cards: int) -> Counts:
     numerators, bases = np.zeros(n_cards), np.zeros(n_cards)
-    numerators[votes.cards], bases[votes.cards] = votes.of(SUBJECT), votes.weight
+    numerators[votes.cards], bases[votes.cards] = votes.of(HEADLINE_TECHNIQUE), votes.weight
     return Counts(numerators, bases)
 
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.count import HEADLINE, Evidence, parse_rule
-from peft_census.count.rules import SUBJECT
+from peft_census.count.rules import HEADLINE_TECHNIQUE
 from peft_census.errors import UsageError, output_error
 from peft_census.snapshot.snapshot import Snapshot
 
@@ -36,7 +36,7 @@ STRATA = {
     "E": "places that might have named a technique, all refused",
     "F": "no place that could name any technique",
 }
-"""Strata by their letter, which is all that a labeller sees; by rule ``blog``."""
+"""Strata by their letter, which is all that a labeller sees; by rule ``exactly_one``."""
 
 SHARES = {"A": 0.30, "B": 0.15, "C": 0.15, "D": 0.15, "E": 0.15, "F": 0.10}
 """How labels are divided among the strata, beyond the least each one gets."""
@@ -97,7 +97,7 @@ def population_of(snapshot: Snapshot, evidence: Evidence) -> Population:
     strata[mentioned] = letters["D"]
     strata[cited.cards] = letters["C"]
     strata[alone.cards] = letters["B"]
-    strata[alone.cards[alone.of(SUBJECT) > 0]] = letters["A"]
+    strata[alone.cards[alone.of(HEADLINE_TECHNIQUE) > 0]] = letters["A"]
     strata[~text] = NO_TEXT
     return Population(snapshot.id, models.select(["model_id", "card_sha256", "revision"]), strata)
 

@@ -18,7 +18,7 @@ from peft_census.pipeline.revision_counts import keep, kept_reading, read_kept, 
 
 if TYPE_CHECKING:
     from peft_census.collect.base import Source
-    from peft_census.collect.hub.history import Past, Walk
+    from peft_census.collect.hub.history import RevisionHistory, RevisionPlan
     from peft_census.pipeline.all_rules import Progress
 
 FAR = 7
@@ -33,7 +33,7 @@ MEASURE = (
     "cards are a draw."
 )
 CLOSES = (
-    "closes: the part of the way from rule blog to the published counts that a change covers, on the logarithm of ×F; "
+    "closes: the part of the way from rule exactly_one to the published counts that a change covers, on the logarithm of ×F; "
     "below zero it leads away."
 )
 CAUTION = (
@@ -54,13 +54,15 @@ def reproduce_source(publication: Publication, spec: str, keep_first: bool, prog
     Raises:
         CensusError: the source cannot be read.
     """
-    from peft_census.pipeline.all_rules import recount
+    from peft_census.pipeline.all_rules import count_by_all_rules
 
     source = local_source(spec, keep_first)
-    return make_report(publication, [recount(source, source.prepare(), publication.countable, progress)])
+    return make_report(publication, [count_by_all_rules(source, source.prepare(), publication.countable, progress)])
 
 
-def reproduce_past(publication: Publication, walk: Walk, past: Past, progress: Progress, note: Note) -> dict[str, Any]:
+def reproduce_past(
+    publication: Publication, walk: RevisionPlan, past: RevisionHistory, progress: Progress, note: Note
+) -> dict[str, Any]:
     """Returns the report on the revisions of a walk; those that cannot be had are gaps, and the others go on.
 
     Args:
@@ -74,7 +76,7 @@ def reproduce_past(publication: Publication, walk: Walk, past: Past, progress: P
         SourceError: not one revision could be read, or the server points to another host.
     """
     from peft_census.collect.http.hub import ElsewhereError
-    from peft_census.pipeline.all_rules import recount
+    from peft_census.pipeline.all_rules import count_by_all_rules
 
     readings = []
     for revision in walk.revisions:
@@ -89,7 +91,7 @@ def reproduce_past(publication: Publication, walk: Walk, past: Past, progress: P
         try:
             if reading is None:
                 source, info = past.fetch(revision)
-                reading = recount(source, info, publication.countable, progress)
+                reading = count_by_all_rules(source, info, publication.countable, progress)
                 keep(kept, reading)
         except ElsewhereError:
             raise
@@ -121,7 +123,7 @@ def local_source(spec: str, keep_first: bool = False) -> Source:
     return make_source(spec, keep_first)
 
 
-def make_plan(publication: Publication, walk: Walk) -> dict[str, Any]:
+def make_plan(publication: Publication, walk: RevisionPlan) -> dict[str, Any]:
     """Returns what a walk would read.
 
     Keys: ``what``, ``revisions`` (rows), ``bytes`` and ``files`` to download, ``disk`` in bytes, ``requests`` spent.
@@ -160,7 +162,9 @@ def make_local_plan(spec: str, keep_first: bool = False) -> dict[str, Any]:
     return {"what": what, "revisions": [], "bytes": 0, "files": 0, "requests": 0}
 
 
-def make_report(publication: Publication, readings: list[dict[str, Any]], walk: Walk | None = None) -> dict[str, Any]:
+def make_report(
+    publication: Publication, readings: list[dict[str, Any]], walk: RevisionPlan | None = None
+) -> dict[str, Any]:
     """Returns the whole report; docs/reproduction.md explains its keys."""
     from peft_census.tag import load_taxonomy
 
@@ -199,7 +203,7 @@ def _unread(dataset: str, told: dict[str, Any], state: str, reason: str) -> dict
     return {"source": {**source, **empty, "specimen": False, **told}, "attempts": [], "changes": [], "gaps": {}}
 
 
-def _walk_facts(walk: Walk | None) -> dict[str, Any] | None:
+def _walk_facts(walk: RevisionPlan | None) -> dict[str, Any] | None:
     if walk is None:
         return None
     commits = walk.history.commits
@@ -214,7 +218,7 @@ def _walk_facts(walk: Walk | None) -> dict[str, Any] | None:
     }
 
 
-def _gaps(readings: list[dict[str, Any]], walk: Walk | None) -> list[str]:
+def _gaps(readings: list[dict[str, Any]], walk: RevisionPlan | None) -> list[str]:
     """Returns one line for everything that could not be had, or not as it should be."""
     lines = []
     if walk is not None:
@@ -244,11 +248,11 @@ def _remark(counted: list[dict[str, Any]], figure: Figure) -> str | None:
 
 
 def _dates(counted: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns rule ``blog`` on every further revision as a change of the first: what another day would explain."""
+    """Returns rule ``exactly_one`` on every further revision as a change of the first: what another day would explain."""
     from peft_census.count.nearness import Nearness, closed
 
     def blog(reading: dict[str, Any]) -> dict[str, Any]:
-        return next(row for row in reading["attempts"] if row["rule"] == "blog")
+        return next(row for row in reading["attempts"] if row["rule"] == "exactly_one")
 
     def near(row: dict[str, Any]) -> Nearness:
         of_numerator = row["numerator"] - row["diff_numerator"]

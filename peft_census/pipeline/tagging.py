@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.pipeline.workers import Readers
+from peft_census.pipeline.workers import WorkerPool
 from peft_census.snapshot.schema import arrow_schema
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ Pair = tuple[pa.RecordBatch, pa.RecordBatch]
 
 
 @dataclass(frozen=True)
-class Effort:
+class TagOptions:
     """How tagging is done; what comes out is always the same.
 
     Args:
@@ -51,7 +51,9 @@ class Effort:
     alone: int = 0
 
 
-def tagged(batches: Iterator[pa.RecordBatch], effort: Effort | None = None, with_models: bool = True) -> Iterator[Pair]:
+def tagged(
+    batches: Iterator[pa.RecordBatch], tag_options: TagOptions | None = None, with_models: bool = True
+) -> Iterator[Pair]:
     """Yields ``(models, mentions)`` for every batch of cards, in order.
 
     Args:
@@ -64,21 +66,21 @@ def tagged(batches: Iterator[pa.RecordBatch], effort: Effort | None = None, with
     """
     from peft_census.tag.mentions import scanner
 
-    effort = effort or Effort()
+    tag_options = tag_options or TagOptions()
     batches = iter(batches)
     first = list(islice(batches, FEW + 1))
     if len(first) <= FEW:
-        effort = Effort()
+        tag_options = TagOptions()
     batches = chain(first, batches)
     del first  # not kept while the others are tagged
-    if effort.jobs > 1:
+    if tag_options.jobs > 1:
         scanner()  # made before the threads begin, or each would make one of its own
     with ExitStack() as stack:
-        cache = stack.enter_context(effort.cache) if effort.cache else None
-        read: Read = stack.enter_context(Readers(effort.jobs, effort.alone)).read
+        cache = stack.enter_context(tag_options.cache) if tag_options.cache else None
+        read: Read = stack.enter_context(WorkerPool(tag_options.jobs, tag_options.alone)).read
         if cache:
             read = partial(_read_new, read=read, cache=cache)
-        yield from _in_order(partial(_tag, read=read, with_models=with_models), batches, effort.jobs)
+        yield from _in_order(partial(_tag, read=read, with_models=with_models), batches, tag_options.jobs)
 
 
 def _in_order(work: Callable[[pa.RecordBatch], Pair], batches: Iterator[pa.RecordBatch], jobs: int) -> Iterator[Pair]:

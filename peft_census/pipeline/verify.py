@@ -24,7 +24,7 @@ from peft_census.collect.hub.folders import LOCK as CRAWL_LOCK
 from peft_census.collect.ledger import Ledger
 from peft_census.errors import CensusError, SnapshotError
 from peft_census.pipeline.census import LOCK as SNAPSHOTS_LOCK
-from peft_census.snapshot.lock import alone
+from peft_census.snapshot.lock import exclusive_lock
 from peft_census.snapshot.snapshot import MANIFEST, read_snapshot
 
 ASIDE = ".damaged-"
@@ -87,7 +87,7 @@ def examine(snapshots: Path, raw: Path, repair: bool = False) -> Examination:
     with ExitStack() as stack:
         if repair:
             for lock in [snapshots / SNAPSHOTS_LOCK] * snapshots.is_dir() + [c / CRAWL_LOCK for c in crawls]:
-                stack.enter_context(alone(lock))
+                stack.enter_context(exclusive_lock(lock))
         folders = [p for p in sorted(snapshots.glob("*")) if p.is_dir() and not p.name.startswith(".")]
         databases = sorted(p for p in raw.rglob("*.sqlite") if ASIDE not in p.name) if raw.is_dir() else []
         found = [*_leftovers(snapshots, raw)]

@@ -42,7 +42,7 @@ def workers(jobs: int) -> Iterator[Executor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-class Readers:
+class WorkerPool:
     """Reads cards in other processes, or in this one until it is worth starting those and they are ready.
 
     Threads may share one. Open it with ``with``.
@@ -60,7 +60,7 @@ class Readers:
         self._pool: Executor | None = None
         self._equipped: set[int] = set()
 
-    def __enter__(self) -> Readers:
+    def __enter__(self) -> WorkerPool:
         if self._left == 0:
             self._left, self._pool = math.inf, self._stack.enter_context(workers(self._jobs))
         return self
@@ -145,10 +145,10 @@ def _end_with_parent() -> None:
 
 
 def _read_packed(cards: pa.Buffer, compiled: Compiled | None) -> tuple[int, pa.Buffer]:
-    from peft_census.tag.pattern_scanner import hand_over
+    from peft_census.tag.pattern_scanner import load_compiled
 
     if compiled:
-        hand_over(compiled)
+        load_compiled(compiled)
     return os.getpid(), _packed(read_here(_unpacked(cards)))
 
 

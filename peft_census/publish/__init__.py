@@ -35,7 +35,7 @@ POST, CHANGES = "post.md", "change.csv"
 def publish(
     snapshot: SnapshotLike,
     out: Path,
-    pictures: Collection[str] | None = None,
+    charts: Collection[str] | None = None,
     blog: bool = False,
     since: Any = None,
 ) -> list[Path]:
@@ -62,7 +62,7 @@ def publish(
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True) as room:
             made = Path(room) / "new"  # made inside, because the temporary folder is closed to other users
             made.mkdir()
-            _write_all(snapshot, made, Path(room), pictures, blog, since)
+            _write_all(snapshot, made, Path(room), charts, blog, since)
             _swap(made, out, Path(room) / "old")
     except OSError as error:
         raise output_error(out, error) from error
@@ -77,24 +77,24 @@ def _write_all(
     snapshot: SnapshotLike, folder: Path, aside: Path, wanted: Collection[str] | None, blog: bool, since: Any
 ) -> None:
     """Writes all files to ``folder``; the charts for phones, which only the page holds, go to ``aside``."""
-    from peft_census.publish.charts import Picture, make_pictures
-    from peft_census.publish.charts.draw import draw_pictures  # Matplotlib takes a second to import
+    from peft_census.publish.charts import ChartSpec, make_charts
+    from peft_census.publish.charts.draw import draw_charts  # Matplotlib takes a second to import
     from peft_census.publish.report.page import write_report
     from peft_census.publish.text.post import post_md
 
     claims, shares = make_claims(snapshot) + instrument_claims(snapshot), read_shares(snapshot)
     first = next(c for c in claims if c.id == HEADLINE)
-    pictures = [p for p in make_pictures(snapshot, first) if wanted is None or p.name in wanted]
+    charts = [p for p in make_charts(snapshot, first) if wanted is None or p.name in wanted]
     claims = [replace(first, data="headline.csv") if c is first else c for c in claims] + [
-        p.claim for p in pictures if isinstance(p, Picture) and p.name != HEADLINE
+        p.claim for p in charts if isinstance(p, ChartSpec) and p.name != HEADLINE
     ]
     change = None
     if since is not None:
         change = change_section(since, technique_name(snapshot, since.technique))
         claims.append(change_claim(snapshot, change, since.technique, since.rule))
-    drawn = draw_pictures(snapshot, [p for p in pictures if isinstance(p, Picture)], folder, aside)
+    drawn = draw_charts(snapshot, [p for p in charts if isinstance(p, ChartSpec)], folder, aside)
     write_report(
-        snapshot, claims, drawn, [p for p in pictures if not isinstance(p, Picture)], folder / "report.html", change
+        snapshot, claims, drawn, [p for p in charts if not isinstance(p, ChartSpec)], folder / "report.html", change
     )
     texts = {
         "coverage.csv": coverage_csv(snapshot),
@@ -105,7 +105,7 @@ def _write_all(
     if since is not None:
         texts[CHANGES] = change_csv(since)
     if blog:
-        texts[POST] = post_md(claims, pictures)
+        texts[POST] = post_md(claims, charts)
         write_kit(claims, folder)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")

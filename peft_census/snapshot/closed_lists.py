@@ -24,7 +24,7 @@ class ClosedLists:
 @cache
 def closed_lists() -> ClosedLists:
     """Returns the lists that ship with the package."""
-    text = resources.files("peft_census").joinpath("closed_lists.toml").read_text(encoding="utf-8")
+    text = resources.files("peft_census.snapshot").joinpath("closed_lists.toml").read_text(encoding="utf-8")
     lists = tomllib.loads(text)
     return ClosedLists(
         languages=_words(lists["languages_two"], lists["languages_three"], lists["languages_more"]),

@@ -29,7 +29,7 @@ os.register_at_fork(after_in_child=_let_go)
 
 
 @contextmanager
-def alone(file: Path) -> Iterator[None]:
+def exclusive_lock(file: Path) -> Iterator[None]:
     """Holds the lock ``file`` (made if missing, with its folder) for this process.
 
     Raises:

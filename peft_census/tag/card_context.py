@@ -1,6 +1,6 @@
 """How one place is read in the light of its card: which sentence, which setting, which drift.
 
-In: a candidate with its zone, and the card around it. Out: its Reading. ``reading`` knows the language,
+In: a candidate with its location, and the card around it. Out: its Reading. ``reading`` knows the language,
 this module knows where in a card language, settings and tags stand.
 """
 
@@ -14,13 +14,13 @@ from functools import lru_cache
 from peft_census.tag.front_matter import FrontMatter
 from peft_census.tag.interpretation import (
     SWITCHED_OFF,
-    Drift,
-    Reading,
+    CardContext,
+    Interpretation,
     read_code,
     read_sentence,
     sentence_around,
 )
-from peft_census.tag.locations import Heading, Zones
+from peft_census.tag.locations import Heading, Locations
 from peft_census.tag.scan import Candidate
 from peft_census.tag.techniques import HERE
 
@@ -56,12 +56,12 @@ _FOR_TRAINING_SIGNS = (re.compile(r"ng[- ]only"), re.compile(r"for (?:\w+ )?(?:q
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A candidate that is a mention: its zone and the guard that admitted it."""
+class AcceptedCandidate:
+    """A candidate that is a mention: its location and the guard that admitted it."""
 
     candidate: Candidate
-    zone: str
-    guard: str | None
+    location: str
+    disambiguation_rule: str | None
 
 
 class Places:
@@ -71,57 +71,59 @@ class Places:
         text: the card.
         model_id: the card's model.
         front: its front matter.
-        zones: its zones.
+        locations: its locations.
         kept: all its mentions.
     """
 
-    def __init__(self, text: str, model_id: str, front: FrontMatter, zones: Zones, kept: Sequence[Kept]) -> None:
+    def __init__(
+        self, text: str, model_id: str, front: FrontMatter, locations: Locations, kept: Sequence[AcceptedCandidate]
+    ) -> None:
         self.text = text
         self.front = front
-        self.zones = zones
-        self.drift = find_drift(text, model_id, front, kept)
-        self.in_tables = [(k.candidate.start, k.candidate.technique) for k in kept if k.zone == "table"]
-        self.tags = {k.candidate.technique for k in kept if k.zone == "front_matter"}
+        self.locations = locations
+        self.context = find_card_context(text, model_id, front, kept)
+        self.in_tables = [(k.candidate.start, k.candidate.technique) for k in kept if k.location == "table"]
+        self.tags = {k.candidate.technique for k in kept if k.location == "front_matter"}
 
-    def read(self, candidate: Candidate, zone: str) -> Reading:
+    def read(self, candidate: Candidate, location: str) -> Interpretation:
         """Returns how the place is read."""
-        if zone == "name":
-            return Reading(False, False, "inside a name")
-        if zone == "link":
-            return Reading(False, False, "link to the paper")
-        line = self.zones.line(candidate.start)
-        if zone == "front_matter":
+        if location == "name":
+            return Interpretation(False, False, "inside a name")
+        if location == "link":
+            return Interpretation(False, False, "link to the paper")
+        line = self.locations.line(candidate.start)
+        if location == "front_matter":
             return self._tag(candidate, self._around(candidate, line.start, line.end))
-        if zone == "code":
+        if location == "code":
             around = self._around(candidate, line.start, line.end)
-            return self._setting(candidate, around) or read_code(around, self.drift)
-        if zone == "table" and self._is_compared(candidate):
-            return Reading(False, False, "row of a comparison")
+            return self._setting(candidate, around) or read_code(around, self.context)
+        if location == "table" and self._is_compared(candidate):
+            return Interpretation(False, False, "row of a comparison")
         if self._in_link_text(candidate):
-            return Reading(False, False, "text of a link")
-        floor, ceiling = self._paragraph(candidate.start, zone)
+            return Interpretation(False, False, "text of a link")
+        floor, ceiling = self._paragraph(candidate.start, location)
         sentence = sentence_around(self.text, candidate.start, candidate.end, floor, ceiling)
-        return _read_sentence(sentence, zone, tuple(self.zones.section(candidate.start)[:2]), self.drift)
+        return _read_sentence(sentence, location, tuple(self.locations.section(candidate.start)[:2]), self.context)
 
     def _around(self, candidate: Candidate, floor: int, ceiling: int) -> str:
         before = self.text[max(floor, candidate.start - 200) : candidate.start]
         return before + HERE + self.text[candidate.end : min(ceiling, candidate.end + 200)]
 
-    def _tag(self, candidate: Candidate, line: str) -> Reading:
+    def _tag(self, candidate: Candidate, line: str) -> Interpretation:
         if SWITCHED_OFF.search(line):
-            return Reading(True, False, "switched off")
+            return Interpretation(True, False, "switched off")
         if candidate.form == "paper":
-            return Reading(False, False, "paper tag")
-        if self.drift.for_training:
-            return Reading(False, False, "a base meant for training adapters on")
+            return Interpretation(False, False, "paper tag")
+        if self.context.for_training:
+            return Interpretation(False, False, "a base meant for training adapters on")
         if candidate.technique == "lora" and "lycoris" in self.tags:
-            return Reading(False, False, "generic tag beside lycoris")
-        return Reading(False, True, "tag")
+            return Interpretation(False, False, "generic tag beside lycoris")
+        return Interpretation(False, True, "tag")
 
-    def _setting(self, candidate: Candidate, line: str) -> Reading | None:
+    def _setting(self, candidate: Candidate, line: str) -> Interpretation | None:
         """Reads a line of a training configuration, or returns None where the code is something else."""
         if _SETTING.search(line):
-            return Reading(False, not self.drift.for_training, "training configuration")
+            return Interpretation(False, not self.context.for_training, "training configuration")
         if _YAML_OPTION.match(line) is None or "_" not in line.partition(":")[0]:
             return None
         value = self.text[candidate.end : candidate.end + 80]
@@ -129,23 +131,23 @@ class Places:
         nearby = self.text[max(0, candidate.start - _SETTINGS_REACH) : candidate.end + _SETTINGS_REACH]
         adapter = _ADAPTER_KEY.search(nearby)
         if adapter is None:
-            return Reading(False, False, "empty setting") if empty else None
+            return Interpretation(False, False, "empty setting") if empty else None
         if (adapter.group(1) or "none").lower() in ("none", "null", "false"):
-            return Reading(False, False, "setting of a run without an adapter")
-        return Reading(False, not empty, "empty setting" if empty else "setting of the run")
+            return Interpretation(False, False, "setting of a run without an adapter")
+        return Interpretation(False, not empty, "empty setting" if empty else "setting of the run")
 
     def _is_compared(self, candidate: Candidate) -> bool:
         """Says whether the row is one of several techniques in a table and is not marked as this model's."""
-        at = self.zones.line_index(candidate.start)
-        lines = self.zones.lines
+        at = self.locations.line_index(candidate.start)
+        lines = self.locations.lines
         near = slice(max(lines[at].start, candidate.start - 400), min(lines[at].end, candidate.end + 400))
         row = self.text[near]
         if _OWN_ROW.search(row):
             return False
         first = last = at
-        while first > 0 and lines[first - 1].zone == "table" and at - first < _TABLE_REACH:
+        while first > 0 and lines[first - 1].location == "table" and at - first < _TABLE_REACH:
             first -= 1
-        while last + 1 < len(lines) and lines[last + 1].zone == "table" and last - at < _TABLE_REACH:
+        while last + 1 < len(lines) and lines[last + 1].location == "table" and last - at < _TABLE_REACH:
             last += 1
         return any(
             technique != candidate.technique
@@ -167,25 +169,25 @@ class Places:
             return False
         return len((opening.group(1) + closing.group(1)).strip(" *_`")) > 3
 
-    def _paragraph(self, position: int, zone: str) -> tuple[int, int]:
+    def _paragraph(self, position: int, location: str) -> tuple[int, int]:
         """Returns the span of lines of the same kind around ``position``, at most four each way."""
-        lines = self.zones.lines
-        at = first = last = self.zones.line_index(position)
-        if zone not in ("heading", "table"):
-            while first > max(0, at - 4) and lines[first - 1].zone == lines[at].zone:
+        lines = self.locations.lines
+        at = first = last = self.locations.line_index(position)
+        if location not in ("heading", "table"):
+            while first > max(0, at - 4) and lines[first - 1].location == lines[at].location:
                 first -= 1
-            while last < min(len(lines) - 1, at + 4) and lines[last + 1].zone == lines[at].zone:
+            while last < min(len(lines) - 1, at + 4) and lines[last + 1].location == lines[at].location:
                 last += 1
         floor = max(lines[first].start, self.front.after) if position >= self.front.after else lines[first].start
         return floor, lines[last].end
 
 
 @lru_cache(maxsize=20_000)
-def _read_sentence(sentence: str, zone: str, section: tuple[Heading, ...], drift: Drift) -> Reading:
-    return read_sentence(sentence, zone, list(section), drift)
+def _read_sentence(sentence: str, location: str, section: tuple[Heading, ...], context: CardContext) -> Interpretation:
+    return read_sentence(sentence, location, list(section), context)
 
 
-def find_drift(text: str, model_id: str, front: FrontMatter, kept: Sequence[Kept]) -> Drift:
+def find_card_context(text: str, model_id: str, front: FrontMatter, kept: Sequence[AcceptedCandidate]) -> CardContext:
     """Returns what the card as a whole is about."""
     tags = {t.lower() for t in front.strings("tags")}
     libraries = {t.lower() for t in front.strings("library_name")}
@@ -196,7 +198,7 @@ def find_drift(text: str, model_id: str, front: FrontMatter, kept: Sequence[Kept
         and any(re.search(r"[\"']" + re.escape(name) + r"[\"'/]", text) for name in names if len(name) > 2)
     )
     adapter = (
-        any(k.zone == "front_matter" and k.candidate.form == "alias" for k in kept)
+        any(k.location == "front_matter" and k.candidate.form == "alias" for k in kept)
         or "peft" in libraries | tags
         or any(t.startswith("base_model:adapter:") for t in tags)
         or loads_itself
@@ -207,4 +209,4 @@ def find_drift(text: str, model_id: str, front: FrontMatter, kept: Sequence[Kept
         any(sign.search(opening) for sign in _FOR_TRAINING_SIGNS)
         and _FOR_TRAINING.search(text, front.after, front.after + 4000) is not None
     )
-    return Drift(adapter and not for_training, for_training)
+    return CardContext(adapter and not for_training, for_training)

@@ -1,6 +1,6 @@
 """What an ``adapter_config.json`` says: technique, variants, base model, release of PEFT.
 
-In: the text of one such file. Out: a ``Configured``, and its mentions on the rung *configured*. ``peft_type`` is read
+In: the text of one such file. Out: a ``Configured``, and its mentions on the evidence level *configured*. ``peft_type`` is read
 first, for an ADALORA file carries every key of LoRA; a key counts only with a value that switches something on. A
 file that cannot be read, or is none of PEFT's, is an outcome with a name, never an exception.
 """
@@ -48,7 +48,7 @@ _HUB_NAMES = {
 
 @dataclass(frozen=True)
 class ConfigMention:
-    """A technique and what shows it; all other columns of ``mentions`` are the same for every row of the rung."""
+    """A technique and what shows it; all other columns of ``mentions`` are the same for every row of the evidence level."""
 
     technique: str
     matched: str

@@ -1,6 +1,6 @@
 """Does an ambiguous name count? "Vera", "road" or "EVA" mean a technique only where something settles it.
 
-In: the candidates of one card with their zones. Out: those that count, each with what admitted it, and those
+In: the candidates of one card with their locations. Out: those that count, each with what admitted it, and those
 that do not, with why. First every guard of the taxonomy is asked about the words around its candidate. Then
 the candidates that were refused get a second hearing in the light of the rest of the card:
 
@@ -18,10 +18,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from peft_census.tag.card_context import Kept
+from peft_census.tag.card_context import AcceptedCandidate
 from peft_census.tag.front_matter import FrontMatter
 from peft_census.tag.scan import Candidate
-from peft_census.tag.techniques import Guard, Taxonomy
+from peft_census.tag.techniques import DisambiguationRule, Taxonomy
 
 _CLOSE = 120
 """Characters within which another technique counts as beside this one."""
@@ -38,21 +38,21 @@ Inner = Callable[[Candidate], tuple[Candidate, str] | None]
 
 
 @dataclass(frozen=True)
-class Refused:
+class RejectedCandidate:
     """A candidate that does not count, and why."""
 
     candidate: Candidate
     why: str
 
 
-class Hearing:
+class Disambiguator:
     """Decides the candidates of one card.
 
     Args:
         text: the card.
         front: its front matter.
         taxonomy: where the guards are.
-        inner: gives the shorter name inside a refused one, with its zone, or None.
+        inner: gives the shorter name inside a refused one, with its location, or None.
     """
 
     def __init__(self, text: str, front: FrontMatter, taxonomy: Taxonomy, inner: Inner) -> None:
@@ -62,75 +62,85 @@ class Hearing:
         self.inner = inner
         self._settled: dict[str, bool] = {}
 
-    def decide(self, placed: Sequence[tuple[Candidate, str]]) -> tuple[list[Kept], list[Refused]]:
+    def decide(
+        self, placed: Sequence[tuple[Candidate, str]]
+    ) -> tuple[list[AcceptedCandidate], list[RejectedCandidate]]:
         """Returns the candidates that count, in order, and the others."""
-        kept: list[Kept] = []
+        kept: list[AcceptedCandidate] = []
         waiting: list[tuple[Candidate, str, str]] = []
-        for candidate, zone in placed:
-            admitted, why = self._ask(candidate, zone)
-            if admitted:
-                kept.append(Kept(candidate, zone, why))
+        for candidate, location in placed:
+            accepted, why = self._ask(candidate, location)
+            if accepted:
+                kept.append(AcceptedCandidate(candidate, location, why))
             else:
-                waiting.append((candidate, zone, why or ""))
-        sure = [k for k in kept if k.zone != "name"]
+                waiting.append((candidate, location, why or ""))
+        sure = [k for k in kept if k.location != "name"]
         named = {k.candidate.technique for k in sure}
         starts = [k.candidate.start for k in sure]
-        refused: list[Refused] = []
-        for candidate, zone, why in waiting:
+        refused: list[RejectedCandidate] = []
+        for candidate, location, why in waiting:
             final = why == _FINAL or not _own_letters(candidate, self.text)
-            reason = None if final else self._second_hearing(candidate, zone, named, sure, starts)
+            reason = None if final else self._reevaluate_with_card(candidate, location, named, sure, starts)
             if reason:
-                kept.append(Kept(candidate, zone, reason))
+                kept.append(AcceptedCandidate(candidate, location, reason))
                 continue
-            refused.append(Refused(candidate, why))
+            refused.append(RejectedCandidate(candidate, why))
             kept += self._shorter(candidate)
         return sorted(kept, key=lambda k: k.candidate.start), refused
 
-    def _shorter(self, candidate: Candidate) -> list[Kept]:
+    def _shorter(self, candidate: Candidate) -> list[AcceptedCandidate]:
         """Returns the shorter name inside a refused one, if its own guard admits it."""
         found = self.inner(candidate)
         while found is not None:
-            shorter, zone = found
-            admitted, why = self._ask(shorter, zone)
-            if admitted:
-                return [Kept(shorter, zone, why)]
+            shorter, location = found
+            accepted, why = self._ask(shorter, location)
+            if accepted:
+                return [AcceptedCandidate(shorter, location, why)]
             found = self.inner(shorter)
         return []
 
-    def _ask(self, candidate: Candidate, zone: str) -> tuple[bool, str | None]:
+    def _ask(self, candidate: Candidate, location: str) -> tuple[bool, str | None]:
         """Asks the guards of the candidate's aliases; one consent is enough, a veto is final."""
-        guards = [self.taxonomy.guards[a.guard] for a in candidate.aliases if a.guard]
-        if len(guards) < len(candidate.aliases) or not guards:
+        disambiguation_rules = [
+            self.taxonomy.disambiguation_rules[a.disambiguation_rule]
+            for a in candidate.aliases
+            if a.disambiguation_rule
+        ]
+        if len(disambiguation_rules) < len(candidate.aliases) or not disambiguation_rules:
             return True, None
         why = ""
-        for guard in guards:
-            around = guard.around(self.text, candidate.start, candidate.end)
-            if guard.unless and guard.unless.search(around):
+        for disambiguation_rule in disambiguation_rules:
+            around = disambiguation_rule.around(self.text, candidate.start, candidate.end)
+            if disambiguation_rule.unless and disambiguation_rule.unless.search(around):
                 why = why or _FINAL
-            elif zone in guard.zones or (guard.near and guard.near.search(around)) or self._card_settles(guard):
-                return True, guard.name
+            elif (
+                location in disambiguation_rule.locations
+                or (disambiguation_rule.near and disambiguation_rule.near.search(around))
+                or self._card_decides(disambiguation_rule)
+            ):
+                return True, disambiguation_rule.name
             else:
-                why = f"guard {guard.name}: nothing around it speaks of the technique"
+                why = f"guard {disambiguation_rule.name}: nothing around it speaks of the technique"
         return False, why
 
-    def _card_settles(self, guard: Guard) -> bool:
-        """Says whether the card as a whole admits what ``guard`` guards; searched once a card."""
-        if guard.anywhere is None:
+    def _card_decides(self, disambiguation_rule: DisambiguationRule) -> bool:
+        """Says whether the card as a whole admits what ``disambiguation_rule`` guards; searched once a card."""
+        if disambiguation_rule.anywhere is None:
             return False
-        if guard.name not in self._settled:
-            self._settled[guard.name] = bool(guard.anywhere.search(self.text))
-        return self._settled[guard.name]
+        if disambiguation_rule.name not in self._settled:
+            self._settled[disambiguation_rule.name] = bool(disambiguation_rule.anywhere.search(self.text))
+        return self._settled[disambiguation_rule.name]
 
-    def _second_hearing(
-        self, candidate: Candidate, zone: str, named: set[str], sure: list[Kept], starts: list[int]
+    def _reevaluate_with_card(
+        self, candidate: Candidate, location: str, named: set[str], sure: list[AcceptedCandidate], starts: list[int]
     ) -> str | None:
         if candidate.technique in named:
             return "named_in_full"
-        if zone == "front_matter":
+        if location == "front_matter":
             return "adapter_card_tag" if self._is_whole_tag(candidate) and self._says_adapter() else None
         before = self.text[max(0, candidate.start - 12) : candidate.start]
         after = self.text[candidate.end : candidate.end + 8]
-        if zone == "name" or not _ALONE_BEFORE.search(before) or not _ALONE_AFTER.match(after):
+        if location == "name" or not _ALONE_BEFORE.search(before) or not _ALONE_AFTER.match(after):
             return None
         at = bisect_left(starts, candidate.start)
         close = (sure[i].candidate for i in (at - 2, at - 1, at, at + 1) if 0 <= i < len(sure))

@@ -1,6 +1,6 @@
 """What a place inside the front matter says: a tag, a name, or an example prompt.
 
-In: a candidate inside the YAML block. Out: its zone. The raw lines are read, not the parsed data, because
+In: a candidate inside the YAML block. Out: its location. The raw lines are read, not the parsed data, because
 offsets must point into the text and because broken YAML still shows what its author tagged.
 """
 
@@ -10,11 +10,11 @@ import re
 from bisect import bisect_right
 
 from peft_census.tag.front_matter import FrontMatter
-from peft_census.tag.locations import Zones
+from peft_census.tag.locations import Locations
 from peft_census.tag.names import is_name
 
 PROMPT = "prompt"
-"""Not a zone of the schema: example prompts and the like are no evidence at all."""
+"""Not a location of the schema: example prompts and the like are no evidence at all."""
 
 _TOP_KEY = re.compile(r"^[\"']?([A-Za-z_][\w .-]{0,80}?)[\"']?[ \t]*:(?=\s|$)", re.MULTILINE)
 _NAME_KEYS = frozenset(
@@ -33,8 +33,8 @@ _REACH = 1000
 _LIBRARY_KEYS = frozenset(("library_name", "library", "pipeline_tag"))
 
 
-class FrontZone:
-    """Tells the zone of places inside one card's front matter.
+class FrontMatterLocation:
+    """Tells the location of places inside one card's front matter.
 
     Args:
         text: the card.
@@ -50,7 +50,7 @@ class FrontZone:
         self._starts = [match.start() for match in keys]
         self._keys = [match.group(1).lower() for match in keys]
 
-    def zone(self, start: int, end: int) -> str:
+    def location(self, start: int, end: int) -> str:
         """Returns ``front_matter``, ``name`` or ``PROMPT`` for the candidate ``text[start:end]``."""
         at = bisect_right(self._starts, start) - 1
         key = self._keys[at] if at >= 0 else ""
@@ -68,7 +68,7 @@ class FrontZone:
         return "name" if is_name(self.text, start, end, "front_matter", self.own) else "front_matter"
 
 
-def own_names(model_id: str, front: FrontMatter, zones: Zones) -> frozenset[str]:
+def own_names(model_id: str, front: FrontMatter, locations: Locations) -> frozenset[str]:
     """Returns the model's own names in lower case: from its id, front matter and one-word headings."""
     names = {model_id, model_id.rpartition("/")[2]}
     names.update(front.strings("model_name"))
@@ -76,7 +76,7 @@ def own_names(model_id: str, front: FrontMatter, zones: Zones) -> frozenset[str]
     for entry in index if isinstance(index, list) else []:
         if isinstance(entry, dict) and isinstance(entry.get("name"), str):
             names.add(entry["name"])
-    for heading in zones.headings[:200]:
+    for heading in locations.headings[:200]:
         if not _JOINED.search(heading.text):
             continue
         title = _AROUND_TITLE.sub("", heading.text).strip()

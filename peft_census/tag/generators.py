@@ -38,7 +38,7 @@ class Generator:
 
 
 @dataclass(frozen=True)
-class Written:
+class GeneratedSpan:
     """A span that a generator wrote."""
 
     start: int
@@ -65,7 +65,7 @@ def generators_sha256() -> str:
     return hashlib.sha256(_FILE.read_bytes()).hexdigest()
 
 
-def find_written(text: str, front: FrontMatter) -> list[Written]:
+def find_generated_spans(text: str, front: FrontMatter) -> list[GeneratedSpan]:
     """Returns the spans that tools wrote in ``text``."""
     found = []
     for generator in generators():
@@ -76,23 +76,23 @@ def find_written(text: str, front: FrontMatter) -> list[Written]:
             release = match.group(1)
             name = f"{generator.id}/{release}"
         if generator.since and (release is None or _version(release) < generator.since):
-            found.append(Written(0, 0, name))  # at work here, but names of techniques are a person's
+            found.append(GeneratedSpan(0, 0, name))  # at work here, but names of techniques are a person's
         elif generator.writes == "card":
-            found.append(Written(0, len(text), name))
+            found.append(GeneratedSpan(0, len(text), name))
         elif generator.writes == "front_matter":
-            found.append(Written(front.start, front.end, name))
+            found.append(GeneratedSpan(front.start, front.end, name))
         else:
             found += _blocks(text, generator, name)
     return found
 
 
-def _blocks(text: str, generator: Generator, name: str) -> list[Written]:
-    blocks: list[Written] = []
+def _blocks(text: str, generator: Generator, name: str) -> list[GeneratedSpan]:
+    blocks: list[GeneratedSpan] = []
     for start in generator.block.finditer(text) if generator.block else ():
         if blocks and start.start() < blocks[-1].end:
             continue  # inside the block before
         end = _BLOCK_END.search(text, start.end())
-        blocks.append(Written(start.start(), end.start() if end else len(text), name))
+        blocks.append(GeneratedSpan(start.start(), end.start() if end else len(text), name))
     return blocks
 
 

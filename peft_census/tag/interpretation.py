@@ -1,6 +1,6 @@
 """What a card says about a technique at one place: denied or not, applied to this model or only cited.
 
-In: the sentence around a mention, its zone, the headings above it and a few facts about the card.
+In: the sentence around a mention, its location, the headings above it and a few facts about the card.
 Out: polarity, applied, and the cue that decided, so that ``explain`` can show the argument.
 The order of the rules is the argument: a denial beats everything, advice to the reader beats a statement
 about the model, a statement beats the card's general drift.
@@ -19,7 +19,7 @@ REACH = 260
 
 
 @dataclass(frozen=True)
-class Reading:
+class Interpretation:
     """How one place is read.
 
     Args:
@@ -34,7 +34,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Drift:
+class CardContext:
     """What the card as a whole is about.
 
     Args:
@@ -206,48 +206,48 @@ OPENS = "opens the sentence"
 """A sentence that begins with the name and goes on as a specification; gives way to anything said outright."""
 
 
-def read_sentence(sentence: str, zone: str, section: list[Heading], drift: Drift) -> Reading:
+def read_sentence(sentence: str, location: str, section: list[Heading], context: CardContext) -> Interpretation:
     """Returns how a mention in running text, a heading or a table is read.
 
     Args:
         sentence: its surroundings with the mention replaced by ``HERE``.
-        zone: zone of the mention.
+        location: location of the mention.
         section: headings above it, innermost first.
         drift: what the card is about.
     """
     if _NEGATED.search(sentence) and not _NOT_A_DENIAL.search(sentence):
-        return Reading(True, False, "denied")
-    if zone == "citation":
-        return Reading(False, False, "bibliography")
+        return Interpretation(True, False, "denied")
+    if location == "citation":
+        return Interpretation(False, False, "bibliography")
     if _ADVICE.search(sentence):
-        return Reading(False, False, "advice or support")
-    if zone == "heading":
-        return _read_heading(sentence, section, drift)
+        return Interpretation(False, False, "advice or support")
+    if location == "heading":
+        return _read_heading(sentence, section, context)
     if _TRAINED_WITH.search(sentence):
-        return Reading(False, True, "trained with it")
+        return Interpretation(False, True, "trained with it")
     if _ASIDE.search(sentence):
-        return Reading(False, False, "aside, comparison or definition")
-    if any(_PASSIVE_SECTION.search(h.text) for h in section[:2]) and not drift.adapter:
-        return Reading(False, False, "section is not about this model's training")
+        return Interpretation(False, False, "aside, comparison or definition")
+    if any(_PASSIVE_SECTION.search(h.text) for h in section[:2]) and not context.adapter:
+        return Interpretation(False, False, "section is not about this model's training")
     if _STATED.search(sentence):
-        return Reading(False, True, "stated")
+        return Interpretation(False, True, "stated")
     if any(_ACTIVE_SECTION.search(h.text) for h in section[:2]):
-        return Reading(False, True, "section on training")
-    if zone == "prose" and _OPENING.match(sentence):
-        return Reading(False, True, OPENS)
-    return Reading(False, drift.adapter, "card is an adapter's" if drift.adapter else "no statement")
+        return Interpretation(False, True, "section on training")
+    if location == "prose" and _OPENING.match(sentence):
+        return Interpretation(False, True, OPENS)
+    return Interpretation(False, context.adapter, "card is an adapter's" if context.adapter else "no statement")
 
 
-def _read_heading(sentence: str, section: list[Heading], drift: Drift) -> Reading:
+def _read_heading(sentence: str, section: list[Heading], context: CardContext) -> Interpretation:
     """Reads a heading: the title of the card says what the model is, others only what the section is about."""
     if _ASIDE.search(sentence) or any(_PASSIVE_SECTION.search(h.text) for h in section[:2]):
-        return Reading(False, False, "heading of another matter")
+        return Interpretation(False, False, "heading of another matter")
     if section and section[0].level == 1:
-        return Reading(False, True, "title")
-    return Reading(False, drift.adapter, "heading")
+        return Interpretation(False, True, "title")
+    return Interpretation(False, context.adapter, "heading")
 
 
-def read_code(line: str, drift: Drift) -> Reading:
+def read_code(line: str, context: CardContext) -> Interpretation:
     """Returns how a mention inside code is read.
 
     Args:
@@ -255,10 +255,10 @@ def read_code(line: str, drift: Drift) -> Reading:
         drift: what the card is about.
     """
     if SWITCHED_OFF.search(line):
-        return Reading(True, False, "switched off")
-    if drift.adapter:
-        return Reading(False, True, "code of an adapter's card")
-    return Reading(False, False, "code")
+        return Interpretation(True, False, "switched off")
+    if context.adapter:
+        return Interpretation(False, True, "code of an adapter's card")
+    return Interpretation(False, False, "code")
 
 
 def sentence_around(text: str, start: int, end: int, floor: int, ceiling: int) -> str:

@@ -1,6 +1,6 @@
 """Which part of a card a place belongs to.
 
-In: card text and its front matter. Out: a map from character position to zone, made in one linear pass of
+In: card text and its front matter. Out: a map from character position to location, made in one linear pass of
 line-wise rules and a few bounded patterns; no Markdown engine, because offsets must point into the original
 text and hostile text must not cost more than its length.
 """
@@ -60,15 +60,15 @@ class Heading(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line of the body with the zone that its kind gives it."""
+    """A line of the body with the location that its kind gives it."""
 
     start: int
     end: int
-    zone: str
+    location: str
 
 
-class Zones:
-    """The zones of one card.
+class Locations:
+    """The locations of one card.
 
     Args:
         text: the card, as far as it is read.
@@ -87,25 +87,25 @@ class Zones:
         self._links: dict[int, _Spans] = {}
         self._code: dict[int, _Spans] = {}
 
-    def zone(self, position: int) -> str:
-        """Returns the zone at ``position``, before names are told apart."""
+    def location(self, position: int) -> str:
+        """Returns the location at ``position``, before names are told apart."""
         if self.in_front_matter(position):
             return "front_matter"
         line = self.line(position)
-        if line.zone in ("code", "citation"):
-            return line.zone
+        if line.location in ("code", "citation"):
+            return line.location
         if self.in_link(position):
             return "link"
         if self._in_code(position):
             return "code"
-        return line.zone
+        return line.location
 
     def in_front_matter(self, position: int) -> bool:
         """Says whether ``position`` lies inside the front matter."""
         return self.front.start <= position < self.front.end
 
     def in_link(self, position: int) -> bool:
-        """Says whether ``position`` lies in a URL or a link's target, in whatever zone."""
+        """Says whether ``position`` lies in a URL or a link's target, in whatever location."""
         begin, end = self._row(position)
         if begin not in self._links:
             targets = [m.span(m.lastindex or 0) for m in _TARGET.finditer(self.text, begin, end)]
@@ -171,35 +171,35 @@ class Zones:
                 bibtex_depth += raw.count("{") - raw.count("}")
                 if marker and fence:
                     bibtex_depth, fence = 0, ""
-                zone = "citation"
+                location = "citation"
             elif fence:
-                zone = "code"
+                location = "code"
                 if marker and marker.group(1).startswith(fence) and not head[marker.end() :].strip():
                     fence = ""
                 elif first == "@" and _BIBTEX.match(head):
-                    zone, bibtex_depth = "citation", max(0, raw.count("{") - raw.count("}"))
+                    location, bibtex_depth = "citation", max(0, raw.count("{") - raw.count("}"))
             elif marker and "`" not in head[marker.end() :]:
-                fence, zone = marker.group(1), "code"
+                fence, location = marker.group(1), "code"
             elif first == "@" and _BIBTEX.match(head):
-                zone, bibtex_depth = "citation", max(0, raw.count("{") - raw.count("}"))
+                location, bibtex_depth = "citation", max(0, raw.count("{") - raw.count("}"))
             elif first in "#<" and (heading := _HEADING.match(head) or _HTML_HEADING.match(head)):
                 level = int(heading.group(1)) if heading.group(1).isdigit() else len(heading.group(1))
                 self._add_heading(start, level, heading.group(2))
                 if reference_level == 0 or level <= reference_level:
                     reference_level = level if _REFERENCE_TITLE.match(self.headings[-1].text) else 0
-                zone = "heading"
+                location = "heading"
             elif first in "=-" and self._is_underline(head):
-                zone = "heading"
+                location = "heading"
             elif (first in "|<" and _is_table_row(head)) or (
                 "|" in head and (self._in_open_table() or _TABLE_RULE.match(head))
             ):
-                zone = "table"
+                location = "table"
                 self._open_table_above(head)
             elif ((cites or "[" in head) and _REFERENCE_LINE.match(head)) or (reference_level and head.strip()):
-                zone = "citation" if reference_level or _looks_bibliographic(head) else "prose"
+                location = "citation" if reference_level or _looks_bibliographic(head) else "prose"
             else:
-                zone = "prose"
-            self.lines.append(Line(start, position, zone))
+                location = "prose"
+            self.lines.append(Line(start, position, location))
         if not self.lines:
             self.lines.append(Line(0, 0, "prose"))
 
@@ -209,12 +209,12 @@ class Zones:
 
     def _in_open_table(self) -> bool:
         """Says whether the line before is a row; a table may do without outer pipes."""
-        return bool(self.lines) and self.lines[-1].zone == "table"
+        return bool(self.lines) and self.lines[-1].location == "table"
 
     def _open_table_above(self, head: str) -> None:
         """Makes the line above a rule such as ``--- | ---`` the head of the table."""
         above = self.lines[-1] if self.lines else None
-        if above is None or above.zone != "prose" or not _TABLE_RULE.match(head):
+        if above is None or above.location != "prose" or not _TABLE_RULE.match(head):
             return
         if "|" in self.text[above.start : min(above.end, above.start + 1000)]:
             self.lines[-1] = Line(above.start, above.end, "table")
@@ -225,7 +225,7 @@ class Zones:
         if len(stripped) < 3 or (stripped.strip("=") and stripped.strip("-")):
             return False
         before = self.lines[-1] if self.lines else None
-        if before is None or before.zone != "prose" or before.start < self.front.after:
+        if before is None or before.location != "prose" or before.start < self.front.after:
             return False
         title = self.text[before.start : min(before.end, before.start + 300)].strip()
         if not 0 < len(title) <= _LONGEST_TITLE or title.startswith(("- ", "* ", ">")) or title.endswith((".", "。")):

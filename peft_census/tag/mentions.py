@@ -3,7 +3,7 @@
 In: a model id, its card and its adapter_config.json. Out: one mention for every place where the card cites a
 technique, with its evidence. Pure: no network, no clock, no state. ``batch`` does this for Arrow batches.
 
-The steps, in order: find candidates (scan) → tell the zone (zones, front matter, names) → ask the guard of an
+The steps, in order: find candidates (scan) → tell the location (locations, front matter, names) → ask the guard of an
 ambiguous name (taxonomy) → read polarity and applied (reading) → say who wrote the place (generators).
 """
 
@@ -15,15 +15,15 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from peft_census.tag.card_context import Kept, Places
+from peft_census.tag.card_context import AcceptedCandidate, Places
 from peft_census.tag.configured import Configured, read_config
 from peft_census.tag.corrections import Correction, bundled_corrections
-from peft_census.tag.disambiguation import Hearing
+from peft_census.tag.disambiguation import Disambiguator
 from peft_census.tag.front_matter import read_front_matter
-from peft_census.tag.front_matter_location import PROMPT, FrontZone, own_names
-from peft_census.tag.generators import Written, find_written
+from peft_census.tag.front_matter_location import PROMPT, FrontMatterLocation, own_names
+from peft_census.tag.generators import GeneratedSpan, find_generated_spans
 from peft_census.tag.interpretation import OPENS
-from peft_census.tag.locations import Zones
+from peft_census.tag.locations import Locations
 from peft_census.tag.names import is_name, run_around
 from peft_census.tag.scan import Candidate, Scanner
 from peft_census.tag.taxonomy import Taxonomy, load
@@ -42,13 +42,13 @@ class Mention:
     """One row of the ``mentions`` table, without the model id."""
 
     technique: str
-    rung: str
-    zone: str | None
+    evidence_level: str
+    location: str | None
     start: int | None
     end: int | None
     matched: str
     form: str
-    guard: str | None = None
+    disambiguation_rule: str | None = None
     polarity: str = "affirmed"
     applied: bool = False
     cue: str | None = None
@@ -111,15 +111,15 @@ class _CardReader:
         self.text = card[:MAX_CARD_CHARS]
         self.taxonomy = taxonomy
         self.front = read_front_matter(self.text)
-        self.zones = Zones(self.text, self.front)
-        self.own = own_names(model_id, self.front, self.zones)
-        self.front_zone = FrontZone(self.text, self.front, self.own)
+        self.locations = Locations(self.text, self.front)
+        self.own = own_names(model_id, self.front, self.locations)
+        self.front_matter_location = FrontMatterLocation(self.text, self.front, self.own)
         self.reading = CardReading(front_matter=self.front.status, unread_chars=len(card) - len(self.text))
         self.reading.base_models = _first_few(self.front.strings("base_model"))
         # YAML reads Norwegian's code as false.
         self.reading.languages = ["no" if v == "False" else v for v in _first_few(self.front.strings("language"))]
         self.reading.body = self.front.after
-        self.written: list[Written] = []
+        self.written: list[GeneratedSpan] = []
         self.model_id = model_id
 
     def read(self) -> CardReading:
@@ -129,24 +129,24 @@ class _CardReader:
             if len(placed) >= MAX_CANDIDATES:
                 reading.unread_chars += len(self.text) - candidate.start
                 break
-            zone = self._zone(candidate)
-            if zone == PROMPT:
+            location = self._location(candidate)
+            if location == PROMPT:
                 reading.rejected.append(self._reject(candidate, "an example prompt in the front matter"))
             else:
-                placed.append((candidate, zone))
-        kept, refused = Hearing(self.text, self.front, self.taxonomy, self._inner).decide(placed)
+                placed.append((candidate, location))
+        kept, refused = Disambiguator(self.text, self.front, self.taxonomy, self._inner).decide(placed)
         reading.rejected += [self._reject(r.candidate, r.why) for r in refused]
         if kept:
-            self.written = find_written(self.text, self.front)
+            self.written = find_generated_spans(self.text, self.front)
             reading.generators = sorted({w.generator for w in self.written})
-            places = Places(self.text, self.model_id, self.front, self.zones, kept)
-            reading.mentions = settle([self._mention(k, places) for k in kept], self.taxonomy.root)
+            places = Places(self.text, self.model_id, self.front, self.locations, kept)
+            reading.mentions = resolve_mentions([self._mention(k, places) for k in kept], self.taxonomy.root)
         return reading
 
     def _inner(self, candidate: Candidate) -> tuple[Candidate, str] | None:
-        """Returns the shorter name inside ``candidate`` and its zone; None where there is none."""
+        """Returns the shorter name inside ``candidate`` and its location; None where there is none."""
         shorter = scanner().inside(self.text, candidate)
-        return None if shorter is None or (zone := self._zone(shorter)) == PROMPT else (shorter, zone)
+        return None if shorter is None or (location := self._location(shorter)) == PROMPT else (shorter, location)
 
     def _matched(self, candidate: Candidate) -> str:
         return self.text[candidate.start : candidate.end][:_MAX_MATCHED]
@@ -154,39 +154,39 @@ class _CardReader:
     def _reject(self, candidate: Candidate, why: str) -> Rejected:
         return Rejected(candidate.technique, candidate.start, candidate.end, self._matched(candidate), why)
 
-    def _zone(self, candidate: Candidate) -> str:
-        """Returns the zone, with names told apart; ``PROMPT`` for places that say nothing."""
-        zone = self.zones.zone(candidate.start)
+    def _location(self, candidate: Candidate) -> str:
+        """Returns the location, with names told apart; ``PROMPT`` for places that say nothing."""
+        location = self.locations.location(candidate.start)
         if candidate.form == "paper":
-            return "link" if zone != "front_matter" and self.zones.in_link(candidate.start) else zone
-        if zone == "front_matter":
-            return self.front_zone.zone(candidate.start, candidate.end)
-        if self.zones.in_link(candidate.start):
+            return "link" if location != "front_matter" and self.locations.in_link(candidate.start) else location
+        if location == "front_matter":
+            return self.front_matter_location.location(candidate.start, candidate.end)
+        if self.locations.in_link(candidate.start):
             return "name"
         if candidate.form in ("class", "title"):
-            return zone
-        return "name" if is_name(self.text, candidate.start, candidate.end, zone, self.own) else zone
+            return location
+        return "name" if is_name(self.text, candidate.start, candidate.end, location, self.own) else location
 
-    def _mention(self, kept: Kept, places: Places) -> Mention:
-        candidate, zone = kept.candidate, kept.zone
-        reading = places.read(candidate, zone)
+    def _mention(self, kept: AcceptedCandidate, places: Places) -> Mention:
+        candidate, location = kept.candidate, kept.location
+        reading = places.read(candidate, location)
         form = candidate.form
         if form == "alias":
             begin, stop = run_around(self.text, candidate.start, candidate.end)
             run = self.text[begin:stop]
-            if zone == "name":
+            if location == "name":
                 form = "file" if re.search(r"\.\w{1,11}$", run) and "://" not in run else form
             elif "_" in run or run.startswith("--"):
                 form = "option"
         return Mention(
             technique=candidate.technique,
-            rung="tagged" if zone == "front_matter" else "named",
-            zone=zone,
+            evidence_level="tagged" if location == "front_matter" else "named",
+            location=location,
             start=candidate.start,
             end=candidate.end,
             matched=self._matched(candidate),
             form=form,
-            guard=kept.guard,
+            disambiguation_rule=kept.disambiguation_rule,
             polarity="negated" if reading.negated else "affirmed",
             applied=reading.applied,
             cue=reading.cue,
@@ -208,25 +208,25 @@ def _first_few(values: list[str]) -> list[str]:
 def correct(mentions: list[Mention], corrections: Sequence[Correction]) -> list[Mention]:
     """Returns the mentions of one card with its declared corrections applied.
 
-    A refuted citation is moved to zone ``name``, where it does not count; a citation that the tagger missed
+    A refuted citation is moved to location ``name``, where it does not count; a citation that the tagger missed
     is added without a place. Every touched mention carries the reason.
     """
     for c in corrections:
         reason = f"{c.claim}: {c.reason} ({c.date.isoformat()})"
         concerned = [m for m in mentions if m.technique == c.technique]
-        if c.claim != "not_cited" and not any(m.zone != "name" for m in concerned):
+        if c.claim != "not_cited" and not any(m.location != "name" for m in concerned):
             added = Mention(c.technique, "named", None, None, None, c.technique, "correction", correction=reason)
             mentions = [*mentions, added]
         changes: dict[str, dict[str, Any]] = {
             "cited": {},
-            "not_cited": {"zone": "name", "applied": False},
+            "not_cited": {"location": "name", "applied": False},
             "applied": {"applied": True, "polarity": "affirmed"},
             "not_applied": {"applied": False},
             "negated": {"applied": False, "polarity": "negated"},
         }
         mentions = [
             replace(m, correction=reason, **changes[c.claim])
-            if m.technique == c.technique and (m.zone != "name" or c.claim == "not_cited")
+            if m.technique == c.technique and (m.location != "name" or c.claim == "not_cited")
             else m
             for m in mentions
         ]
@@ -241,7 +241,7 @@ SILENT_CUES = frozenset(("no statement", "code", "heading", "link to the paper",
 """Readings that neither say nor deny that the technique was applied."""
 
 
-def settle(mentions: list[Mention], root: Callable[[str], str]) -> list[Mention]:
+def resolve_mentions(mentions: list[Mention], root: Callable[[str], str]) -> list[Mention]:
     """Returns the mentions of one card, each read in the light of the others.
 
     Where the card says outright which technique it applied, the drift of the card no longer speaks for
@@ -256,8 +256,8 @@ def settle(mentions: list[Mention], root: Callable[[str], str]) -> list[Mention]
             else m
             for m in mentions
         ]
-    cited = {m.technique for m in mentions if m.zone != "name"}
-    silent = all(m.zone == "name" or m.cue in SILENT_CUES for m in mentions)
+    cited = {m.technique for m in mentions if m.location != "name"}
+    silent = all(m.location == "name" or m.cue in SILENT_CUES for m in mentions)
     if len(cited) == 1 and silent and not any(m.applied for m in mentions):
         return [replace(m, applied=m.cue == "no statement" or m.form == "class") for m in mentions]
     return mentions

@@ -63,14 +63,14 @@ def run_around(text: str, start: int, end: int) -> tuple[int, int]:
     return begin, stop
 
 
-def is_name(text: str, start: int, end: int, zone: str, own_names: frozenset[str]) -> bool:
+def is_name(text: str, start: int, end: int, location: str, own_names: frozenset[str]) -> bool:
     """Says whether the candidate ``text[start:end]`` is part of a name rather than the name of a technique.
 
     Args:
         text: the card.
         start: first character of the candidate.
         end: one past its last character.
-        zone: zone of the candidate.
+        location: location of the candidate.
         own_names: the model's own names, lower case.
     """
     begin, stop = run_around(text, start, end)
@@ -84,16 +84,18 @@ def is_name(text: str, start: int, end: int, zone: str, own_names: frozenset[str
     if _EXTENSION.search(run) and not run.lower().endswith(".model"):
         return True
     if "/" in run or "\\" in run:
-        return _is_path(run, start - begin, end - begin, zone)
+        return _is_path(run, start - begin, end - begin, location)
     assigned = run.rfind("=", 0, start - begin)
     if assigned >= 0:  # key=value: judge the side that holds the candidate
-        return _is_compound_name(run[assigned + 1 :], start - begin - assigned - 1, end - begin - assigned - 1, zone)
+        return _is_compound_name(
+            run[assigned + 1 :], start - begin - assigned - 1, end - begin - assigned - 1, location
+        )
     if "=" in run[end - begin :]:
         run = run[: run.index("=", end - begin)]
-    return _is_compound_name(run, start - begin, end - begin, zone)
+    return _is_compound_name(run, start - begin, end - begin, location)
 
 
-def _is_path(run: str, start: int, end: int, zone: str) -> bool:
+def _is_path(run: str, start: int, end: int, location: str) -> bool:
     """Judges a run with slashes: alternatives such as "LoRA/DoRA", or a path."""
     if run.startswith(("/", "./", "../", "~", "\\")) or ":" in run[:12] or "\\" in run or ".." in run:
         return True
@@ -107,7 +109,7 @@ def _is_path(run: str, start: int, end: int, zone: str) -> bool:
     own = pieces[at]
     if own == run[start:end]:
         return False
-    return _is_compound_name(own, start - piece_start, end - piece_start, zone)
+    return _is_compound_name(own, start - piece_start, end - piece_start, location)
 
 
 def _is_alternative(piece: str) -> bool:
@@ -128,7 +130,7 @@ def _is_alternative(piece: str) -> bool:
     )
 
 
-def _is_compound_name(run: str, start: int, end: int, zone: str) -> bool:
+def _is_compound_name(run: str, start: int, end: int, location: str) -> bool:
     """Judges a run without slashes: "LoRA-based" and ``lora_r`` cite, ``llama-2-7b-lora`` is a name."""
     rest = run[:start] + "\x00" + run[end:]
     parts = [p for p in re.split(r"[-_.:@%~\x00]+", rest.lower()) if p]
@@ -136,7 +138,7 @@ def _is_compound_name(run: str, start: int, end: int, zone: str) -> bool:
         return False
     if "_" in run and "-" not in run:
         options = all(p in _OPTION_WORDS or _DIGIT_WORD.fullmatch(p) for p in parts)
-        if options or zone == "code":
+        if options or location == "code":
             return not options and bool(_MODEL_SIZE.search(rest.replace("\x00", "_")) or len(parts) > 4)
     if all(p in _PLAIN_WORDS or _DIGIT_WORD.fullmatch(p) for p in parts):
         return False

@@ -24,7 +24,7 @@ Compiled = tuple[tuple[str, ...], bytes]
 _handed: dict[tuple[str, ...], bytes] = {}
 
 
-def hand_over(compiled: Compiled) -> None:
+def load_compiled(compiled: Compiled) -> None:
     """Takes patterns that another process of this machine compiled: loading them takes a thousandth of the time."""
     _handed.update([compiled])
 
@@ -43,7 +43,7 @@ def _compile(patterns: tuple[str, ...]) -> hyperscan.Database:
     return database
 
 
-class Hits:
+class PatternScanner:
     """Finds places in texts; threads may share one.
 
     Args:

@@ -1,7 +1,7 @@
 """Finding candidate places, fast where nothing is to be found.
 
 In: a column of cards, or one card. Out: which cards may mention a technique (one pass over the Arrow buffer), or
-the candidate places of the card. Nothing is decided here; the guards and zones decide.
+the candidate places of the card. Nothing is decided here; the guards and locations decide.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import groupby, islice
 
 import pyarrow as pa
 
-from peft_census.tag.pattern_scanner import Compiled, Hits
+from peft_census.tag.pattern_scanner import Compiled, PatternScanner
 from peft_census.tag.techniques import Alias, Taxonomy, normal_form
 
 
@@ -73,7 +73,7 @@ class Scanner:
         by_letter = groupby(sorted(beginnings), key=lambda name: name[0])  # one automaton for all would be too large
         of_names = [_in_bytes(set(group)) for _, group in by_letter]
         self._of_papers = len(of_names)
-        self._hits = Hits(
+        self._hits = PatternScanner(
             [*of_names, *map(re.escape, sorted(self._papers))],
             reach=4 * self._reach + 1,
             starts={start[-1] for start in starts},

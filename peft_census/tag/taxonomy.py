@@ -16,11 +16,21 @@ from pathlib import Path
 from typing import Any
 
 from peft_census.errors import TaxonomyError
-from peft_census.snapshot.schema import ZONES
+from peft_census.snapshot.schema import LOCATIONS
 from peft_census.tag.releases import release_dates
-from peft_census.tag.techniques import Alias, Guard, Selector, Taxonomy, Technique, normal_form
+from peft_census.tag.techniques import Alias, DisambiguationRule, Selector, Taxonomy, Technique, normal_form
 
-__all__ = ["BUNDLED", "KINDS", "Alias", "Guard", "Selector", "Taxonomy", "Technique", "load", "normal_form"]
+__all__ = [
+    "BUNDLED",
+    "KINDS",
+    "Alias",
+    "DisambiguationRule",
+    "Selector",
+    "Taxonomy",
+    "Technique",
+    "load",
+    "normal_form",
+]
 
 BUNDLED = Path(__file__).with_name("techniques.toml")
 KINDS = ("peft_type", "variant", "outside_peft", "not_peft")
@@ -35,7 +45,7 @@ _TOP: dict[str, type] = {
     "ignored_lora_fields": list,
     "ignored_lora_inits": list,
     "shorthand": dict,
-    "guard": dict,
+    "disambiguation_rule": dict,
     "technique": list,
 }
 _GUARD: dict[str, type | tuple[type, ...]] = {
@@ -44,7 +54,7 @@ _GUARD: dict[str, type | tuple[type, ...]] = {
     "near": (str, list),
     "anywhere": (str, list),
     "unless": (str, list),
-    "zones": list,
+    "locations": list,
 }
 _TECHNIQUE: dict[str, type] = {
     "id": str,
@@ -65,7 +75,7 @@ _TECHNIQUE: dict[str, type] = {
     "removed": str,
     "note": str,
 }
-_ALIAS: dict[str, type] = {"text": str, "case": bool, "guard": str}
+_ALIAS: dict[str, type] = {"text": str, "case": bool, "disambiguation_rule": str}
 
 
 def load(path: Path | None = None) -> Taxonomy:
@@ -111,10 +121,12 @@ class _Reader:
         self.check(written, "shorthand", dict.fromkeys(written, (str, list)))
         for name in written:
             self.shorthand[name] = f"(?:{self.source('shorthand', name, written)})"
-        guards = {name: self.guard(name, table) for name, table in data.get("guard", {}).items()}
+        disambiguation_rules = {
+            name: self.disambiguation_rule(name, table) for name, table in data.get("disambiguation_rule", {}).items()
+        }
         techniques: dict[str, Technique] = {}
         for number, table in enumerate(data["technique"], 1):
-            technique = self.technique(number, table, guards)
+            technique = self.technique(number, table, disambiguation_rules)
             if technique.id in techniques:
                 raise self.error(f"technique {technique.id}", "the id stands twice", "merge the two entries.")
             techniques[technique.id] = technique
@@ -122,7 +134,7 @@ class _Reader:
         self.check_unique(techniques)
         return Taxonomy(
             techniques,
-            guards,
+            disambiguation_rules,
             sha256,
             frozenset(self.strings("the file", "ignored_lora_fields", data)),
             frozenset(self.strings("the file", "ignored_lora_inits", data)),
@@ -176,7 +188,7 @@ class _Reader:
             source = source.replace(f"%{name}%", self.shorthand[name])
         return str(source)
 
-    def guard(self, name: str, table: Any) -> Guard:
+    def disambiguation_rule(self, name: str, table: Any) -> DisambiguationRule:
         entry = f"guard {name}"
         self.check(table, entry, _GUARD, ("why", "window"))
         if not _ID.fullmatch(name):
@@ -184,16 +196,16 @@ class _Reader:
         if table["window"] < 1:
             raise self.error(entry, f"window = {table['window']} is not positive", "say how many characters to search.")
         near, anywhere, unless = (self.pattern(entry, k, table) for k in ("near", "anywhere", "unless"))
-        zones = self.strings(entry, "zones", table)
-        if strange := set(zones) - set(ZONES):
-            raise self.error(entry, f"unknown zone {', '.join(sorted(strange))}", f"known: {', '.join(ZONES)}.")
-        if not (near or anywhere or zones):
+        locations = self.strings(entry, "locations", table)
+        if strange := set(locations) - set(LOCATIONS):
+            raise self.error(entry, f"unknown location {', '.join(sorted(strange))}", f"known: {', '.join(LOCATIONS)}.")
+        if not (near or anywhere or locations):
             if unless is None:
-                raise self.error(entry, "says nothing", "give it near, anywhere, unless or zones.")
+                raise self.error(entry, "says nothing", "give it near, anywhere, unless or locations.")
             near = re.compile("")
-        return Guard(name, table["why"], near, table["window"], anywhere, unless, zones)
+        return DisambiguationRule(name, table["why"], near, table["window"], anywhere, unless, locations)
 
-    def technique(self, number: int, table: Any, guards: dict[str, Guard]) -> Technique:
+    def technique(self, number: int, table: Any, disambiguation_rules: dict[str, DisambiguationRule]) -> Technique:
         named = table.get("id") if isinstance(table, dict) else None
         entry = f"technique {named}" if isinstance(named, str) else f"technique number {number}"
         self.check(table, entry, _TECHNIQUE, ("id", "name", "kind", "family", "aliases", "year"))
@@ -208,7 +220,7 @@ class _Reader:
                 raise self.error(entry, f"{key} = {table[key]!r} is no release", "write it like 0.21.2.")
         self.check_paper(entry, table)
         lists = {
-            "aliases": tuple(self.alias(entry, a, guards) for a in table["aliases"]),
+            "aliases": tuple(self.alias(entry, a, disambiguation_rules) for a in table["aliases"]),
             "classes": self.strings(entry, "classes", table, _CLASS),
             "arxiv": self.strings(entry, "arxiv", table, _ARXIV),
             "selector": self.selector(entry, table),
@@ -222,15 +234,17 @@ class _Reader:
         if "paper" in table and table.get("arxiv"):
             raise self.error(entry, "paper and arxiv both date the paper", "leave out paper.")
 
-    def alias(self, entry: str, value: Any, guards: dict[str, Guard]) -> Alias:
+    def alias(self, entry: str, value: Any, disambiguation_rules: dict[str, DisambiguationRule]) -> Alias:
         table = {"text": value} if isinstance(value, str) else value
         self.check(table, f"{entry}, alias {value!r}", _ALIAS, ("text",))
         alias = Alias(**table)
         if not normal_form(alias.text):
             raise self.error(entry, f"alias {alias.text!r} has no letters", "correct or remove it.")
-        if alias.guard is not None and alias.guard not in guards:
+        if alias.disambiguation_rule is not None and alias.disambiguation_rule not in disambiguation_rules:
             raise self.error(
-                entry, f"alias {alias.text!r}: unknown guard {alias.guard!r}", "add a [guard] table or correct it."
+                entry,
+                f"alias {alias.text!r}: unknown guard {alias.disambiguation_rule!r}",
+                "add a [disambiguation_rule] table or correct it.",
             )
         return alias
 

@@ -26,14 +26,14 @@ class Alias:
 
     text: str
     case: bool = False
-    guard: str | None = None
+    disambiguation_rule: str | None = None
 
 
 @dataclass(frozen=True)
-class Guard:
+class DisambiguationRule:
     """The condition on which an ambiguous name counts.
 
-    A candidate is admitted when ``unless`` is not found around it, and its zone is among ``zones``, or ``near``
+    A candidate is admitted when ``unless`` is not found around it, and its location is among ``locations``, or ``near``
     is found around it, or ``anywhere`` in the card.
 
     Args:
@@ -43,7 +43,7 @@ class Guard:
         window: how many characters on either side are searched.
         anywhere: what may stand anywhere in the card instead.
         unless: what must not stand within the window.
-        zones: zones that need no context.
+        locations: locations that need no context.
     """
 
     name: str
@@ -52,18 +52,18 @@ class Guard:
     window: int
     anywhere: re.Pattern[str] | None
     unless: re.Pattern[str] | None
-    zones: tuple[str, ...]
+    locations: tuple[str, ...]
 
     def around(self, card: str, start: int, end: int) -> str:
         """Returns the text that the guard searches: the window, with the candidate replaced by ``HERE``."""
         return card[max(0, start - self.window) : start] + HERE + card[end : end + self.window]
 
-    def admits(self, card: str, start: int, end: int, zone: str) -> bool:
-        """Says whether the candidate ``card[start:end]`` in ``zone`` counts."""
+    def accepts(self, card: str, start: int, end: int, location: str) -> bool:
+        """Says whether the candidate ``card[start:end]`` in ``location`` counts."""
         around = self.around(card, start, end)
         if self.unless and self.unless.search(around):
             return False
-        if zone in self.zones or (self.near and self.near.search(around)):
+        if location in self.locations or (self.near and self.near.search(around)):
             return True
         return bool(self.anywhere and self.anywhere.search(card))
 
@@ -138,7 +138,7 @@ class Taxonomy:
     """
 
     techniques: dict[str, Technique]
-    guards: dict[str, Guard]
+    disambiguation_rules: dict[str, DisambiguationRule]
     sha256: str
     ignored_lora_fields: frozenset[str] = frozenset()
     ignored_lora_inits: frozenset[str] = frozenset()

@@ -55,7 +55,7 @@ def test_census_prints_one_json_object(made: dict[str, Any]) -> None:
     assert Path(made["snapshot_path"], "manifest.json").is_file()
     head = made["headline"]
     assert set(head) >= {"rule", "technique", "n", "base", "share", "low", "high"}
-    assert (head["rule"], head["technique"], head["n"], head["base"]) == ("blog", "lora", 3, 4)
+    assert (head["rule"], head["technique"], head["n"], head["base"]) == ("exactly_one", "lora", 3, 4)
     assert head["low"] < head["share"] == 0.75 < head["high"]
 
 
@@ -65,7 +65,7 @@ def test_census_prints_the_headline_for_people(run: Any, tmp_path: Path) -> None
     text = run("census", "-s", "cards.parquet").stdout
     assert "LoRA: 75.0 % of cards that cite exactly one technique (3 of 4; 95 % interval 30.1–95.4 %)" in text
     assert "7 models listed, 6 with a card to read (1 no card)" in text
-    assert "rule blog: cards that cite exactly one technique" in text
+    assert "rule exactly_one: cards that cite exactly one technique" in text
 
 
 def test_the_specimen_marks_everything(run: Any) -> None:
@@ -100,7 +100,7 @@ def test_count_gives_the_shares_of_one_rule(run: Any, made: dict[str, Any]) -> N
     assert {row["rule"] for row in rows} == {"any"}
     kept = pq.read_table(Path(made["snapshot_path"], "shares.parquet")).to_pylist()
     assert rows == [row for row in kept if row["rule"] == "any"]
-    assert "rule any/split: n = " in run("count", "--rule", "split/any").stdout
+    assert "rule any/variants_separate: n = " in run("count", "--rule", "variants_separate/any").stdout
     assert run("count", "--rule", "mine").exit_code == 2
 
 
@@ -143,13 +143,13 @@ def test_explain_shows_evidence_and_how_each_rule_counts(run: Any, made: dict[st
     assert "recognised as alias" in text
     facts = json.loads(run("explain", "acme/two", "--json").stdout)
     votes = {v["rule"]: v["votes"] for v in facts["counted"]}
-    assert votes["blog/split"] == {}
-    assert votes["blog"] == {"lora": 1.0}
-    assert votes["fractional/split"] == {"lora": 0.5, "qlora": 0.5}
+    assert votes["exactly_one/variants_separate"] == {}
+    assert votes["exactly_one"] == {"lora": 1.0}
+    assert votes["fractional/variants_separate"] == {"lora": 0.5, "qlora": 0.5}
     assert "denied" in run("explain", "acme/full").stdout
     absent = run("explain", "acme/absent").stdout
     assert "no card to read" in absent
-    assert "blog" not in absent
+    assert "exactly_one" not in absent
     assert run("explain", "acme/nobody").exit_code == 2
 
 
@@ -296,7 +296,7 @@ def test_a_file_without_source_is_told_where_it_goes(run: Any, verb: str) -> Non
     result = run(verb, "cards.parquet", *(["--out", "m.parquet"] if verb == "tag" else []))
     assert result.exit_code == 2
     assert "(cards.parquet). Cards are named with --source." in result.stderr
-    assert "--source" not in run("count", "blog").stderr
+    assert "--source" not in run("count", "exactly_one").stderr
 
 
 def test_a_run_stopped_by_hand_says_so(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.collect.test_hub_dump_source import parquet
 
 from peft_census.collect.hub.dump import DATASET
-from peft_census.collect.hub.history import Commit, Past, by_nearness
+from peft_census.collect.hub.history import Commit, RevisionHistory, by_nearness
 from peft_census.errors import SourceError
 from tests.collect.conftest import Start
 from tests.replica.catalogue import Dataset, from_generator
@@ -35,8 +35,8 @@ def daily(server: Replica, days: range, extra: dict[str, bytes] | None = None) -
     return dataset
 
 
-def past(raw: Path) -> Past:
-    return Past(raw, QUICK, quiet=True)
+def past(raw: Path) -> RevisionHistory:
+    return RevisionHistory(raw, QUICK, quiet=True)
 
 
 def test_the_nearest_revisions_are_chosen_over_several_pages(replica: Start, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collect_once import CLASSES
 from github_replica import File, GithubReplica, Window, corpus_of
 from serving import Faults, serve
 
-from peft_census.collect.instruments import PROBLEMS, Wanted, checked_wanted, collect, content_sha256
+from peft_census.collect.instruments import PROBLEMS, Wanted, checked_config, collect, content_sha256
 from peft_census.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def test_no_token_skips_github_and_says_so(tmp_path: Path, monkeypatch: pytest.M
 def test_bad_wishes_are_refused(wanted: Wanted) -> None:
     """Unknown instruments and senseless numbers are refused before anything is asked."""
     with pytest.raises(UsageError):
-        checked_wanted(wanted)
+        checked_config(wanted)
 
 
 def test_one_dead_source_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

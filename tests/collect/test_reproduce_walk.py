@@ -53,8 +53,8 @@ def server(replica: Start, dump: Dataset) -> Replica:
 
 
 def blog(report: dict[str, Any]) -> dict[str, tuple[float, float]]:
-    """Returns (LoRA, base) under rule blog by source."""
-    return {r["source"]: (r["numerator"], r["base"]) for r in report["attempts"] if r["rule"] == "blog"}
+    """Returns (LoRA, base) under rule exactly_one by source."""
+    return {r["source"]: (r["numerator"], r["base"]) for r in report["attempts"] if r["rule"] == "exactly_one"}
 
 
 def test_a_walk_counts_what_is_there_and_says_what_is_gone(server: Replica, dump: Dataset, run: Any) -> None:

@@ -25,13 +25,13 @@ def mention(model: str, technique: str, **values: Any) -> dict[str, Any]:
     return {
         "model_id": model,
         "technique": technique,
-        "rung": "named",
-        "zone": "prose",
+        "evidence_level": "named",
+        "location": "prose",
         "polarity": "affirmed",
         "applied": False,
         "generator": None,
         "form": "alias",
-        "guard": None,
+        "disambiguation_rule": None,
         "matched": FACTS[technique]["name"],
     } | values
 
@@ -49,13 +49,13 @@ MODELS = pa.table(
 CITED = pa.Table.from_pylist(
     [
         mention("a", "lora"),
-        mention("b", "lora", matched="lora", zone="front_matter", rung="tagged", generator="peft/0.18.1"),
+        mention("b", "lora", matched="lora", location="front_matter", evidence_level="tagged", generator="peft/0.18.1"),
         mention("c", "qlora"),
-        mention("d", "road", guard="adapter_in_list"),
-        mention("e", "lora", form="class", zone="code", matched="LoraConfig"),
+        mention("d", "road", disambiguation_rule="adapter_in_list"),
+        mention("e", "lora", form="class", location="code", matched="LoraConfig"),
         mention("e", "ia3"),
         mention("f", "bitfit"),
-        mention("g", "lora", zone="name"),
+        mention("g", "lora", location="name"),
     ],
     pa.schema([arrow_schema("mentions").field(name) for name in MENTIONS]),
 )
@@ -69,17 +69,17 @@ def attempts() -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("rule", "numerator", "base", "unit"),
     [
-        ("blog", 3, 5, "cards"),  # a b c | d f
-        ("blog/split", 2, 5, "cards"),  # a b | c d f
-        ("blog/people", 2, 4, "cards"),  # a c | d f
-        ("blog/names_in", 4, 6, "cards"),  # a b c g | d f
-        ("blog/peft_types", 3, 4, "cards"),  # a b c | d: QLoRA is a recipe of a type, BitFit is none
-        ("blog/downloaded", 2, 4, "cards"),  # a b | d f
-        ("blog/per_author", 2, 4, "authors"),  # one, two | three, four
-        ("blog/collapsed", 2, 4, "clusters"),  # a+b, c | d, f
+        ("exactly_one", 3, 5, "cards"),  # a b c | d f
+        ("exactly_one/variants_separate", 2, 5, "cards"),  # a b | c d f
+        ("exactly_one/human_only", 2, 4, "cards"),  # a c | d f
+        ("exactly_one/include_names", 4, 6, "cards"),  # a b c g | d f
+        ("exactly_one/peft_types", 3, 4, "cards"),  # a b c | d: QLoRA is a recipe of a type, BitFit is none
+        ("exactly_one/downloaded", 2, 4, "cards"),  # a b | d f
+        ("exactly_one/per_author", 2, 4, "authors"),  # one, two | three, four
+        ("exactly_one/deduplicated", 2, 4, "clusters"),  # a+b, c | d, f
         ("any", 4, 6, "cards"),  # a b c e | d e f
         ("fractional", 3.5, 6, "cards"),
-        ("blog/tagged_only", 1, 1, "cards"),
+        ("exactly_one/tagged_only", 1, 1, "cards"),
     ],
 )
 def test_every_rule_is_applied(
@@ -93,10 +93,10 @@ def test_every_rule_is_applied(
 
 def test_the_nearest_come_first_and_downloads_are_no_cards(attempts: dict[str, dict[str, Any]]) -> None:
     """The rule that repeats both counts leads; where several do, the one with the fewest words."""
-    assert next(iter(attempts)) == "blog"
-    assert attempts["blog"]["factor"] == 1.0
+    assert next(iter(attempts)) == "exactly_one"
+    assert attempts["exactly_one"]["factor"] == 1.0
     assert list(attempts.values()) == sorted(attempts.values(), key=order)
-    assert not any("weighted" in rule for rule in attempts)
+    assert not any("by_downloads" in rule for rule in attempts)
 
 
 def test_each_change_is_counted_alone() -> None:
@@ -106,8 +106,8 @@ def test_each_change_is_counted_alone() -> None:
     def counts(change: str) -> tuple[float, float, float]:
         return changes[change]["numerator"], changes[change]["base"], changes[change]["cards_moved"]
 
-    assert counts("nothing is read in zone front_matter") == (2, 4, -1)  # b is gone
-    assert counts("nothing is read in zone code") == (3, 6, 1)  # e names IA3 alone
+    assert counts("nothing is read in location front_matter") == (2, 4, -1)  # b is gone
+    assert counts("nothing is read in location code") == (3, 6, 1)  # e names IA3 alone
     assert counts("configuration classes (LoraConfig) are not known") == (3, 6, 1)
     assert counts("names that are also words, and need others beside them, are not known") == (3, 4, -1)
     assert counts("LoRA in other letters (lower case, capitals) is not known") == (2, 4, -1)

@@ -38,7 +38,14 @@ def model(model_id: str, **other: Any) -> dict[str, Any]:
 
 def says(model_id: str, technique: str, **other: Any) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(arrow_schema("mentions").names)
-    row |= {"rung": "named", "zone": "prose", "polarity": "affirmed", "applied": False, "matched": "", "form": "alias"}
+    row |= {
+        "evidence_level": "named",
+        "location": "prose",
+        "polarity": "affirmed",
+        "applied": False,
+        "matched": "",
+        "form": "alias",
+    }
     return row | {"model_id": model_id, "technique": technique} | other
 
 
@@ -55,7 +62,7 @@ def day(text: str) -> datetime:
 
 
 def is_a(model_id: str, technique: str) -> dict[str, Any]:
-    return says(model_id, technique, rung="configured", zone=None, applied=True)
+    return says(model_id, technique, evidence_level="configured", location=None, applied=True)
 
 
 def rows(table: pa.Table, **wanted: Any) -> list[dict[str, Any]]:
@@ -69,18 +76,18 @@ def test_agreement_counts_the_four_cells() -> None:
         evidence(
             models,
             [says("a/0", "lora"), is_a("a/0", "dora"), says("a/1", "lora"), is_a("a/1", "ia3"), is_a("a/2", "lora"),
-             says("a/5", "lora"), says("a/3", "lora", zone="name"), is_a("a/3", "ia3")],
+             says("a/5", "lora"), says("a/3", "lora", location="name"), is_a("a/3", "ia3")],
         )
     )  # fmt: skip
     check("agreement", table)
-    (lora,) = rows(table, variants="rolled_up", technique="lora")
+    (lora,) = rows(table, variants="variants_grouped", technique="lora")
     cells = ("cites_and_is", "cites_but_is_not", "is_but_does_not_cite", "neither", "checked", "listed")
     assert [lora[c] for c in cells] == [1, 1, 1, 1, 4, 6]
     assert (lora["citing_that_are"], lora["being_that_cite"]) == (0.5, 0.5)
-    (ia3,) = rows(table, variants="split", technique="ia3")
+    (ia3,) = rows(table, variants="variants_separate", technique="ia3")
     assert [ia3[c] for c in cells] == [0, 0, 2, 2, 4, 6]
     assert ia3["citing_that_are"] is None
-    (dora,) = rows(table, variants="split", technique="dora")
+    (dora,) = rows(table, variants="variants_separate", technique="dora")
     assert [dora[c] for c in cells] == [0, 0, 1, 3, 4, 6]
 
 
@@ -191,7 +198,7 @@ def test_concentration_of_two_halves_is_two_techniques() -> None:
     models = [model(f"a/{i}", created_at=day("2025-01-01")) for i in range(40)]
     table = concentration(evidence(models, [says(m["model_id"], ("lora", "ia3")[i % 2]) for i, m in enumerate(models)]))
     check("concentration", table)
-    (whole,) = rows(table, rule="blog", month="all")
+    (whole,) = rows(table, rule="exactly_one", month="all")
     assert (whole["hhi"], whole["effective_number"]) == (0.5, 2.0)
     assert whole["shannon_number"] == pytest.approx(2)
     few = concentration(evidence(models[:10], [says(m["model_id"], "lora") for m in models[:10]]))
@@ -270,7 +277,7 @@ def test_tables_add_up_and_do_not_know_the_order_of_cards(cards: list[Any], rng:
         models.append(model(f"{author}/{i}", created_at=day(created) if created else None, library_name=library))
         mentions += [says(f"{author}/{i}", t) for t in sorted(techniques)]
     there = evidence(models, mentions)
-    votes = there.votes(parse_rule("blog"))
+    votes = there.votes(parse_rule("exactly_one"))
     dated = sum(models[i]["created_at"] is not None for i in votes.cards)
     months = rows(monthly(there), technique="lora")
     assert sum(r["base"] for r in months) == (dated if votes.base else 0)

@@ -19,9 +19,9 @@ FACTS = {
 
 
 def mentions(*rows: tuple[str, str, str]) -> pa.Table:
-    """Returns a mentions table from (model, technique, zone)."""
+    """Returns a mentions table from (model, technique, location)."""
     return pa.table(
-        {n: pa.array([r[i] for r in rows], pa.string()) for i, n in enumerate(["model_id", "technique", "zone"])}
+        {n: pa.array([r[i] for r in rows], pa.string()) for i, n in enumerate(["model_id", "technique", "location"])}
     )
 
 
@@ -54,19 +54,19 @@ def votes(rule: str, table: pa.Table = CARDS) -> tuple[float, dict[str, float]]:
 
 def test_blog_counts_cards_with_exactly_one_technique() -> None:
     """Split, b has two techniques and drops out; rolled up, QLoRA beside LoRA is one."""
-    assert votes("blog/split") == (3, {"lora": 1, "ia3": 1, "qdora": 1})
-    assert votes("blog") == (4, {"lora": 3, "ia3": 1})
+    assert votes("exactly_one/variants_separate") == (3, {"lora": 1, "ia3": 1, "qdora": 1})
+    assert votes("exactly_one") == (4, {"lora": 3, "ia3": 1})
 
 
 def test_any_counts_a_card_for_each_technique() -> None:
     """Shares of rule any may add up to more than one."""
-    assert votes("any/split") == (5, {"lora": 3, "ia3": 2, "qlora": 1, "qdora": 1})
+    assert votes("any/variants_separate") == (5, {"lora": 3, "ia3": 2, "qlora": 1, "qdora": 1})
     assert votes("any") == (5, {"lora": 4, "ia3": 2})
 
 
 def test_fractional_gives_one_vote_a_card() -> None:
     """Votes of rule fractional add up to its base."""
-    base, split = votes("fractional/split")
+    base, split = votes("fractional/variants_separate")
     assert split == {"lora": 2.0, "ia3": 1.5, "qlora": 0.5, "qdora": 1.0}
     assert sum(split.values()) == base == 5
 
@@ -76,16 +76,16 @@ def test_names_and_techniques_outside_peft_proper_do_not_count() -> None:
     alone = count_shares(evidence(mentions(("e", "lora", "name"), ("g", "galore", "prose"))))
     assert alone.num_rows == 0
     assert headline(alone) == {
-        "rule": "blog", "technique": "lora",
+        "rule": "exactly_one", "technique": "lora",
         "n": 0, "base": 0, "share": None, "low": None, "high": None,
         "author_low": None, "author_high": None, "effective_n": None, "unread_low": None, "unread_high": None,
     }  # fmt: skip
 
 
 def test_configured_mentions_count() -> None:
-    """A mention without a zone (adapter_config.json) counts as citing."""
-    table = pa.table({"model_id": ["a"], "technique": ["ia3"], "zone": pa.array([None], pa.string())})
-    assert votes("blog", table) == (1, {"ia3": 1})
+    """A mention without a location (adapter_config.json) counts as citing."""
+    table = pa.table({"model_id": ["a"], "technique": ["ia3"], "location": pa.array([None], pa.string())})
+    assert votes("exactly_one", table) == (1, {"ia3": 1})
 
 
 def test_order_of_mentions_is_irrelevant() -> None:
@@ -95,7 +95,7 @@ def test_order_of_mentions_is_irrelevant() -> None:
 
 
 def test_the_headline_is_loras_share() -> None:
-    """The headline is LoRA under rule blog, rolled up, with Wilson's interval."""
+    """The headline is LoRA under rule exactly_one, rolled up, with Wilson's interval."""
     head = headline(count_shares(evidence(CARDS)))
     assert (head["technique"], head["n"], head["base"], head["share"]) == ("lora", 3, 4, 0.75)
     assert head["low"] == pytest.approx(0.3006, abs=1e-4)

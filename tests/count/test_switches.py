@@ -37,19 +37,26 @@ MODELS = [
 
 def says(model: str, technique: str, **other: Any) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(arrow_schema("mentions").names)
-    row |= {"rung": "named", "zone": "prose", "polarity": "affirmed", "applied": False, "matched": "", "form": "alias"}
+    row |= {
+        "evidence_level": "named",
+        "location": "prose",
+        "polarity": "affirmed",
+        "applied": False,
+        "matched": "",
+        "form": "alias",
+    }
     return row | {"model_id": model, "technique": technique} | other
 
 
 MENTIONS = [
     says("ann/1", "lora", applied=True),
-    says("ann/2", "lora", rung="tagged", zone="front_matter", generator="peft"),
+    says("ann/2", "lora", evidence_level="tagged", location="front_matter", generator="peft"),
     says("ann/3", "lora", polarity="negated"),
     says("bob/1", "ia3"),
-    says("bob/1", "lora", zone="name"),
+    says("bob/1", "lora", location="name"),
     says("cyd/1", "qlora"),
     says("cyd/1", "lora", generator="trl"),
-    says("cyd/2", "dora", rung="configured", zone=None, applied=True),
+    says("cyd/2", "dora", evidence_level="configured", location=None, applied=True),
     says("dan/1", "locon"),
     says("dan/1", "ia3"),
     says("dan/1", "galore"),
@@ -67,28 +74,28 @@ def evidence(models: list[dict[str, Any]] = MODELS, mentions: list[dict[str, Any
 @pytest.mark.parametrize(
     ("rule", "base", "votes"),
     [
-        ("blog", 6, {"lora": 5, "ia3": 1}),
-        ("blog/split", 5, {"lora": 3, "ia3": 1, "dora": 1}),
+        ("exactly_one", 6, {"lora": 5, "ia3": 1}),
+        ("exactly_one/variants_separate", 5, {"lora": 3, "ia3": 1, "dora": 1}),
         ("any", 7, {"lora": 5, "ia3": 2, "locon": 1}),
-        ("any/split", 7, {"lora": 4, "qlora": 1, "dora": 1, "ia3": 2, "locon": 1}),
+        ("any/variants_separate", 7, {"lora": 4, "qlora": 1, "dora": 1, "ia3": 2, "locon": 1}),
         ("fractional", 7, {"lora": 5, "ia3": 1.5, "locon": 0.5}),
         ("any/named_only", 5, {"lora": 3, "ia3": 2, "locon": 1}),
         ("any/tagged_only", 1, {"lora": 1}),
         ("any/configured_only", 1, {"lora": 1}),
-        ("any/configured_only/split", 1, {"dora": 1}),
+        ("any/configured_only/variants_separate", 1, {"dora": 1}),
         ("any/applied_only", 2, {"lora": 2}),
-        ("any/people/split", 5, {"lora": 2, "qlora": 1, "ia3": 2, "locon": 1}),
-        ("blog/affirmed", 5, {"lora": 4, "ia3": 1}),
-        ("any/names_in", 7, {"lora": 6, "ia3": 2, "locon": 1}),
-        ("blog/names_in", 5, {"lora": 5}),
-        ("blog/peft_types", 7, {"lora": 5, "ia3": 2}),
-        ("any/split/peft_types", 7, {"lora": 4, "qlora": 1, "dora": 1, "ia3": 2}),
-        ("blog/per_author", 3, {"lora": 2, "ia3": 1}),
+        ("any/human_only/variants_separate", 5, {"lora": 2, "qlora": 1, "ia3": 2, "locon": 1}),
+        ("exactly_one/affirmed_only", 5, {"lora": 4, "ia3": 1}),
+        ("any/include_names", 7, {"lora": 6, "ia3": 2, "locon": 1}),
+        ("exactly_one/include_names", 5, {"lora": 5}),
+        ("exactly_one/peft_types", 7, {"lora": 5, "ia3": 2}),
+        ("any/variants_separate/peft_types", 7, {"lora": 4, "qlora": 1, "dora": 1, "ia3": 2}),
+        ("exactly_one/per_author", 3, {"lora": 2, "ia3": 1}),
         ("any/per_author", 4, {"lora": 2, "ia3": 2, "locon": 1}),
-        ("blog/collapsed", 4, {"lora": 3, "ia3": 1}),
-        ("blog/downloaded", 4, {"lora": 3, "ia3": 1}),
-        ("blog/weighted", 500, {"lora": 200, "ia3": 300}),
-        ("fractional/weighted", 507, {"lora": 200, "ia3": 303.5, "locon": 3.5}),
+        ("exactly_one/deduplicated", 4, {"lora": 3, "ia3": 1}),
+        ("exactly_one/downloaded", 4, {"lora": 3, "ia3": 1}),
+        ("exactly_one/by_downloads", 500, {"lora": 200, "ia3": 300}),
+        ("fractional/by_downloads", 507, {"lora": 200, "ia3": 303.5, "locon": 3.5}),
     ],
 )
 def test_each_switch_does_what_it_says(rule: str, base: float, votes: dict[str, float]) -> None:
@@ -105,13 +112,15 @@ def test_an_author_is_the_owner_in_the_id_where_none_is_given() -> None:
 
 def test_a_name_has_one_order_and_says_nothing_twice() -> None:
     """Words come in one order, first words are left out, a name without a vote votes by any."""
-    assert parse_rule("people/split/blog").name == "blog/split/people"
-    assert parse_rule("blog/rolled_up/any_rung/cited").name == "blog"
+    assert parse_rule("human_only/variants_separate/exactly_one").name == "exactly_one/variants_separate/human_only"
+    assert parse_rule("exactly_one/variants_grouped/any_level/cited").name == "exactly_one"
     assert parse_rule("Applied-Only").name == "any/applied_only"
-    assert parse_rule("blog/split").meaning.endswith("each variant counts as a technique of its own")
+    assert parse_rule("exactly_one/variants_separate").meaning.endswith("each variant counts as a technique of its own")
 
 
-@pytest.mark.parametrize(("name", "word"), [("", "''"), ("mine", "'mine'"), ("blog/any", "exclude"), ("blog//", "''")])
+@pytest.mark.parametrize(
+    ("name", "word"), [("", "''"), ("mine", "'mine'"), ("exactly_one/any", "exclude"), ("exactly_one//", "''")]
+)
 def test_a_name_that_no_rule_has_is_refused_with_the_words_there_are(name: str, word: str) -> None:
     """The error names the word and lists all others."""
     with pytest.raises(UsageError, match=word):
@@ -146,11 +155,11 @@ def test_the_sensitivity_table_is_ordered_and_marks_what_is_too_small() -> None:
     shares = [r["share"] for r in rows if r["share"] is not None]
     assert shares == sorted(shares)
     assert not any(r["enough"] for r in rows)
-    blog = next(r for r in rows if r["rule"] == "blog")
+    blog = next(r for r in rows if r["rule"] == "exactly_one")
     assert (blog["numerator"], blog["base"], blog["cards"]) == (5, 6, 6)
     many = [{**m, "model_id": f"a{i}/m", "author": f"a{i}"} for i, m in enumerate(MODELS[:1] * ENOUGH)]
     enough = sensitivity(evidence(many, [says(m["model_id"], "lora") for m in many])).to_pylist()
-    assert {r["rule"] for r in enough if r["enough"]} >= {"blog", "any/split"}
+    assert {r["rule"] for r in enough if r["enough"]} >= {"exactly_one", "any/variants_separate"}
     empty = sensitivity(evidence([], [])).to_pylist()
     assert {(r["share"], r["low"], r["base"]) for r in empty} == {(None, None, 0.0)}
 
@@ -167,11 +176,11 @@ MENTION = st.builds(
     says,
     st.sampled_from([m["model_id"] for m in MODELS]),
     st.sampled_from(sorted(FACTS)),
-    zone=st.sampled_from(["prose", "name", None]),
+    location=st.sampled_from(["prose", "name", None]),
     polarity=st.sampled_from(["affirmed", "negated"]),
     applied=st.booleans(),
     generator=st.sampled_from([None, "peft"]),
-    rung=st.sampled_from(["named", "tagged", "configured"]),
+    evidence_level=st.sampled_from(["named", "tagged", "configured"]),
 )
 
 

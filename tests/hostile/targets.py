@@ -21,11 +21,11 @@ from peft_census.collect.http.decoding import decode_json
 from peft_census.collect.http.retry_after import Answer
 from peft_census.collect.hub.listing import is_model_id, listed_model
 from peft_census.errors import SourceError
-from peft_census.snapshot.schema import FORMS, POLARITIES, RUNGS, ZONES
+from peft_census.snapshot.schema import EVIDENCE_LEVELS, FORMS, LOCATIONS, POLARITIES
 from peft_census.tag import load_taxonomy, read_card
 from peft_census.tag.configured import read_config
 from peft_census.tag.front_matter import read_front_matter
-from peft_census.tag.locations import Zones
+from peft_census.tag.locations import Locations
 from peft_census.tag.mentions import scanner
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,12 +49,12 @@ def front_matter(data: bytes) -> None:
         assert all(isinstance(s, str) for s in front.strings(key))
 
 
-def zones(data: bytes) -> None:
-    """Every place has one zone, and it is one of the known."""
+def locations(data: bytes) -> None:
+    """Every place has one location, and it is one of the known."""
     text = text_of(data)[:3000]
-    found = Zones(text, read_front_matter(text))
+    found = Locations(text, read_front_matter(text))
     for place in range(0, len(text), max(1, len(text) // 50)):
-        assert found.zone(place) in ZONES
+        assert found.location(place) in LOCATIONS
 
 
 def names(data: bytes) -> None:
@@ -76,7 +76,12 @@ def card(data: bytes) -> None:
         assert m.start is not None and m.end is not None
         assert 0 <= m.start < m.end <= len(text) and text[m.start : m.end] == m.matched
         assert m.technique in load_taxonomy().techniques
-        assert m.rung in RUNGS and m.zone in ZONES and m.form in FORMS and m.polarity in POLARITIES
+        assert (
+            m.evidence_level in EVIDENCE_LEVELS
+            and m.location in LOCATIONS
+            and m.form in FORMS
+            and m.polarity in POLARITIES
+        )
     assert vars(read_card(model_id, text)) == vars(reading)
 
 
@@ -138,7 +143,7 @@ def _json(data: bytes) -> list[Any]:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    f.__name__: f for f in (front_matter, zones, names, card, config, imports, listing, github, civitai)
+    f.__name__: f for f in (front_matter, locations, names, card, config, imports, listing, github, civitai)
 }
 
 
@@ -146,7 +151,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 def corpus(name: str) -> tuple[bytes, ...]:
     """Returns the seeds of a target: small inputs written for this project."""
     lines = {
-        "front_matter": FRONT, "zones": CARDS, "names": CARDS, "card": tuple("owner/a-lora\n" + c for c in CARDS), "config": CONFIGS,
+        "front_matter": FRONT, "locations": CARDS, "names": CARDS, "card": tuple("owner/a-lora\n" + c for c in CARDS), "config": CONFIGS,
         "imports": IMPORTS, "listing": ITEMS, "github": tuple("\0" + a for a in ANSWERS), "civitai": tuple("\0" + p for p in PAGES),
     }[name]  # fmt: skip
     return tuple(line.encode() for line in lines)

@@ -66,10 +66,10 @@ REFUSED: dict[str, pa.Array] = {
 }
 STRANGE: dict[str, pa.Array] = {
     "ns": pa.array([datetime(1700, 1, 1), None, datetime(2200, 1, 1)], pa.timestamp("ns")),
-    "s without zone": pa.array([0, 2**40, None], pa.timestamp("s")),
+    "s without location": pa.array([0, 2**40, None], pa.timestamp("s")),
     "date": pa.array([date(1, 1, 1), date(9999, 12, 31), None]),
     "far": pa.array([2**62, -(2**62), None], pa.timestamp("us", "UTC")),
-    "zone": pa.array([datetime(2024, 1, 1, tzinfo=UTC)] * 3, pa.timestamp("us", "Pacific/Kiritimati")),
+    "location": pa.array([datetime(2024, 1, 1, tzinfo=UTC)] * 3, pa.timestamp("us", "Pacific/Kiritimati")),
     "text": pa.array(["yesterday", "2024-01-01", ""]),
 }
 

@@ -77,7 +77,7 @@ def test_every_part_is_attributed_exactly(tmp_path: Path, changed_alias: Any) ->
     changed_alias()
     new = census(tmp_path, "new", moved(population()))
     for cards in (None, make_source(str(tmp_path / "old.parquet"))):
-        found = compare(old, new, parse_rule("blog"), "lora", cards)
+        found = compare(old, new, parse_rule("exactly_one"), "lora", cards)
         assert (found.frames, found.changed_rules) == ([], ["taxonomy"])
         assert (found.before.numerator, found.before.base) == (600, 800)
         assert (found.after.numerator, found.after.base) == (480, 930)
@@ -144,7 +144,7 @@ def test_two_populations_are_no_trend(tmp_path: Path) -> None:
     facts = json.loads(CliRunner().invoke(main, ["diff", str(old.path), str(other.path), "--format", "json"]).stdout)
     assert (facts["same_population"], facts["groups"], facts["difference"]) == (False, [], None)
     specimen = run_census(make_source("specimen"), tmp_path / "snapshots", lambda b, t: b).snapshot
-    assert "specimen" in compare(old, specimen, parse_rule("blog"), "lora").frames[0]
+    assert "specimen" in compare(old, specimen, parse_rule("exactly_one"), "lora").frames[0]
 
 
 def test_the_real_parts_are_different_frames(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_the_real_parts_are_different_frames(tmp_path: Path) -> None:
         run_census(make_source(str(folder / name)), tmp_path, lambda b, t: b).snapshot
         for name in ("hub-2022-02.parquet", "hub-2025-04.parquet")
     )
-    found = compare(old, new, parse_rule("blog"), "lora")
+    found = compare(old, new, parse_rule("exactly_one"), "lora")
     assert found.frames == [
         "of 29,274 models listed before, 0 are listed after; below 50% the two are not the same population at two times"
     ]
@@ -167,11 +167,11 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     old = census(tmp_path, "old", population())
     new = census(tmp_path, "new", moved(population()))
     with pytest.raises(UsageError, match="depends on other cards"):
-        compare(old, new, parse_rule("blog/per_author"), "lora")
+        compare(old, new, parse_rule("exactly_one/per_author"), "lora")
     with pytest.raises(UsageError, match="no technique 'mine'"):
-        compare(old, new, parse_rule("blog"), "mine")
+        compare(old, new, parse_rule("exactly_one"), "mine")
     with pytest.raises(UsageError, match="not the source"):
-        compare(old, new, parse_rule("blog"), "lora", make_source(str(tmp_path / "new.parquet")))
+        compare(old, new, parse_rule("exactly_one"), "lora", make_source(str(tmp_path / "new.parquet")))
 
 
 def test_empty_sides_say_not_enough(tmp_path: Path) -> None:

@@ -160,12 +160,12 @@ def test_labels_follow_the_rule(census: Any) -> None:
     rows = labelled(150, census)
     for row in rows:
         row["applied"] = ["ia3"] if row["cited"] == ["ia3"] else []
-    found = json.loads(census("count", "--gold", save(rows), "--rule", "blog/applied_only", "--json").stdout)
+    found = json.loads(census("count", "--gold", save(rows), "--rule", "exactly_one/applied_only", "--json").stdout)
     assert found["corrected"]["corrected"]["share"] == 0
     assert found["corrected"]["corrected"]["base"] == pytest.approx(12)
     for row in rows:
         row["negated"] = ["lora"] if row["cited"] == ["lora", "ia3"] else []
-    found = json.loads(census("count", "--gold", save(rows), "--rule", "blog/affirmed", "--json").stdout)
+    found = json.loads(census("count", "--gold", save(rows), "--rule", "exactly_one/affirmed_only", "--json").stdout)
     assert found["corrected"]["corrected"]["base"] == pytest.approx(60 + 12 + 8)
 
 
@@ -290,9 +290,9 @@ def test_labels_of_another_snapshot_are_refused(census: Any) -> None:
 
 
 def test_rules_that_labels_cannot_follow_are_refused(census: Any) -> None:
-    """People say what a card cites, not which tool wrote it nor on which rung."""
+    """People say what a card cites, not which tool wrote it nor on which evidence level."""
     rows = labelled(60, census)
-    for rule in ("blog/people", "blog/tagged_only", "blog/per_author"):
+    for rule in ("exactly_one/human_only", "exactly_one/tagged_only", "exactly_one/per_author"):
         assert "labels cannot follow" in refused(census, rows, "--rule", rule, code=2)
 
 

@@ -235,8 +235,8 @@ def test_a_public_copy_counts_the_same(snapshot: Snapshot, tmp_path: Path) -> No
     for name in copy.manifest["tables"]:
         check(name, copy.table(name), public=True)
     assert count_again(copy).equals(count_again(snapshot))
-    assert count_again(copy, "blog/per_author").equals(count_again(snapshot, "blog/per_author"))
-    assert count_again(copy, "blog/collapsed").num_rows
+    assert count_again(copy, "exactly_one/per_author").equals(count_again(snapshot, "exactly_one/per_author"))
+    assert count_again(copy, "exactly_one/deduplicated").num_rows
     assert copy.table("models")["model_id"].to_pylist() == sorted(c["modelId"] for c in CARDS)
 
 
@@ -300,12 +300,12 @@ def test_an_aggregate_copy_has_no_small_cell(snapshot: Snapshot, tmp_path: Path)
     shares = {(r["rule"], r["technique"]): r for r in copy.table("shares").to_pylist()}
     assert ("any", "ia3") not in shares
     assert min(r["numerator"] for r in shares.values() if "per_author" not in r["rule"]) >= FEW
-    for rule in ("blog", "any"):
+    for rule in ("exactly_one", "any"):
         whole = {r["technique"]: r["numerator"] for r in snapshot.table("shares").to_pylist() if r["rule"] == rule}
         kept = {t: r["numerator"] for (of, t), r in shares.items() if of == rule}
         assert all(whole[t] == n for t, n in kept.items() if t != "other")
         assert sum(kept.values()) == sum(whole.values())
-    for name, cells in {"origin": ["cards"], "monthly": ["base"], "breakdown": ["numerator", "base"]}.items():
+    for name, cells in {"authorship": ["cards"], "monthly": ["base"], "breakdown": ["numerator", "base"]}.items():
         for row in copy.table(name).to_pylist():
             assert all(row[c] is None or row[c] == 0 or row[c] >= FEW for c in cells), (name, row)
     again = aggregate_copy(public_copy(snapshot, tmp_path / "out"), tmp_path / "again")

@@ -36,8 +36,8 @@ def test_a_local_dump_is_counted_in_every_way(run: Any, tmp_path: Path) -> None:
     assert result.exit_code == DONE
     report = json.loads(result.stdout)
     assert (report["sources"][0]["cards"], report["sources"][0]["with_text"]) == (5, 4)
-    assert counts(report, "blog") == (2, 3)  # LoRA, QLoRA | AdaLoRA
-    assert counts(report, "blog/split") == (1, 3)
+    assert counts(report, "exactly_one") == (2, 3)  # LoRA, QLoRA | AdaLoRA
+    assert counts(report, "exactly_one/variants_separate") == (1, 3)
     assert counts(report, "any") == (3, 4)
     assert counts(report, "naive/substring/first_types/card") == (2, 2)  # LoRA, QLoRA; AdaLoRA is two
     assert counts(report, "naive/word/first_types/card") == (1, 2)  # LoRA | AdaLoRA; QLoRA is no word of the list
@@ -143,4 +143,4 @@ def test_real_cards_are_counted_in_seconds(run: Any, shared: Path) -> None:
     report = json.loads(result.stdout)
     assert report["sources"][0]["cards"] == 30381
     snapshot = json.loads(run("census", "--source", shared / "real/model_cards", "--json", "--quiet").stdout)
-    assert counts(report, "blog") == (snapshot["headline"]["n"], snapshot["headline"]["base"])
+    assert counts(report, "exactly_one") == (snapshot["headline"]["n"], snapshot["headline"]["base"])

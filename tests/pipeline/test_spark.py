@@ -62,7 +62,7 @@ def test_the_same_mentions_as_the_local_engine(spark: Any, tmp_path: Path, run: 
     local, far = pq.read_table("local.parquet"), pq.read_table(tmp_path / "spark")
     assert far.schema.names == local.schema.names and far.num_rows == local.num_rows > 300
     assert in_order(far.cast(local.schema)) == in_order(local)
-    assert {r["rung"] for r in far.to_pylist()} == {"named", "tagged", "configured"}
+    assert {r["evidence_level"] for r in far.to_pylist()} == {"named", "tagged", "configured"}
 
 
 @needs_spark

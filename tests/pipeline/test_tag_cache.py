@@ -11,7 +11,7 @@ import pytest
 from benchmarks.cards import write_cards as write_made_up
 from peft_census.collect.parquet import Files
 from peft_census.pipeline.tag_cache import FILE, TagCache
-from peft_census.pipeline.tagging import Effort, tagged
+from peft_census.pipeline.tagging import TagOptions, tagged
 
 CARDS = 400
 
@@ -27,7 +27,7 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tables(file: Path, cache: TagCache | None) -> list[pa.Table]:
     """Returns models and mentions of a file, tagged in this process."""
-    pairs = list(tagged(Files(str(file), 40).batches(), Effort(1, cache)))
+    pairs = list(tagged(Files(str(file), 40).batches(), TagOptions(1, cache)))
     return [pa.Table.from_batches([pair[i] for pair in pairs]).combine_chunks() for i in (0, 1)]
 
 
@@ -70,7 +70,7 @@ def test_a_key_is_the_model_the_text_and_the_configuration(tmp_path: Path, monke
         row = {"model_id": "acme/m", "card": "Trained with LoRA.", "tags": ["x"], "status": "text"} | cells
         batch = cards_batch({name: [value] for name, value in row.items()}, 1)
         filler = [cards_batch({"model_id": [f"acme/f{i}"], "status": ["no_card"]}, 1) for i in range(5)]
-        done = list(tagged(iter([batch, *filler]), Effort(1, TagCache(tmp_path))))
+        done = list(tagged(iter([batch, *filler]), TagOptions(1, TagCache(tmp_path))))
         assert done[0] == next(iter(tagged(iter([batch]))))
         return done
 
@@ -141,7 +141,7 @@ def test_a_file_in_use_or_out_of_reach_is_done_without(cards: Path, tmp_path: Pa
 
 def test_a_run_that_breaks_off_keeps_what_it_read(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read before an error need not be read again."""
-    running = tagged(Files(str(cards / "cards.parquet"), 40).batches(), Effort(1, TagCache(tmp_path)))
+    running = tagged(Files(str(cards / "cards.parquet"), 40).batches(), TagOptions(1, TagCache(tmp_path)))
     for _ in range(5):
         next(running)
     running.close()

@@ -19,8 +19,8 @@ from benchmarks.cards import write_cards as write_made_up
 from peft_census.collect.parquet import Files
 from peft_census.errors import CensusError
 from peft_census.pipeline import workers as reading
-from peft_census.pipeline.tagging import FEW, Effort, tagged
-from peft_census.pipeline.workers import Readers, read_here, read_there, workers
+from peft_census.pipeline.tagging import FEW, TagOptions, tagged
+from peft_census.pipeline.workers import WorkerPool, read_here, read_there, workers
 
 CARDS = 400
 
@@ -36,15 +36,15 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def tables(file: Path, effort: Effort | None = None, batch_rows: int = 40) -> list[pa.Table]:
+def tables(file: Path, tag_options: TagOptions | None = None, batch_rows: int = 40) -> list[pa.Table]:
     """Returns models and mentions of a file."""
-    pairs = list(tagged(Files(str(file), batch_rows).batches(), effort))
+    pairs = list(tagged(Files(str(file), batch_rows).batches(), tag_options))
     return [pa.Table.from_batches([pair[i] for pair in pairs]).combine_chunks() for i in (0, 1)]
 
 
 def test_two_processes_give_what_one_gives(cards: Path) -> None:
     """Models and mentions are equal, cell by cell and in order, whatever the number of processes and batches."""
-    alone, whole, many = tables(cards), tables(cards, batch_rows=CARDS), tables(cards, Effort(jobs=2))
+    alone, whole, many = tables(cards), tables(cards, batch_rows=CARDS), tables(cards, TagOptions(jobs=2))
     assert alone[1].num_rows > 20
     assert alone == whole == many
     assert alone[0]["config_status"].to_pylist()[-1] == "parsed"
@@ -68,7 +68,7 @@ def test_the_command_line_writes_the_same_bytes_with_one_and_two_jobs(
 def test_few_cards_start_no_process(cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An input of a few batches is tagged here, whatever was asked for."""
     monkeypatch.setattr("peft_census.pipeline.workers.workers", lambda jobs: pytest.fail("started processes"))
-    assert tables(cards, Effort(jobs=2), batch_rows=CARDS // FEW) == tables(cards)
+    assert tables(cards, TagOptions(jobs=2), batch_rows=CARDS // FEW) == tables(cards)
 
 
 def test_processes_are_started_once_many_cards_were_read(cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,16 +82,16 @@ def test_processes_are_started_once_many_cards_were_read(cards: Path, monkeypatc
 
     monkeypatch.setattr("peft_census.pipeline.workers.workers", watched)
     alone = tables(cards)
-    assert tables(cards, Effort(2, alone=CARDS)) == alone
+    assert tables(cards, TagOptions(2, alone=CARDS)) == alone
     assert not started
-    assert tables(cards, Effort(2, alone=3)) == alone
+    assert tables(cards, TagOptions(2, alone=3)) == alone
     assert started == [2]
 
 
 def test_cards_are_read_here_until_the_processes_are_ready(cards: Path) -> None:
     """The first cards past the bound wait for nobody; later ones are read there, and the readings are the same."""
     batch = next(iter(Files(str(cards)).batches())).select(["model_id", "card", "adapter_config"]).slice(0, 20)
-    with Readers(2, after=30) as readers:
+    with WorkerPool(2, after=30) as readers:
         first, second = readers.read(batch), readers.read(batch)
         wait_for(lambda: readers._pool)
         assert readers.read(batch) == first == second == read_here(batch)
@@ -111,7 +111,7 @@ def test_batches_are_taken_as_they_are_needed(cards: Path) -> None:
             taken += 1
             yield batch
 
-    running = tagged(counted(), Effort(jobs=2))
+    running = tagged(counted(), TagOptions(jobs=2))
     next(running)
     assert 0 < taken <= 8
     running.close()

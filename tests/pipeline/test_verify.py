@@ -17,7 +17,7 @@ from peft_census.collect.ledger_sql import LISTED
 from peft_census.collect.raw_shards import Outcome, Shards
 from peft_census.errors import BusyError
 from peft_census.pipeline.verify import examine
-from peft_census.snapshot.lock import alone
+from peft_census.snapshot.lock import exclusive_lock
 
 SNAPSHOTS, RAW = Path("data/snapshots"), Path("data/raw")
 CRAWL = RAW / "hub/all"
@@ -176,7 +176,7 @@ def test_a_snapshot_of_another_schema_is_left_to_its_owner(run: Any, house: Path
 def test_nothing_is_mended_under_the_hands_of_a_running_census(house: Path) -> None:
     """While another process holds the lock a repair is refused; looking is not."""
     leave_half(house)
-    with alone(SNAPSHOTS / ".lock"):
+    with exclusive_lock(SNAPSHOTS / ".lock"):
         assert len(examine(SNAPSHOTS, RAW).findings) == 1
         with pytest.raises(BusyError):
             examine(SNAPSHOTS, RAW, repair=True)

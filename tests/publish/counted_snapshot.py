@@ -18,7 +18,7 @@ from peft_census.tag import load_taxonomy
 
 OTHERS = ("ia3", "adalora", "prefix_tuning", "qlora", "dora", "vera", "prompt_tuning", "boft", "textual_inversion")
 TOOLS = (None, None, "peft", "trl")
-ZONES = (("named", "prose"), ("named", "heading"), ("tagged", "front_matter"), ("named", "code"))
+LOCATIONS = (("named", "prose"), ("named", "heading"), ("tagged", "front_matter"), ("named", "code"))
 
 
 @cache
@@ -72,8 +72,8 @@ def _cited(model: dict[str, Any], kind: str, rng: random.Random) -> list[dict[st
         techniques = rng.sample(OTHERS[:3] if kind == "none_lora" else OTHERS, rng.choice((1, 1, 2)))
     rows = []
     for technique in techniques:
-        rung, zone = rng.choice(ZONES)
-        rows.append(_mention(model, technique, rung, zone, rng.choice(TOOLS), rng.random() < 0.4))
+        evidence_level, location = rng.choice(LOCATIONS)
+        rows.append(_mention(model, technique, evidence_level, location, rng.choice(TOOLS), rng.random() < 0.4))
     if model["config_status"] == "parsed":
         rows.append(
             _mention(
@@ -89,13 +89,13 @@ def _cited(model: dict[str, Any], kind: str, rng: random.Random) -> list[dict[st
 
 
 def _mention(
-    model: dict[str, Any], technique: str, rung: str, zone: str | None, tool: str | None, applied: bool
+    model: dict[str, Any], technique: str, evidence_level: str, location: str | None, tool: str | None, applied: bool
 ) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(arrow_schema("mentions").names)
     return row | {
-        "model_id": model["model_id"], "technique": technique, "rung": rung, "zone": zone, "generator": tool, "matched": technique,
-        "form": "alias" if zone else "config", "polarity": "affirmed", "applied": applied,
-        **({"start": 0, "end": 4} if zone else {}),
+        "model_id": model["model_id"], "technique": technique, "evidence_level": evidence_level, "location": location, "generator": tool, "matched": technique,
+        "form": "alias" if location else "config", "polarity": "affirmed", "applied": applied,
+        **({"start": 0, "end": 4} if location else {}),
     }  # fmt: skip
 
 

@@ -68,8 +68,8 @@ def share_rows(rule: str, base: int, votes: dict[str, Any]) -> list[dict[str, An
 
 
 ROWS = [
-    *share_rows("blog", 20834, BLOG),
-    *share_rows("blog/split", 20834, SPLIT),
+    *share_rows("exactly_one", 20834, BLOG),
+    *share_rows("exactly_one/variants_separate", 20834, SPLIT),
     *share_rows("any", 21360, ANY),
     *share_rows("fractional", 21360, FRACTIONAL),
 ]
@@ -83,7 +83,14 @@ COVERAGE = [
 
 def mention(**changed: Any) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(arrow_schema("mentions").names)
-    row |= {"model_id": "someone/model", "technique": "lora", "rung": "named", "zone": "prose", "start": 3, "end": 7}
+    row |= {
+        "model_id": "someone/model",
+        "technique": "lora",
+        "evidence_level": "named",
+        "location": "prose",
+        "start": 3,
+        "end": 7,
+    }
     row |= {"matched": "LoRA", "form": "alias", "polarity": "affirmed", "applied": False}
     return row | changed
 

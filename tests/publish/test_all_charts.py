@@ -19,9 +19,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from peft_census.publish import publish
-from peft_census.publish.charts import NAMES, Missing, Picture, make_pictures
+from peft_census.publish.charts import NAMES, ChartSpec, Missing, make_charts
 from peft_census.publish.charts.draw import SUFFIXES
-from peft_census.publish.charts.layout import NARROW, WIDE, spread
+from peft_census.publish.charts.layout import NARROW, WIDE, avoid_overlap
 from peft_census.publish.charts.palette import DARK, LIGHT, Palette
 from peft_census.publish.charts.save import chart_style
 from peft_census.publish.claims.shares import make_claims
@@ -30,19 +30,19 @@ from peft_census.publish.text.numbers import count, interval, percent
 KINDS = ("mixed", "all_lora", "none_lora", "one_card", "empty", "hostile")
 
 
-def pictures(kind: str) -> dict[str, Picture | Missing]:
+def charts(kind: str) -> dict[str, ChartSpec | Missing]:
     snapshot = counted(kind)
-    return {p.name: p for p in make_pictures(snapshot, make_claims(snapshot)[0])}
+    return {p.name: p for p in make_charts(snapshot, make_claims(snapshot)[0])}
 
 
-def drawn(kind: str) -> list[Picture]:
-    return [p for p in pictures(kind).values() if isinstance(p, Picture)]
+def drawn(kind: str) -> list[ChartSpec]:
+    return [p for p in charts(kind).values() if isinstance(p, ChartSpec)]
 
 
-def boxes(picture: Picture, wide: float, palette: Palette = LIGHT) -> tuple[Any, list[tuple[str, Any]]]:
+def boxes(chart: ChartSpec, wide: float, palette: Palette = LIGHT) -> tuple[Any, list[tuple[str, Any]]]:
     """Returns a figure's own box and the box of every text in it, in pixels."""
     with chart_style(palette):
-        figure = picture.draw(wide, palette)
+        figure = chart.draw(wide, palette)
         renderer = FigureCanvasAgg(figure).get_renderer()
         figure.draw(renderer)
         texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
@@ -62,31 +62,31 @@ def _out_of_view(axis: Any) -> list[Text]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_text_touches_another_or_leaves_the_paper(kind: str, wide: float) -> None:
     """The measured boxes of all words in every picture lie apart, and inside the paper."""
-    for picture in drawn(kind):
-        paper, found = boxes(picture, wide)
+    for chart in drawn(kind):
+        paper, found = boxes(chart, wide)
         for text, box in found:
-            assert box.x0 >= paper.x0 - 1 and box.x1 <= paper.x1 + 1, (picture.name, text)
-            assert box.y0 >= paper.y0 - 1 and box.y1 <= paper.y1 + 1, (picture.name, text)
+            assert box.x0 >= paper.x0 - 1 and box.x1 <= paper.x1 + 1, (chart.name, text)
+            assert box.y0 >= paper.y0 - 1 and box.y1 <= paper.y1 + 1, (chart.name, text)
         for (one, a), (other, b) in combinations(found, 2):
             over = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
             # Line boxes hold room above capitals and below the line: letters touch only where more is shared.
-            assert over[0] <= 1 or over[1] <= 0.25 * min(a.height, b.height), (picture.name, one, other)
+            assert over[0] <= 1 or over[1] <= 0.25 * min(a.height, b.height), (chart.name, one, other)
 
 
 def test_every_picture_is_drawn_where_there_is_material() -> None:
     """With cards over a year and a benchmark all are drawn but the one that needs other instruments."""
-    missing = {name for name, p in pictures("mixed").items() if isinstance(p, Missing)}
+    missing = {name for name, p in charts("mixed").items() if isinstance(p, Missing)}
     assert missing == {"sources"}
-    assert tuple(pictures("mixed")) == NAMES
+    assert tuple(charts("mixed")) == NAMES
 
 
 @pytest.mark.parametrize("kind", ["empty", "one_card"])
 def test_what_cannot_be_said_is_not_drawn(kind: str) -> None:
     """Too little material gives a word why, never a picture with a hole; the headline says it itself."""
-    found = pictures(kind)
+    found = charts(kind)
     for name in ("sensitivity", "sources", "monthly", "concentration"):
         assert isinstance(found[name], Missing) and found[name].why.endswith("."), name
-    assert isinstance(found["headline"], Picture)
+    assert isinstance(found["headline"], ChartSpec)
     if kind == "empty":
         assert [p.name for p in drawn(kind)] == ["headline"]
 
@@ -150,14 +150,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_picture_has_its_files(made: Path) -> None:
     """SVG and PNG for both papers, data with the snapshot's id, and the words of the claim."""
     claims = {c["id"]: c for c in json.loads((made / "claims.json").read_text())}
-    for picture in drawn("mixed"):
+    for chart in drawn("mixed"):
         for suffix in SUFFIXES:
-            assert (made / f"{picture.name}{suffix}").stat().st_size > 0
-        assert (made / f"{picture.name}.txt").read_text().strip() == claims[picture.name]["alt_text"]
-        assert claims[picture.name]["data"] == f"{picture.name}.csv"
-        with (made / f"{picture.name}.csv").open(newline="") as file:
+            assert (made / f"{chart.name}{suffix}").stat().st_size > 0
+        assert (made / f"{chart.name}.txt").read_text().strip() == claims[chart.name]["alt_text"]
+        assert claims[chart.name]["data"] == f"{chart.name}.csv"
+        with (made / f"{chart.name}.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
-        assert len(rows) == len(picture.rows) and {r["snapshot_id"] for r in rows} == {"2023-12-31-0123456789ab"}
+        assert len(rows) == len(chart.rows) and {r["snapshot_id"] for r in rows} == {"2023-12-31-0123456789ab"}
 
 
 def test_pictures_come_out_the_same_twice(made: Path, tmp_path: Path) -> None:
@@ -168,12 +168,12 @@ def test_pictures_come_out_the_same_twice(made: Path, tmp_path: Path) -> None:
 
 def test_every_svg_holds_its_words_as_text(made: Path) -> None:
     """Title and source line are text elements, the alt text is the description, light and dark alike."""
-    for picture in drawn("mixed"):
+    for chart in drawn("mixed"):
         for suffix in (".svg", "-dark.svg"):
-            root = ElementTree.parse(made / f"{picture.name}{suffix}").getroot()
+            root = ElementTree.parse(made / f"{chart.name}{suffix}").getroot()
             words = " ".join("".join(t.itertext()) for t in root.iter("{http://www.w3.org/2000/svg}text"))
-            assert picture.claim.title in words and picture.claim.snapshot_id in words
-            assert root.findtext("{http://www.w3.org/2000/svg}desc") == picture.claim.alt_text
+            assert chart.claim.title in words and chart.claim.snapshot_id in words
+            assert root.findtext("{http://www.w3.org/2000/svg}desc") == chart.claim.alt_text
 
 
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
@@ -216,8 +216,8 @@ def written(value: Any) -> set[str]:
 def test_no_number_stands_in_a_picture_that_is_not_in_a_claim(made: Path) -> None:
     """All words of every SVG but the ticks of its axes are numbers of a claim or of the claim's data."""
     allowed = claimed(made)
-    for picture in drawn("mixed"):
-        root = ElementTree.parse(made / f"{picture.name}.svg").getroot()
+    for chart in drawn("mixed"):
+        root = ElementTree.parse(made / f"{chart.name}.svg").getroot()
         ticks = {id(t) for g in root.iter() if re.fullmatch(r"[xy]tick_\d+", g.get("id", "")) for t in g.iter()}
         texts = [t for t in root.iter("{http://www.w3.org/2000/svg}text") if id(t) not in ticks]
         assert len(texts) > 5
@@ -226,7 +226,7 @@ def test_no_number_stands_in_a_picture_that_is_not_in_a_claim(made: Path) -> Non
             words = "".join(text.itertext())
             if words.endswith("others"):  # how many techniques are summed up
                 continue
-            assert numbers(words) - allowed - spare == set(), (picture.name, words)
+            assert numbers(words) - allowed - spare == set(), (chart.name, words)
 
 
 def test_no_number_stands_in_a_page_or_table_that_is_not_in_a_claim(made: Path) -> None:
@@ -255,10 +255,10 @@ def test_hostile_names_stay_text_in_every_picture(tmp_path: Path) -> None:
 
 def test_labels_are_moved_apart_and_no_further_than_they_must() -> None:
     """Free places stay; crowded ones share the room around their mean, in their order, within the ends."""
-    assert spread([1.0, 3.0], 0.5, 0, 4) == [1.0, 3.0]
-    assert spread([2.0, 2.0, 2.0], 0.5, 0, 4) == [1.5, 2.0, 2.5]
-    assert spread([0.0, 0.1], 0.5, 0, 4) == [0.0, 0.5]
-    assert spread([4.0, 3.9], 0.5, 0, 4) == [4.0, 3.5]
+    assert avoid_overlap([1.0, 3.0], 0.5, 0, 4) == [1.0, 3.0]
+    assert avoid_overlap([2.0, 2.0, 2.0], 0.5, 0, 4) == [1.5, 2.0, 2.5]
+    assert avoid_overlap([0.0, 0.1], 0.5, 0, 4) == [0.0, 0.5]
+    assert avoid_overlap([4.0, 3.9], 0.5, 0, 4) == [4.0, 3.5]
 
 
 def test_the_page_stays_small_with_every_picture(made: Path) -> None:
@@ -279,8 +279,8 @@ def test_a_post_shows_every_picture_with_words_and_data(tmp_path: Path) -> None:
     assert all((folder / name).is_file() for name in links | {name for _, name in images})
     assert {"citation.bib", "CITATION.cff", "shares.csv", "headline.csv"} <= links
     assert "No chart *sources*" in text
-    for picture in drawn("mixed"):
-        assert picture.claim.misquote[:20] in text
+    for chart in drawn("mixed"):
+        assert chart.claim.misquote[:20] in text
 
 
 def test_a_post_of_hostile_names_stays_text(tmp_path: Path) -> None:

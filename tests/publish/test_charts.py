@@ -32,7 +32,7 @@ def plain_figure() -> Figure:
 
 def write_headline(snapshot, stem: Path, wide: float = WIDE):
     claim = make_claims(snapshot)[0]
-    others = [s for s in select(read_shares(snapshot), "blog") if s.technique != claim.technique]
+    others = [s for s in select(read_shares(snapshot), "exactly_one") if s.technique != claim.technique]
     return save_chart(
         headline_chart(claim, others, wide),
         stem,
@@ -125,7 +125,9 @@ def test_forty_techniques_become_twelve_bars_and_a_sum(tmp_path: Path, make_snap
     """The tail is summed under its number of techniques."""
     names = {"lora": ("LoRA", None)} | {f"t{i:02}": (f"Technique {i}", None) for i in range(1, 41)}
     votes = {t: (100 - i, 0.02, 0.01, 0.03) for i, t in enumerate(names)}
-    texts = svg_texts(write_headline(make_snapshot(share_rows("blog", 3280, votes), names=names), tmp_path / "c").svg)
+    texts = svg_texts(
+        write_headline(make_snapshot(share_rows("exactly_one", 3280, votes), names=names), tmp_path / "c").svg
+    )
     assert "Technique 12" in texts
     assert "Technique 13" not in texts
     assert "28 others" in texts
@@ -133,7 +135,7 @@ def test_forty_techniques_become_twelve_bars_and_a_sum(tmp_path: Path, make_snap
 
 def test_one_technique_alone_has_no_second_panel(tmp_path: Path, make_snapshot) -> None:
     """With nothing to break down the chart says that no other technique is cited."""
-    rows = share_rows("blog", 7, {"lora": (7, 1.0, 0.646, 1.0)})
+    rows = share_rows("exactly_one", 7, {"lora": (7, 1.0, 0.646, 1.0)})
     texts = " ".join(svg_texts(write_headline(make_snapshot(rows), tmp_path / "c").svg))
     assert "100 %  ·  7" in texts
     assert "No other technique is cited." in texts

@@ -20,7 +20,7 @@ def test_every_snapshot_claims_the_headline_its_rivals_the_others_and_its_covera
     """The claims are the headline, the same under other rules, the three largest others, and coverage."""
     assert [c.id for c in make_claims(make_snapshot())] == [
         "headline",
-        "blog/split.lora",
+        "exactly_one/variants_separate.lora",
         "any.lora",
         "fractional.lora",
         "blog.adalora",
@@ -36,7 +36,7 @@ def test_the_headline_says_share_counts_base_source_interval_and_snapshot(make_s
     assert headline.quote == (
         "Of 20,834 model cards that cite exactly one technique (cards.parquet, cards dated 2022-03-02 to 2025-04-30), "
         "20,509 (98.4 %) cite LoRA; a variant counts as the technique it varies "
-        "(Wilson 95 % interval 98.3–98.6 %; rule blog; peft_census, snapshot 2025-04-30-0123456789ab)."
+        "(Wilson 95 % interval 98.3–98.6 %; rule exactly_one; peft_census, snapshot 2025-04-30-0123456789ab)."
     )
     assert headline.misquote == "98.4 % of models use LoRA."
     assert headline.title == "98.4 % of cards that cite exactly one technique cite LoRA"
@@ -101,7 +101,7 @@ def test_a_base_of_zero_is_a_claim_without_a_share(make_snapshot) -> None:
 
 
 def test_cards_that_all_cite_several_leave_the_headline_empty_and_the_other_rules_full(make_snapshot) -> None:
-    """Rule any still counts where rule blog has nothing."""
+    """Rule any still counts where rule exactly_one has nothing."""
     rows = share_rows("any", 4, {"lora": (4, 1.0, 0.51, 1.0), "ia3": (3, 0.75, 0.3, 0.95)})
     headline, rival, _coverage = make_claims(make_snapshot(rows))
     assert "cards that cite several are counted under other rules" in headline.quote
@@ -138,8 +138,8 @@ def test_small_shares_are_summed_only_where_two_or_more_are_left(
     """ "1 others" never appears."""
     names = {f"t{i:02}": (f"Technique {i}", None) for i in range(others)}
     votes = {t: (50 - i, 0.01, 0.005, 0.02) for i, t in enumerate(names)}
-    rows = read_shares(make_snapshot(share_rows("blog", 5000, votes), names=names))
-    parts = break_down(select(rows, "blog"))
+    rows = read_shares(make_snapshot(share_rows("exactly_one", 5000, votes), names=names))
+    parts = break_down(select(rows, "exactly_one"))
     assert (len(parts[0]), len(parts[1])) == (shown, summed)
     assert BARS == 12
 
@@ -154,15 +154,17 @@ def test_hostile_names_are_made_harmless_and_short(make_snapshot) -> None:
 
 def test_shares_are_read_in_one_order_whatever_the_order_in_the_table(make_snapshot) -> None:
     """Rule, variants, votes and technique decide the order."""
-    rows = share_rows("any/split", 20834, BLOG) + share_rows("blog", 20834, BLOG)
+    rows = share_rows("any/variants_separate", 20834, BLOG) + share_rows("exactly_one", 20834, BLOG)
     read = read_shares(make_snapshot(rows[::-1]))
-    assert [(s.rule, s.technique) for s in read] == [(rule, t) for rule in ("blog", "any/split") for t in BLOG]
+    assert [(s.rule, s.technique) for s in read] == [
+        (rule, t) for rule in ("exactly_one", "any/variants_separate") for t in BLOG
+    ]
 
 
 def test_the_headline_names_the_leader_where_another_technique_leads(make_snapshot) -> None:
     """The headline is LoRA's share; a larger one is not hidden behind it."""
     votes = {"adalora": (97, 0.752, 0.671, 0.818), "lora": (32, 0.248, 0.182, 0.329)}
-    headline = make_claims(make_snapshot(share_rows("blog", 129, votes)))[0]
+    headline = make_claims(make_snapshot(share_rows("exactly_one", 129, votes)))[0]
     assert headline.technique == "lora"
     assert headline.title == ("24.8 % of cards that cite exactly one technique cite LoRA; AdaLoRA leads with 75.2 %")
 
@@ -170,7 +172,7 @@ def test_the_headline_names_the_leader_where_another_technique_leads(make_snapsh
 def test_a_counted_zero_is_a_share_of_zero(make_snapshot) -> None:
     """Where cards are counted and none cites LoRA, its share is 0 % with an interval, not a gap."""
     votes = {"adalora": (10, 1.0, 0.722, 1.0)}
-    headline = make_claims(make_snapshot(share_rows("blog", 10, votes)))[0]
+    headline = make_claims(make_snapshot(share_rows("exactly_one", 10, votes)))[0]
     assert (headline.kind, headline.numerator, headline.base, headline.share) == ("share", 0, 10, 0.0)
     assert headline.quote.startswith("Of 10 model cards that cite exactly one technique")
     assert "0 (0 %) cite LoRA" in headline.quote

@@ -141,7 +141,10 @@ def test_texts_of_cards_are_escaped_in_page_and_chart(tmp_path: Path, make_snaps
     snapshot = make_snapshot(
         names=NAMES | {"lora": (evil, None)},
         label=evil * 9,
-        mentions=[mention(matched=evil * 5, model_id=evil, generator=evil), mention(zone="name", matched="not shown")],
+        mentions=[
+            mention(matched=evil * 5, model_id=evil, generator=evil),
+            mention(location="name", matched="not shown"),
+        ],
     )
     publish(snapshot, tmp_path / "out")
     page = Page(tmp_path / "out/report.html")
@@ -155,7 +158,7 @@ def test_texts_of_cards_are_escaped_in_page_and_chart(tmp_path: Path, make_snaps
 
 def test_a_denied_mention_is_shown_as_denied(tmp_path: Path, make_snapshot) -> None:
     """Evidence keeps its polarity and its writer."""
-    row = mention(zone="front_matter", rung="tagged", polarity="negated", generator="trl")
+    row = mention(location="front_matter", evidence_level="tagged", polarity="negated", generator="trl")
     page = Page(publish(make_snapshot(mentions=[row]), tmp_path / "out")[-1])
     assert re.search(r"front matter ?tagged, denied ?LoRA ?someone/model ?trl", page.text)
 

@@ -10,20 +10,20 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from literal_snapshot import LiteralSnapshot
-from test_beside import DAY, _github, _readings, _with
-from test_pictures import boxes
+from test_instrument_claims import DAY, _github, _readings, _with
+from test_all_charts import boxes
 
-from peft_census.publish.charts import Missing, Picture
-from peft_census.publish.charts.draw import draw_pictures
+from peft_census.publish.charts import ChartSpec, Missing
+from peft_census.publish.charts.draw import draw_charts
 from peft_census.publish.charts.layout import NARROW, WIDE
 from peft_census.publish.charts.palette import DARK, LIGHT
-from peft_census.publish.charts.sources import sources_picture
+from peft_census.publish.charts.sources import sources_chart
 from peft_census.publish.claims.shares import make_claims
 from peft_census.snapshot.schema import arrow_schema
 
 
 @pytest.fixture
-def picture(make_snapshot: Callable[..., LiteralSnapshot], tmp_path: Path) -> Picture:
+def chart(make_snapshot: Callable[..., LiteralSnapshot], tmp_path: Path) -> ChartSpec:
     """Cards beside GitHub's import line and Civitai's types."""
     kinds = ["LORA"] * 71 + ["LoCon"] * 4 + ["Checkpoint"] * 25
     rows = [{"model_id": n, "type": k, "base_models": [], "versions": 1, "asked_at": DAY} for n, k in enumerate(kinds)]
@@ -39,27 +39,27 @@ def picture(make_snapshot: Callable[..., LiteralSnapshot], tmp_path: Path) -> Pi
     about = {**_github(), "civitai": facts}
     tables = {"github_counts": _readings({"lora": 7100, "ia3": 900, "adalora": 2000}), "civitai": civitai}
     snapshot = _with(make_snapshot(), tables, about)
-    found = sources_picture(snapshot, make_claims(snapshot)[0])
-    assert isinstance(found, Picture)
+    found = sources_chart(snapshot, make_claims(snapshot)[0])
+    assert isinstance(found, ChartSpec)
     if place := os.environ.get("LOOK_AT"):
         (Path(place) / "narrow").mkdir(parents=True, exist_ok=True)
-        draw_pictures(snapshot, [found], Path(place), Path(place) / "narrow")
+        draw_charts(snapshot, [found], Path(place), Path(place) / "narrow")
     return found
 
 
-def test_every_instrument_has_a_bar_with_its_own_base(picture: Picture) -> None:
+def test_every_instrument_has_a_bar_with_its_own_base(chart: ChartSpec) -> None:
     """Cards first, then each measure; the title names the lowest and the highest."""
-    assert picture.rows[0]["where"] == "Model cards, rule blog"
-    assert len(picture.rows) >= 3 and len({r["base"] for r in picture.rows}) == len(picture.rows)
-    assert picture.claim.title.startswith("LoRA's share runs from ") and "each of its own base" in picture.claim.title
-    assert "average" in picture.claim.misquote
+    assert chart.rows[0]["where"] == "Model cards, rule exactly_one"
+    assert len(chart.rows) >= 3 and len({r["base"] for r in chart.rows}) == len(chart.rows)
+    assert chart.claim.title.startswith("LoRA's share runs from ") and "each of its own base" in chart.claim.title
+    assert "average" in chart.claim.misquote
 
 
-def test_nothing_touches(picture: Picture) -> None:
+def test_nothing_touches(chart: ChartSpec) -> None:
     """Wide and narrow, light and dark."""
     for wide in (WIDE, NARROW):
         for palette in (LIGHT, DARK):
-            paper, found = boxes(picture, wide, palette)
+            paper, found = boxes(chart, wide, palette)
             assert all(b.x0 >= paper.x0 - 1 and b.x1 <= paper.x1 + 1 for _, b in found)
             for (one, a), (other, b) in combinations(found, 2):
                 over = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
@@ -69,4 +69,4 @@ def test_nothing_touches(picture: Picture) -> None:
 def test_cards_alone_are_no_comparison(make_snapshot: Callable[..., LiteralSnapshot]) -> None:
     """Without instruments there is a word instead of a chart."""
     snapshot = make_snapshot()
-    assert isinstance(sources_picture(snapshot, make_claims(snapshot)[0]), Missing)
+    assert isinstance(sources_chart(snapshot, make_claims(snapshot)[0]), Missing)

@@ -28,11 +28,11 @@ def corrected(text: str, claim: str, technique: str = "lora") -> list[tuple[str,
     """Returns the mentions of a card after one correction."""
     correction = Correction("acme/one", technique, claim, "because", date(2026, 11, 23))
     mentions = correct(read_card("acme/one", text).mentions, [correction])
-    return [(m.technique, m.zone, m.applied, m.polarity, m.correction) for m in mentions]
+    return [(m.technique, m.location, m.applied, m.polarity, m.correction) for m in mentions]
 
 
 def test_a_refuted_citation_no_longer_counts() -> None:
-    """not_cited moves the mention to zone name, with the reason."""
+    """not_cited moves the mention to location name, with the reason."""
     reason = "not_cited: because (2026-11-23)"
     assert corrected("Tuned with LoRA.", "not_cited") == [("lora", "name", False, "affirmed", reason)]
 
@@ -96,7 +96,7 @@ def test_a_config_is_evidence_of_its_own_rung() -> None:
     )
     mentions, readings = tag_batch(batch)
     rows = mentions.to_pylist()
-    assert [(r["model_id"], r["technique"], r["rung"], r["zone"], r["applied"]) for r in rows] == [
+    assert [(r["model_id"], r["technique"], r["evidence_level"], r["location"], r["applied"]) for r in rows] == [
         ("acme/one", "ia3", "configured", None, True)
     ]
     assert [r.config.status if r and r.config else None for r in readings] == ["parsed", "unknown_type"]

@@ -59,20 +59,23 @@ def test_a_rejected_candidate_says_why() -> None:
 def test_an_admitted_mention_names_its_guard() -> None:
     """An ambiguous name that counts says which guard admitted it; a plain name has none."""
     mentions = read_card("acme/zebra", "Tuned with VeRA, a PEFT method, not with QLoRA.").mentions
-    guards = {m.technique: m.guard for m in mentions}
-    assert guards["vera"]
-    assert guards["qlora"] is None
+    disambiguation_rules = {m.technique: m.disambiguation_rule for m in mentions}
+    assert disambiguation_rules["vera"]
+    assert disambiguation_rules["qlora"] is None
 
 
 def test_named_in_full_elsewhere() -> None:
     """A name that another place of the card settles counts everywhere in it."""
     card = "Vector-based random matrix adaptation tunes it.\n\n" + "Zebras. " * 60 + "\n\nVeRA won.\n"
     mentions = read_card("acme/zebra", card).mentions
-    assert [(m.technique, bool(m.guard)) for m in mentions] == [("vera", False), ("vera", True)]
+    assert [(m.technique, bool(m.disambiguation_rule)) for m in mentions] == [("vera", False), ("vera", True)]
 
 
 def test_guards_do_not_backtrack() -> None:
     """Every guard of the taxonomy gives its answer on a window of repeated text."""
     window = "a_-|,\"' (" * 40
-    for guard in load().guards.values():
-        assert guard.admits(window + "X" + window, len(window), len(window) + 1, "prose") in (True, False)
+    for disambiguation_rule in load().disambiguation_rules.values():
+        assert disambiguation_rule.accepts(window + "X" + window, len(window), len(window) + 1, "prose") in (
+            True,
+            False,
+        )

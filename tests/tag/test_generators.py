@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from peft_census.tag import read_card
 from peft_census.tag.front_matter import read_front_matter
-from peft_census.tag.generators import Generator, find_written, generators, generators_sha256
+from peft_census.tag.generators import Generator, find_generated_spans, generators, generators_sha256
 
 CARDS = {
     "adapterhub": "An [adapter](https://adapterhub.ml) for the zebra model. It is a LoRA.\n",
@@ -62,7 +62,7 @@ def test_peft_release(line: str) -> None:
     """The release of PEFT stands behind the generator's id."""
     card = f"---\ntags:\n- lora\n---\n\nI like LoRA.\n\n{line}\n"
     mentions = read_card("acme/zebra", card).mentions
-    assert [(m.zone, m.generator) for m in mentions] == [("front_matter", "peft/0.18.1"), ("prose", None)]
+    assert [(m.location, m.generator) for m in mentions] == [("front_matter", "peft/0.18.1"), ("prose", None)]
 
 
 def test_development_release() -> None:
@@ -95,7 +95,7 @@ def test_a_block_ends() -> None:
 def test_spans_lie_in_the_card() -> None:
     """What a tool wrote lies within the card."""
     for card in CARDS.values():
-        for written in find_written(card, read_front_matter(card)):
+        for written in find_generated_spans(card, read_front_matter(card)):
             assert 0 <= written.start <= written.end <= len(card)
 
 

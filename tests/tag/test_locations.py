@@ -1,20 +1,20 @@
-"""Zones: which part of a card a place belongs to."""
+"""Locations: which part of a card a place belongs to."""
 
 from __future__ import annotations
 
 import pytest
 
 from peft_census.tag.front_matter import read_front_matter
-from peft_census.tag.locations import Zones
+from peft_census.tag.locations import Locations
 
 
 def zone_of(card: str, needle: str = "HERE") -> str:
-    """Returns the zone of the first ``needle`` in ``card``."""
-    return Zones(card, read_front_matter(card)).zone(card.index(needle))
+    """Returns the location of the first ``needle`` in ``card``."""
+    return Locations(card, read_front_matter(card)).location(card.index(needle))
 
 
 @pytest.mark.parametrize(
-    ("card", "zone"),
+    ("card", "location"),
     [
         pytest.param("---\ntags: [HERE]\n---\nBody", "front_matter", id="front-matter"),
         pytest.param("---\ntags: [x]\n---\nHERE", "prose", id="just-behind-front-matter"),
@@ -73,9 +73,9 @@ def zone_of(card: str, needle: str = "HERE") -> str:
         pytest.param("Doe, J. HERE. arXiv preprint arXiv:2100.00000", "citation", id="arxiv-preprint-line"),
     ],
 )
-def test_zone(card: str, zone: str) -> None:
-    """Each part of a card has its zone."""
-    assert zone_of(card) == zone
+def test_zone(card: str, location: str) -> None:
+    """Each part of a card has its location."""
+    assert zone_of(card) == location
 
 
 @pytest.mark.parametrize("card", ["a | b\n--- | ---\n1 | HERE\n", "a | HERE\n--- | ---\n1 | 2\n"])
@@ -91,19 +91,19 @@ def test_an_or_bar_in_prose_is_no_table() -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_offsets_hold_for_any_line_end(end: str) -> None:
-    """Zones are found at the same words whatever ends the lines."""
+    """Locations are found at the same words whatever ends the lines."""
     card = end.join(
         ["---", "tags: [A]", "---", "# B", "", "C", "", "```", "D", "```", "", "| E | F |", "|---|---|", ""]
     )
-    zones = Zones(card, read_front_matter(card))
-    found = {letter: zones.zone(card.index(letter)) for letter in "ABCDEF"}
+    locations = Locations(card, read_front_matter(card))
+    found = {letter: locations.location(card.index(letter)) for letter in "ABCDEF"}
     assert found == {"A": "front_matter", "B": "heading", "C": "prose", "D": "code", "E": "table", "F": "table"}
 
 
 def test_lines_cover_the_card() -> None:
     """The lines of a card join without gap or overlap, also at unusual line ends."""
     card = "one\r\ntwo\u2028three\x0bfour\x85five\rsix"
-    lines = Zones(card, read_front_matter(card)).lines
+    lines = Locations(card, read_front_matter(card)).lines
     assert "".join(card[line.start : line.end] for line in lines) == card
     assert [line.end for line in lines[:-1]] == [line.start for line in lines[1:]]
 
@@ -111,18 +111,18 @@ def test_lines_cover_the_card() -> None:
 def test_sections_lead_from_the_innermost_heading_outwards() -> None:
     """The headings above a place are those that enclose it, innermost first."""
     card = "# Top\n\n## Before\n\nx\n\n## Training\n\n### Details\n\nHERE\n"
-    section = Zones(card, read_front_matter(card)).section(card.index("HERE"))
+    section = Locations(card, read_front_matter(card)).section(card.index("HERE"))
     assert [(h.level, h.text) for h in section] == [(3, "Details"), (2, "Training"), (1, "Top")]
 
 
 def test_heading_text_is_plain() -> None:
     """A heading's text comes without mark-up and link targets."""
     card = "## **About [the model](https://example.org)** ##\n"
-    assert Zones(card, read_front_matter(card)).headings[0].text == "About the model"
+    assert Locations(card, read_front_matter(card)).headings[0].text == "About the model"
 
 
 @pytest.mark.parametrize("card", ["", "\n", "\x00", "---", "```", "`", "<code>", "@misc{", "|", "[](", "#"])
 def test_fragments(card: str) -> None:
-    """The smallest fragments of mark-up have a zone at every place."""
-    zones = Zones(card, read_front_matter(card))
-    assert all(zones.zone(i) for i in range(len(card) + 1))
+    """The smallest fragments of mark-up have a location at every place."""
+    locations = Locations(card, read_front_matter(card))
+    assert all(locations.location(i) for i in range(len(card) + 1))

@@ -1,4 +1,4 @@
-"""Mentions of whole small cards: what is found, where, in what form and on which rung."""
+"""Mentions of whole small cards: what is found, where, in what form and on which evidence level."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def mentions(card: str, model_id: str = "acme/zebra") -> list[Mention]:
 
 def cited(card: str) -> set[str]:
     """Returns the techniques that a card cites outside names."""
-    return {m.technique for m in mentions(card) if m.zone != "name"}
+    return {m.technique for m in mentions(card) if m.location != "name"}
 
 
 @pytest.mark.parametrize(
@@ -103,31 +103,31 @@ def test_neighbours_of_other_scripts(card: str, technique: str, matched: str) ->
     ],
 )
 def test_tag_only_cards(tags: str) -> None:
-    """A tag alone cites the technique, on the rung tagged."""
+    """A tag alone cites the technique, on the evidence level tagged."""
     (mention,) = mentions(f"---\n{tags}\n---\n\nA model of zebras.\n")
-    assert (mention.technique, mention.rung, mention.zone) == ("lora", "tagged", "front_matter")
+    assert (mention.technique, mention.evidence_level, mention.location) == ("lora", "tagged", "front_matter")
 
 
 def test_tag_in_broken_front_matter() -> None:
     """A tag is read although the YAML around it is broken."""
     reading = read_card("acme/zebra", "---\ntags:\n- lora\nbroken: [\n---\n\nText.\n")
     assert reading.front_matter == "invalid"
-    assert [(m.technique, m.rung) for m in reading.mentions] == [("lora", "tagged")]
+    assert [(m.technique, m.evidence_level) for m in reading.mentions] == [("lora", "tagged")]
 
 
 def test_named_rung() -> None:
-    """What stands in the body is on the rung named."""
-    assert [m.rung for m in mentions("# A LoRA\n\nText on LoRA.\n\n`lora_r`\n")] == ["named"] * 3
+    """What stands in the body is on the evidence level named."""
+    assert [m.evidence_level for m in mentions("# A LoRA\n\nText on LoRA.\n\n`lora_r`\n")] == ["named"] * 3
 
 
 def test_negating_table_cell() -> None:
     """A cell that forbids a technique negates it."""
     (mention,) = mentions("| what | rule |\n|---|---|\n| QLoRA | forbidden |\n")
-    assert (mention.technique, mention.zone, mention.polarity) == ("qlora", "table", "negated")
+    assert (mention.technique, mention.location, mention.polarity) == ("qlora", "table", "negated")
 
 
 @pytest.mark.parametrize(
-    ("card", "zone"),
+    ("card", "location"),
     [
         ("See [the paper](https://arxiv.org/abs/2106.09685).", "link"),
         ("See https://arxiv.org/abs/2106.09685v2 for it.", "link"),
@@ -135,11 +135,11 @@ def test_negating_table_cell() -> None:
         ("@misc{x,\n  eprint={2106.09685},\n}\n", "citation"),
     ],
 )
-def test_arxiv_ids(card: str, zone: str) -> None:
+def test_arxiv_ids(card: str, location: str) -> None:
     """The arXiv id of a technique's paper cites it, without applying it in a link or a bibliography."""
     (mention,) = mentions(card)
-    assert (mention.technique, mention.form, mention.zone) == ("lora", "paper", zone)
-    assert not (mention.applied and zone in ("link", "citation"))
+    assert (mention.technique, mention.form, mention.location) == ("lora", "paper", location)
+    assert not (mention.applied and location in ("link", "citation"))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_arxiv_ids(card: str, zone: str) -> None:
 def test_paper_title(between: str) -> None:
     """The title of a technique's paper cites it, whatever the white space in it."""
     (mention,) = mentions(f"@misc{{x,\n  title={{LoRA: Low-Rank Adaptation of{between}Large Language Models}},\n}}\n")
-    assert (mention.technique, mention.form, mention.zone) == ("lora", "title", "citation")
+    assert (mention.technique, mention.form, mention.location) == ("lora", "title", "citation")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_paper_title(between: str) -> None:
 def test_config_classes(name: str, technique: str) -> None:
     """PEFT's config classes cite their techniques."""
     (mention,) = mentions(f"```python\nfrom peft import {name}\n```\n")
-    assert (mention.technique, mention.form, mention.zone) == (technique, "class", "code")
+    assert (mention.technique, mention.form, mention.location) == (technique, "class", "code")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_config_classes(name: str, technique: str) -> None:
 def test_options(code: str, technique: str) -> None:
     """API calls and options cite their technique."""
     (mention,) = mentions(f"```\n{code}\n```\n")
-    assert (mention.technique, mention.zone, mention.form) == (technique, "code", "option")
+    assert (mention.technique, mention.location, mention.form) == (technique, "code", "option")
 
 
 def test_option_switched_off() -> None:
@@ -237,7 +237,7 @@ def test_example_prompts() -> None:
 def test_own_names_do_not_cite() -> None:
     """The model's own name is a name wherever it stands."""
     card = "# zebra-lora\n\nzebra-lora is a model of zebras.\n"
-    assert {m.zone for m in mentions(card, "acme/zebra-lora")} == {"name"}
+    assert {m.location for m in mentions(card, "acme/zebra-lora")} == {"name"}
 
 
 def test_order() -> None:
@@ -250,7 +250,7 @@ def test_order() -> None:
 def test_crlf_and_bom() -> None:
     """Offsets count characters of the text as given, BOM and CRLF included."""
     card = "\ufeff---\r\ntags:\r\n- lora\r\n---\r\n\r\nZebra 🦓 with LoRA.\r\n"
-    assert [(m.matched, m.zone) for m in mentions(card)] == [("lora", "front_matter"), ("LoRA", "prose")]
+    assert [(m.matched, m.location) for m in mentions(card)] == [("lora", "front_matter"), ("LoRA", "prose")]
 
 
 @pytest.mark.parametrize("card", ["", " ", "Entry not found", "\x00", "---\n---\n"])

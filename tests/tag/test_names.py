@@ -8,10 +8,10 @@ from peft_census.tag import read_card
 from peft_census.tag.names import is_name, run_around
 
 
-def named(text: str, name: str, zone: str = "prose", own: frozenset[str] = frozenset()) -> bool:
+def named(text: str, name: str, location: str = "prose", own: frozenset[str] = frozenset()) -> bool:
     """Says whether the first ``name`` in ``text`` is part of a name."""
     start = text.index(name)
-    return is_name(text, start, start + len(name), zone, own)
+    return is_name(text, start, start + len(name), location, own)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_name_only_cards(model_id: str, card: str) -> None:
     """A card whose only trace of a technique stands in names does not cite it."""
     mentions = read_card(model_id, card).mentions
     assert mentions
-    assert {m.zone for m in mentions} == {"name"}
+    assert {m.location for m in mentions} == {"name"}
     assert not any(m.applied for m in mentions)
 
 

@@ -9,9 +9,11 @@ import pyarrow as pa
 import pytest
 
 from peft_census.tag import pattern_scanner as hits
-from peft_census.tag.pattern_scanner import Hits, hand_over
+from peft_census.tag.pattern_scanner import PatternScanner, load_compiled
 
-HITS = Hits([r"(?:^|[^a-z0-9])(?:lo[^a-z0-9]{0,8}ra|\(ia\)|前\+)(?:[^a-z0-9]|$)", r"2106\.09685"], 14, "l(前2")
+HITS = PatternScanner(
+    [r"(?:^|[^a-z0-9])(?:lo[^a-z0-9]{0,8}ra|\(ia\)|前\+)(?:[^a-z0-9]|$)", r"2106\.09685"], 14, "l(前2"
+)
 
 
 def each(texts: list[str | None]) -> list[bool]:
@@ -28,12 +30,12 @@ def test_patterns_that_another_process_compiled_find_the_same(monkeypatch: pytes
     """Patterns that were handed over are loaded, others still compiled."""
     monkeypatch.setattr(hits, "_handed", {})
     patterns, data = HITS.compiled()
-    hand_over((patterns, data))
+    load_compiled((patterns, data))
     monkeypatch.setattr("hyperscan.Database", lambda **_: pytest.fail("compiled anew"))
     text = "é LoRA, 2106.09685".encode()
-    assert Hits(patterns, 14, "l(前2").in_text(text) == HITS.in_text(text) == [(8, 0), (19, 1)]
+    assert PatternScanner(patterns, 14, "l(前2").in_text(text) == HITS.in_text(text) == [(8, 0), (19, 1)]
     with pytest.raises(pytest.fail.Exception, match="compiled anew"):
-        Hits([*patterns, "other"], 14, "l(前2o")
+        PatternScanner([*patterns, "other"], 14, "l(前2o")
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,9 @@ def test_neutral_text_adds_nothing(base: str, paragraph: str) -> None:
     """Unrelated text behind a blank line neither adds a mention nor changes one."""
 
     def told(card: str) -> list[tuple[object, ...]]:
-        return [(m.technique, m.start, m.zone, m.polarity, m.applied) for m in read_card("acme/zebra", card).mentions]
+        return [
+            (m.technique, m.start, m.location, m.polarity, m.applied) for m in read_card("acme/zebra", card).mentions
+        ]
 
     assert told(f"{base}\n\n{paragraph}\n") == told(f"{base}\n")
 

@@ -39,7 +39,9 @@ def named(text: str) -> set[str]:
     for start, end, technique, alias in sorted(places, key=lambda p: (p[0] - p[1], p[0])):
         if any(start < e and s < end for s, e in taken):
             continue
-        if alias.guard is None or TAXONOMY.guards[alias.guard].admits(text, start, end, "prose"):
+        if alias.disambiguation_rule is None or TAXONOMY.disambiguation_rules[alias.disambiguation_rule].accepts(
+            text, start, end, "prose"
+        ):
             found.add(technique)
             taken.append((start, end))
     return found
@@ -96,8 +98,8 @@ def test_facts_for_the_manifest() -> None:
 
 def test_every_guard_is_used() -> None:
     """No guard stands in the file without a name that needs it."""
-    used = {a.guard for t in TAXONOMY.techniques.values() for a in t.aliases if a.guard}
-    assert used == set(TAXONOMY.guards)
+    used = {a.disambiguation_rule for t in TAXONOMY.techniques.values() for a in t.aliases if a.disambiguation_rule}
+    assert used == set(TAXONOMY.disambiguation_rules)
 
 
 def test_every_technique_can_be_found() -> None:
@@ -115,8 +117,8 @@ def test_guards_are_fast_on_hostile_text(unit: str) -> None:
     """No guard needs more than a few milliseconds for a window of repetitions."""
     text = unit * 400
     middle = len(text) // 2
-    for guard in TAXONOMY.guards.values():
-        within(0.05, partial(guard.admits, text, middle, middle + 1, "prose"))
+    for disambiguation_rule in TAXONOMY.disambiguation_rules.values():
+        within(0.05, partial(disambiguation_rule.accepts, text, middle, middle + 1, "prose"))
 
 
 @pytest.mark.parametrize(
@@ -313,7 +315,10 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
     """A file that keeps the rules gives its techniques in order, and another hash than the bundled one."""
     taxonomy = load(written(tmp_path, GOOD))
     assert list(taxonomy.techniques) == ["lora", "dora"]
-    assert taxonomy.techniques["lora"].aliases == (Alias("LoRA"), Alias("Lora", case=True, guard="nearby"))
+    assert taxonomy.techniques["lora"].aliases == (
+        Alias("LoRA"),
+        Alias("Lora", case=True, disambiguation_rule="nearby"),
+    )
     assert len(taxonomy.sha256) == 64 and taxonomy.sha256 != TAXONOMY.sha256
 
 
@@ -341,7 +346,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ("near = 'peft'", "near = '(peft'", "no regular expression"),
         ("near = 'peft'", "near = '%PEFT%'", "unknown shorthand %PEFT%"),
         ("near = 'peft'\n", "", "says nothing"),
-        ("near = 'peft'", "near = 'peft'\nzones = ['margin']", "unknown zone margin"),
+        ("near = 'peft'", "near = 'peft'\nzones = ['margin']", "unknown location margin"),
         ("window = 20", "window = 0", "is not positive"),
         ('arxiv = ["2106.09685"]', 'arxiv = ["2113.09685"]', "'2113.09685' is malformed"),
         ("year = 2024", 'year = 2024\narxiv = ["2106.09685"]', "arXiv id '2106.09685' already stands for lora"),
@@ -382,19 +387,21 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 
 def test_guard_semantics(tmp_path: Path) -> None:
-    """Near, anywhere and zones admit; unless overrules them; the candidate itself is not its own context."""
+    """Near, anywhere and locations admit; unless overrules them; the candidate itself is not its own context."""
     text = GOOD.replace("near = 'peft'", "near = 'peft|lora'\nanywhere = 'adapter'\nunless = 'radio'\nzones = ['code']")
-    guard = load(written(tmp_path, text)).guards["nearby"]
-    assert guard.admits("peft Lora", 5, 9, "prose")
-    assert not guard.admits("the Lora", 4, 8, "prose")
-    assert guard.admits("the Lora", 4, 8, "code")
-    assert guard.admits("Lora" + " " * 100 + "adapter", 0, 4, "prose")
-    assert not guard.admits("radio Lora peft", 6, 10, "code")
-    assert not guard.admits("peft" + " " * 21 + "Lora", 25, 29, "prose")
+    disambiguation_rule = load(written(tmp_path, text)).disambiguation_rules["nearby"]
+    assert disambiguation_rule.accepts("peft Lora", 5, 9, "prose")
+    assert not disambiguation_rule.accepts("the Lora", 4, 8, "prose")
+    assert disambiguation_rule.accepts("the Lora", 4, 8, "code")
+    assert disambiguation_rule.accepts("Lora" + " " * 100 + "adapter", 0, 4, "prose")
+    assert not disambiguation_rule.accepts("radio Lora peft", 6, 10, "code")
+    assert not disambiguation_rule.accepts("peft" + " " * 21 + "Lora", 25, 29, "prose")
 
 
 def test_a_guard_with_unless_alone_admits_the_rest(tmp_path: Path) -> None:
     """A guard that only says what speaks against a name admits it everywhere else."""
-    guard = load(written(tmp_path, GOOD.replace("near = 'peft'", "unless = 'radio'"))).guards["nearby"]
-    assert guard.admits("a Lora", 2, 6, "prose")
-    assert not guard.admits("Lora radio", 0, 4, "prose")
+    disambiguation_rule = load(
+        written(tmp_path, GOOD.replace("near = 'peft'", "unless = 'radio'"))
+    ).disambiguation_rules["nearby"]
+    assert disambiguation_rule.accepts("a Lora", 2, 6, "prose")
+    assert not disambiguation_rule.accepts("Lora radio", 0, 4, "prose")

@@ -29,7 +29,7 @@ from peft_census.collect.ledger import Ledger
 from peft_census.collect.problem_log import Problems, progress
 from peft_census.collect.raw_shards import Shards
 from peft_census.errors import SourceError, UsageError
-from peft_census.snapshot.lock import alone
+from peft_census.snapshot.lock import exclusive_lock
 from peft_census.snapshot.schema import arrow_schema
 
 ADAPTER_TAGS = (
@@ -154,7 +154,7 @@ class HubApi:
     def session(self) -> Iterator[tuple[HubClient, Ledger]]:
         """Opens client, ledger and problem log, for this process alone."""
         with ExitStack() as stack:
-            stack.enter_context(alone(self.folder / LOCK))
+            stack.enter_context(exclusive_lock(self.folder / LOCK))
             ledger = Ledger(self.folder)
             stack.callback(ledger.close)
             client = HubClient(self.limits, base=self.base)

@@ -28,7 +28,7 @@ _ROUNDS = 2
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FileRequest:
     """One file to read: of which model, at which commit."""
 
     model_id: str
@@ -51,7 +51,7 @@ class Reader:
     """Whether the server's ETag is git's hash of the file: learnt, then relied on; None until known."""
     mismatched: set[str] = field(default_factory=set)
 
-    def read(self, wanted: Wanted) -> Outcome:
+    def read(self, wanted: FileRequest) -> Outcome:
         """Returns the outcome for one model; never raises for a fault of that model alone."""
         url = f"/{quote(wanted.model_id)}/resolve/{wanted.sha}/{self.file}"
         try:
@@ -65,14 +65,14 @@ class Reader:
         status, reason = _refusal(answer, wanted.gated, self.file)
         return self._outcome(wanted, status, reason, revision=wanted.sha if status == "no_card" else None)
 
-    def _read(self, answer: Answer, wanted: Wanted) -> Outcome:
+    def _read(self, answer: Answer, wanted: FileRequest) -> Outcome:
         text, mended = _decode(answer, self.client.limits.card_bytes)
         status, reason = card_status(text)
         return self._outcome(
             wanted, status, reason or mended, revision=wanted.sha, text=text if status == "text" else None
         )
 
-    def _check(self, answer: Answer, wanted: Wanted) -> None:
+    def _check(self, answer: Answer, wanted: FileRequest) -> None:
         """Raises TransientError where a 200 is not the file that was asked for, whole."""
         commit, named = answer.headers.get("x-repo-commit"), answer.headers.get("etag")
         if commit is None or named is None:  # the last hop must name both: an error page behind a redirect does not
@@ -96,7 +96,7 @@ class Reader:
 
     @staticmethod
     def _outcome(
-        wanted: Wanted,
+        wanted: FileRequest,
         status: str,
         reason: str | None,
         attempts: int = 1,
@@ -159,7 +159,7 @@ class Store:
 
 
 def read_files(
-    client: HubClient, reader: Reader, wanted: Iterator[Wanted], store: Store, tick: Callable[[int], None]
+    client: HubClient, reader: Reader, wanted: Iterator[FileRequest], store: Store, tick: Callable[[int], None]
 ) -> None:
     """Reads files with several threads, in order of asking, and stores them with this one."""
     workers, most_failures = client.limits.workers, client.limits.failures_in_a_row
@@ -191,11 +191,11 @@ def read_files(
         )
 
 
-def _wanted(ledger: Ledger, crawl: int) -> Iterator[Wanted]:
+def _wanted(ledger: Ledger, crawl: int) -> Iterator[FileRequest]:
     """Yields what is to read in order of model id; the ledger may change meanwhile."""
     after = ""
     while rows := ledger.to_read(crawl, after, 500):
-        yield from (Wanted(r["model_id"], r["sha"], r["gated"]) for r in rows)
+        yield from (FileRequest(r["model_id"], r["sha"], r["gated"]) for r in rows)
         after = rows[-1]["model_id"]
 
 

@@ -12,7 +12,7 @@ import heapq
 from dataclasses import dataclass
 
 from peft_census.collect.http.hub import HubClient
-from peft_census.collect.hub.cards import Reader, Store, Wanted, read_files
+from peft_census.collect.hub.cards import FileRequest, Reader, Store, read_files
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.raw_shards import Shards
 from peft_census.errors import UsageError
@@ -63,7 +63,7 @@ def draw(ledger: Ledger, crawl: int, asked: int, seed: int | None) -> Sample:
 def read_sample(client: HubClient, ledger: Ledger, shards: Shards, crawl: int, sample: Sample) -> None:
     """Reads what the sample lacks; a configuration read before is never read again, even at a newer commit."""
     lacking = [
-        Wanted(model_id, sha, "")
+        FileRequest(model_id, sha, "")
         for model_id, sha in sample.models
         if (known := ledger.config(model_id)) is None or known["status"] == "failed"
     ]

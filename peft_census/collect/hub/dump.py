@@ -34,7 +34,7 @@ from peft_census.collect.hub.listing import next_page
 from peft_census.collect.parquet import Files
 from peft_census.collect.problem_log import Problems, progress
 from peft_census.errors import SourceError, UsageError, output_error
-from peft_census.snapshot.lock import alone
+from peft_census.snapshot.lock import exclusive_lock
 
 DATASET = "librarian-bots/model_cards_with_metadata"
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -124,7 +124,7 @@ class HubDump:
     def session(self) -> Iterator[HubClient]:
         """Opens client and problem log, for this process alone."""
         with ExitStack() as stack:
-            stack.enter_context(alone(self.folder / LOCK))
+            stack.enter_context(exclusive_lock(self.folder / LOCK))
             client = HubClient(self.limits, base=self.base)
             problems = stack.enter_context(Problems(self.folder / "problems.jsonl", (client.token or "",)))
             client.report = lambda where, what: problems.record("hub-dump", where, what)

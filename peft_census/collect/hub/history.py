@@ -78,7 +78,7 @@ class Revision:
 
 
 @dataclass(frozen=True)
-class Walk:
+class RevisionPlan:
     """What a walk over the dump's past would read.
 
     Args:
@@ -102,7 +102,7 @@ class Walk:
 
 
 @dataclass
-class Past:
+class RevisionHistory:
     """The dump's past.
 
     Args:
@@ -117,7 +117,7 @@ class Past:
     quiet: bool = False
     batch_rows: int = 1024
 
-    def plan(self, around: date, most: int) -> Walk:
+    def plan(self, around: date, most: int) -> RevisionPlan:
         """Returns the ``most`` revisions nearest to noon of ``around``, and what they cost.
 
         Raises:
@@ -127,7 +127,7 @@ class Past:
         with source.session() as client:
             history = list_commits(client, source.dataset, around, most * _LOOKED_AT)
             revisions = list(self._look(client, source, history, around, most))
-            return Walk(source.dataset, around, tuple(revisions), history, client.requests)
+            return RevisionPlan(source.dataset, around, tuple(revisions), history, client.requests)
 
     def fetch(self, revision: Revision) -> tuple[HubDump, SourceInfo]:
         """Downloads what is missing of one revision and returns its source, prepared.

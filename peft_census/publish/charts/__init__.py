@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from peft_census.publish.charts.adoption import adoption_picture
+from peft_census.publish.charts.adoption import adoption_chart
 from peft_census.publish.charts.headline import headline_chart
-from peft_census.publish.charts.months import concentration_picture, monthly_picture
-from peft_census.publish.charts.popular import popular_picture
-from peft_census.publish.charts.sensitivity import sensitivity_picture
-from peft_census.publish.charts.sources import sources_picture
-from peft_census.publish.charts.spec import Missing, Picture
-from peft_census.publish.charts.stacked import agreement_picture, origin_picture
+from peft_census.publish.charts.months import concentration_chart, monthly_chart
+from peft_census.publish.charts.popular import popular_chart
+from peft_census.publish.charts.sensitivity import sensitivity_chart
+from peft_census.publish.charts.sources import sources_chart
+from peft_census.publish.charts.spec import ChartSpec, Missing
+from peft_census.publish.charts.stacked import agreement_chart, authorship_chart
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.snapshot_reader import SnapshotLike, read_shares, select
 
-__all__ = ["NAMES", "Missing", "Picture", "make_pictures"]
+__all__ = ["NAMES", "ChartSpec", "Missing", "make_charts"]
 
 NAMES = (
     "headline",
     "sensitivity",
     "sources",
-    "origin",
+    "authorship",
     "agreement",
     "monthly",
     "adoption",
@@ -34,25 +34,27 @@ NAMES = (
 """Every picture there can be, in the order of the page."""
 
 
-def make_pictures(snapshot: SnapshotLike, first: Claim) -> list[Picture | Missing]:
+def make_charts(snapshot: SnapshotLike, first: Claim) -> list[ChartSpec | Missing]:
     """Returns the pictures of ``snapshot`` in the order of ``NAMES``; ``first`` is its headline."""
     return [
-        _headline_picture(snapshot, first),
-        sensitivity_picture(snapshot),
-        sources_picture(snapshot, first),
-        origin_picture(snapshot, first.technique),
-        agreement_picture(snapshot, first.technique),
-        monthly_picture(snapshot, first.technique),
-        adoption_picture(snapshot, first.technique),
-        concentration_picture(snapshot),
-        popular_picture(snapshot),
+        _headline_chart(snapshot, first),
+        sensitivity_chart(snapshot),
+        sources_chart(snapshot, first),
+        authorship_chart(snapshot, first.technique),
+        agreement_chart(snapshot, first.technique),
+        monthly_chart(snapshot, first.technique),
+        adoption_chart(snapshot, first.technique),
+        concentration_chart(snapshot),
+        popular_chart(snapshot),
     ]
 
 
-def _headline_picture(snapshot: SnapshotLike, first: Claim) -> Picture:
+def _headline_chart(snapshot: SnapshotLike, first: Claim) -> ChartSpec:
     shares = select(read_shares(snapshot), first.rule or "")
     others = [s for s in shares if s.technique != first.technique]
     rows = [vars(s) for s in shares]
     columns = list(rows[0]) if rows else ["rule", "technique", "numerator", "base", "share"]
     claim = replace(first, data="headline.csv")
-    return Picture("headline", claim, columns, rows, lambda wide, palette: headline_chart(claim, others, wide, palette))
+    return ChartSpec(
+        "headline", claim, columns, rows, lambda wide, palette: headline_chart(claim, others, wide, palette)
+    )

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from peft_census.count import parse_rule
-from peft_census.publish.charts.layout import NARROW, TICK_SIZE, Panel, bare, fit, make_sheet, spread
+from peft_census.publish.charts.layout import NARROW, TICK_SIZE, Panel, avoid_overlap, make_figure, strip_axes, truncate
 from peft_census.publish.charts.palette import Palette
 from peft_census.publish.charts.save import chart_style, width
-from peft_census.publish.charts.spec import Missing, Picture, columns_of, finding, rows_of
+from peft_census.publish.charts.spec import ChartSpec, Missing, columns_of, finding, rows_of
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.snapshot_reader import SnapshotLike, technique_name
 from peft_census.publish.text.numbers import count, plural
@@ -26,7 +26,7 @@ NAME = "adoption"
 MOST = 6
 """Curves in one panel."""
 
-_RULE = parse_rule("any/split")
+_RULE = parse_rule("any/variants_separate")
 _HEADS = {"paper": "Months since the technique's paper", "release": "Months since its first release in PEFT"}
 _NOTE = "Every technique under its own name, however many a card cites. A card may have been edited after its month."
 _TALL = 2.3
@@ -35,7 +35,7 @@ Curve = tuple[str, str, list[int], list[int]]
 """Technique id, name, ages in months, cards up to each age."""
 
 
-def adoption_picture(snapshot: SnapshotLike, technique: str | None) -> Picture | Missing:
+def adoption_chart(snapshot: SnapshotLike, technique: str | None) -> ChartSpec | Missing:
     """Returns the age-aligned curves, or why there are none."""
     rows = rows_of(snapshot, "adoption")
     panels = {a: found for a in _HEADS if (found := _curves(snapshot, rows, a, technique))}
@@ -80,7 +80,7 @@ def adoption_picture(snapshot: SnapshotLike, technique: str | None) -> Picture |
         subtitle=f"Cards that cite each technique, summed up, on a logarithmic scale. Rule {_RULE.name}.",
         alt=f"Curves by age. {title}. {'; '.join(told)}.",
     )
-    return Picture(
+    return ChartSpec(
         NAME, claim, columns_of(kept), kept, lambda wide, palette: _draw(claim, panels, lead[0], wide, palette)
     )
 
@@ -115,7 +115,7 @@ def _draw(claim: Claim, panels: dict[str, list[Curve]], lead: str, wide: float, 
         right = min(max(width(t, TICK_SIZE, "bold") for t in labels) + 0.25, 0.4 * wide)
         left = max(width(count(c[3][-1]), TICK_SIZE) for found in panels.values() for c in found) + 0.3
         rooms = [Panel(_TALL, _HEADS[anchor], left, right) for anchor in panels]
-        figure, all_axes = make_sheet(claim.title, claim.subtitle, _NOTE, wide, palette, rooms)
+        figure, all_axes = make_figure(claim.title, claim.subtitle, _NOTE, wide, palette, rooms)
         for axes, curves in zip(all_axes, panels.values(), strict=True):
             _draw_panel(axes, curves, lead, right, wide, palette)
     return figure
@@ -131,7 +131,7 @@ def _draw_panel(axes: Any, curves: list[Curve], lead: str, right: float, wide: f
     first, last = min(min(c[2][0] for c in curves), 0), max(c[2][-1] for c in curves)
     inches = _TALL / (math.log10(top) - math.log10(0.8))
     ends = [(math.log10(c[3][-1]) - math.log10(0.8)) * inches for c in curves]
-    places = spread(ends, 0.17, 0.07, _TALL - 0.05)
+    places = avoid_overlap(ends, 0.17, 0.07, _TALL - 0.05)
     for curve, place in zip(curves, places, strict=True):
         leads = curve[0] == lead
         color, weight = (palette.leader, "bold") if leads else (palette.others, "normal")
@@ -147,7 +147,7 @@ def _draw_panel(axes: Any, curves: list[Curve], lead: str, right: float, wide: f
         axes.plot(curve[2][-1:], curve[3][-1:], color=color, marker="o", markersize=4, zorder=5, clip_on=False)
         size = TICK_SIZE
         axes.annotate(
-            fit(_label(curve), right - 0.2, size, weight),
+            truncate(_label(curve), right - 0.2, size, weight),
             (curve[2][-1], curve[3][-1]),
             (1, place / _TALL),
             xycoords="data",
@@ -176,7 +176,7 @@ def _draw_panel(axes: Any, curves: list[Curve], lead: str, right: float, wide: f
     axes.set_yticks([10**k for k in range(int(math.log10(top)) + 1)])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: count(v)))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7 if wide > NARROW else 3, integer=True, steps=[1, 2, 3, 6, 10]))
-    bare(axes, palette, "y")
+    strip_axes(axes, palette, "y")
 
 
 def _right_edge(axes: Any) -> Any:

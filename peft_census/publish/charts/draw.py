@@ -14,7 +14,7 @@ from peft_census.errors import output_error
 from peft_census.publish.charts.layout import NARROW, WIDE
 from peft_census.publish.charts.palette import DARK, LIGHT, Palette
 from peft_census.publish.charts.save import save_chart
-from peft_census.publish.charts.spec import Picture
+from peft_census.publish.charts.spec import ChartSpec
 from peft_census.publish.snapshot_reader import SnapshotLike
 from peft_census.publish.text.tables import data_csv
 
@@ -26,27 +26,27 @@ SUFFIXES = (".svg", ".png", "-dark.svg", "-dark.png", ".csv", ".txt")
 class Drawn:
     """A picture and the files of its charts: for wide and narrow, light and dark paper."""
 
-    picture: Picture
+    chart: ChartSpec
     wide: Path
     wide_dark: Path
     narrow: Path
     narrow_dark: Path
 
 
-def draw_pictures(snapshot: SnapshotLike, pictures: Sequence[Picture], folder: Path, aside: Path) -> list[Drawn]:
+def draw_charts(snapshot: SnapshotLike, charts: Sequence[ChartSpec], folder: Path, aside: Path) -> list[Drawn]:
     """Writes the files of ``pictures`` into ``folder`` and their charts for phones into ``aside``.
 
     Raises:
         OutputError: a file cannot be written.
     """
-    return [_draw(snapshot, picture, folder, aside) for picture in pictures]
+    return [_draw(snapshot, chart, folder, aside) for chart in charts]
 
 
-def _draw(snapshot: SnapshotLike, picture: Picture, folder: Path, aside: Path) -> Drawn:
-    claim = picture.claim
+def _draw(snapshot: SnapshotLike, chart: ChartSpec, folder: Path, aside: Path) -> Drawn:
+    claim = chart.claim
     texts = {
-        f"{picture.name}.csv": data_csv(snapshot, picture.columns, picture.rows),
-        f"{picture.name}.txt": f"{claim.alt_text}\n",
+        f"{chart.name}.csv": data_csv(snapshot, chart.columns, chart.rows),
+        f"{chart.name}.txt": f"{claim.alt_text}\n",
     }
     for name, text in texts.items():
         try:
@@ -56,7 +56,7 @@ def _draw(snapshot: SnapshotLike, picture: Picture, folder: Path, aside: Path) -
 
     def save(stem: Path, wide: float, palette: Palette, png: bool) -> Path:
         return save_chart(
-            picture.draw(wide, palette),
+            chart.draw(wide, palette),
             stem,
             base=claim.subtitle,
             source_line=claim.source_line,
@@ -68,9 +68,9 @@ def _draw(snapshot: SnapshotLike, picture: Picture, folder: Path, aside: Path) -
         ).svg
 
     return Drawn(
-        picture,
-        save(folder / picture.name, WIDE, LIGHT, True),
-        save(folder / f"{picture.name}-dark", WIDE, DARK, True),
-        save(aside / picture.name, NARROW, LIGHT, False),
-        save(aside / f"{picture.name}-dark", NARROW, DARK, False),
+        chart,
+        save(folder / chart.name, WIDE, LIGHT, True),
+        save(folder / f"{chart.name}-dark", WIDE, DARK, True),
+        save(aside / chart.name, NARROW, LIGHT, False),
+        save(aside / f"{chart.name}-dark", NARROW, DARK, False),
     )

@@ -15,7 +15,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from peft_census.publish.charts.layout import NAME_SIZE, NARROW, VALUE_SIZE, WIDE, Panel, bare, fit, make_sheet
+from peft_census.publish.charts.layout import (
+    NAME_SIZE,
+    NARROW,
+    VALUE_SIZE,
+    WIDE,
+    Panel,
+    make_figure,
+    strip_axes,
+    truncate,
+)
 from peft_census.publish.charts.palette import LIGHT, Palette
 from peft_census.publish.charts.save import chart_style, width
 from peft_census.publish.claims.claim import Claim
@@ -104,7 +113,7 @@ def _draw(claim: Claim, panels: list[BarPanel], wide: float, palette: Palette) -
     names = min(max((width(b.name, NAME_SIZE, b.weight) for b in bars), default=0) + 0.12, NAMES_AT_MOST * wide)
     values = max((width(b.value, VALUE_SIZE, b.weight) for b in bars), default=0) + 0.14
     rooms = [Panel(ROW * len(bars), head, names, values) for head, bars, _ in panels]
-    figure, axes = make_sheet(
+    figure, axes = make_figure(
         claim.title, claim.subtitle, _note(panels), wide, palette, rooms or [Panel(0.8, below=0.1)]
     )
     if not panels:
@@ -133,14 +142,14 @@ def draw_bars(axes: Axes, bars: list[Bar], most: float, names: float, palette: P
             "weight": bar.weight,
         }
         paper = {"facecolor": palette.paper, "edgecolor": "none", "pad": 1.5}
-        name = fit(bar.name, names - 0.1, weight=bar.weight)
+        name = truncate(bar.name, names - 0.1, weight=bar.weight)
         axes.annotate(name, (0, row), (-7, 0), ha="right", fontsize=NAME_SIZE, **style)
         axes.annotate(bar.value, (end, row), (7, 0), ha="left", fontsize=VALUE_SIZE, bbox=paper, **style)
     axes.set_ylim(len(bars) - 0.5, -0.5)
     axes.set_xlim(0, most)
     axes.set_yticks([])
     axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
-    bare(axes, palette)
+    strip_axes(axes, palette)
     for line in [*axes.lines, *axes.get_xgridlines()]:
         line.set_clip_on(False)
 

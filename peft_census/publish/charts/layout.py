@@ -49,7 +49,7 @@ class Panel:
     above: float = 0.0
 
 
-def make_sheet(
+def make_figure(
     title: str, subtitle: str, note: str, wide: float, palette: Palette, panels: Sequence[Panel]
 ) -> tuple[Figure, list[Axes]]:
     """Returns a figure of ``wide`` inches, as tall as it must be, and the axes of its panels.
@@ -85,7 +85,7 @@ def make_sheet(
     return figure, axes
 
 
-def bare(axes: Axes, palette: Palette, grid: Literal["x", "y"] = "x") -> None:
+def strip_axes(axes: Axes, palette: Palette, grid: Literal["x", "y"] = "x") -> None:
     """Leaves of the frame one spine and of the ticks their labels, with a light grid along ``grid``."""
     axes.tick_params(axis="both", length=0, labelsize=TICK_SIZE, labelcolor=palette.muted, pad=4)
     axes.grid(axis=grid, color=palette.rule, linewidth=0.7, zorder=0)
@@ -95,12 +95,12 @@ def bare(axes: Axes, palette: Palette, grid: Literal["x", "y"] = "x") -> None:
     axes.spines["left" if grid == "x" else "bottom"].set_color(palette.muted)
 
 
-def names_room(names: Sequence[str], wide: float, most: float = 0.36, weight: str = "normal") -> float:
+def label_width(names: Sequence[str], wide: float, most: float = 0.36, weight: str = "normal") -> float:
     """Returns the inches that ``names`` need left of their bars, at most the part ``most`` of the width."""
     return min(max((width(n, NAME_SIZE, weight) for n in names), default=0.0) + 0.12, most * wide)
 
 
-def fit(name: str, inches: float, size: float = NAME_SIZE, weight: str = "normal") -> str:
+def truncate(name: str, inches: float, size: float = NAME_SIZE, weight: str = "normal") -> str:
     """Returns ``name``, its middle left out as far as it must be to fit into ``inches``."""
     from peft_census.publish.snapshot_reader import shorten
 
@@ -111,7 +111,7 @@ def fit(name: str, inches: float, size: float = NAME_SIZE, weight: str = "normal
     return fitted
 
 
-def spread(wanted: Sequence[float], apart: float, low: float, high: float) -> list[float]:
+def avoid_overlap(wanted: Sequence[float], apart: float, low: float, high: float) -> list[float]:
     """Returns places as near to ``wanted`` as they can be, in the same order, ``apart`` from one another.
 
     Places stay between ``low`` and ``high`` as long as there is room for all.

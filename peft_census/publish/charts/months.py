@@ -16,10 +16,10 @@ from peft_census.count import HEADLINE, parse_rule
 from peft_census.count.groups import NOT_KNOWN
 from peft_census.count.shares import ENOUGH
 from peft_census.publish.charts.headline import percent_tick
-from peft_census.publish.charts.layout import NARROW, TICK_SIZE, VALUE_SIZE, Panel, bare, make_sheet
+from peft_census.publish.charts.layout import NARROW, TICK_SIZE, VALUE_SIZE, Panel, make_figure, strip_axes
 from peft_census.publish.charts.palette import Palette
 from peft_census.publish.charts.save import chart_style, width
-from peft_census.publish.charts.spec import Missing, Picture, columns_of, finding, rows_of
+from peft_census.publish.charts.spec import ChartSpec, Missing, columns_of, finding, rows_of
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.snapshot_reader import SnapshotLike, technique_name
 from peft_census.publish.text.numbers import count, interval, percent, plural
@@ -39,7 +39,7 @@ class Month:
     high: float | None = None
 
 
-def monthly_picture(snapshot: SnapshotLike, technique: str | None) -> Picture | Missing:
+def monthly_chart(snapshot: SnapshotLike, technique: str | None) -> ChartSpec | Missing:
     """Returns the chart of the headline's share by month, or why there is none."""
     rows = [r for r in rows_of(snapshot, "monthly") if r["technique"] == technique and r["rule"] == HEADLINE.name]
     rows = [r for r in rows if _dated(r["month"])]
@@ -81,7 +81,7 @@ def monthly_picture(snapshot: SnapshotLike, technique: str | None) -> Picture | 
     months = [
         Month(_place(r["month"]), r["base"], r["share"] if r["enough"] else None, r["low"], r["high"]) for r in rows
     ]
-    return Picture(
+    return ChartSpec(
         MONTHLY,
         claim,
         columns_of(rows),
@@ -98,9 +98,9 @@ def monthly_picture(snapshot: SnapshotLike, technique: str | None) -> Picture | 
     )
 
 
-def concentration_picture(snapshot: SnapshotLike) -> Picture | Missing:
+def concentration_chart(snapshot: SnapshotLike) -> ChartSpec | Missing:
     """Returns the chart of the effective number of techniques by month, or why there is none."""
-    rule = parse_rule("blog/split")
+    rule = parse_rule("exactly_one/variants_separate")
     rows = [r for r in rows_of(snapshot, "concentration") if r["rule"] == rule.name]
     whole = next((r for r in rows if r["month"] == "all"), None)
     rows = [r for r in rows if _dated(r["month"])]
@@ -141,7 +141,7 @@ def concentration_picture(snapshot: SnapshotLike) -> Picture | Missing:
     )
     months = [Month(_place(r["month"]), r["base"], r["effective_number"] if r["enough"] else None) for r in rows]
     top = max(r["effective_number"] for r in there)
-    return Picture(
+    return ChartSpec(
         CONCENTRATION,
         claim,
         columns_of(rows),
@@ -191,7 +191,7 @@ def _draw(
         ticks = [width(tick(v, None), TICK_SIZE) for v in (*ends, sum(ends) / 3)] + [width(count(most), TICK_SIZE)]
         left = max(ticks) + 0.15
         panels = [Panel(2.3, "", left, 0.25, 0.06), Panel(0.7, "Cards of each month", left, 0.25)]
-        figure, (top, bottom) = make_sheet(claim.title, claim.subtitle, note, wide, palette, panels)
+        figure, (top, bottom) = make_figure(claim.title, claim.subtitle, note, wide, palette, panels)
         there = [m for m in months if m.value is not None]
         line = _broken(months, lambda m: m.value)
         top.plot(*line, color=palette.leader, linewidth=1.8, marker="o", markersize=3.5, zorder=4, clip_on=False)
@@ -211,12 +211,12 @@ def _draw(
         top.set_xticks([])
         top.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
         top.yaxis.set_major_formatter(FuncFormatter(tick))
-        bare(top, palette, "y")
+        strip_axes(top, palette, "y")
         bottom.bar([m.place for m in months], [m.base for m in months], width=0.8, color=palette.muted, zorder=2)
         bottom.set_ylim(0, 1.05 * most)
         bottom.set_yticks([most], [count(most)])
         bottom.set_xticks(*_month_ticks(months, 6 if wide > NARROW else 3))
-        bare(bottom, palette, "y")
+        strip_axes(bottom, palette, "y")
         for month in (there[0], there[-1]):
             above = month.value is not None and month.value < sum(ends) / 2
             top.annotate(

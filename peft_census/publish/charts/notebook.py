@@ -52,7 +52,7 @@ def draw_chart(snapshot: SnapshotLike, name: str, dark: bool = False) -> Chart:
     Raises:
         UsageError: there is no chart of that name.
     """
-    from peft_census.publish.charts import NAMES, Missing, make_pictures
+    from peft_census.publish.charts import NAMES, Missing, make_charts
     from peft_census.publish.charts.layout import WIDE
     from peft_census.publish.charts.palette import DARK, LIGHT
     from peft_census.publish.charts.save import save_chart
@@ -60,13 +60,13 @@ def draw_chart(snapshot: SnapshotLike, name: str, dark: bool = False) -> Chart:
     if name not in NAMES:
         raise UsageError(f"no chart {name!r}", f"there are: {', '.join(NAMES)}.")
     first = next(c for c in make_claims(snapshot) if c.id == HEADLINE)
-    picture = next(p for p in make_pictures(snapshot, first) if p.name == name)
-    if isinstance(picture, Missing):
-        return Chart(name, None, pd.DataFrame(), "", picture.why)
-    palette, claim = DARK if dark else LIGHT, picture.claim
+    chart = next(p for p in make_charts(snapshot, first) if p.name == name)
+    if isinstance(chart, Missing):
+        return Chart(name, None, pd.DataFrame(), "", chart.why)
+    palette, claim = DARK if dark else LIGHT, chart.claim
     with tempfile.TemporaryDirectory() as room:
         files = save_chart(
-            picture.draw(WIDE, palette),
+            chart.draw(WIDE, palette),
             Path(room) / name,
             base=claim.subtitle,
             source_line=claim.source_line,
@@ -77,4 +77,4 @@ def draw_chart(snapshot: SnapshotLike, name: str, dark: bool = False) -> Chart:
             png=False,
         )
         svg = files.svg.read_text(encoding="utf-8")
-    return Chart(name, claim, pd.DataFrame(picture.rows, columns=list(picture.columns)), svg, "")
+    return Chart(name, claim, pd.DataFrame(chart.rows, columns=list(chart.columns)), svg, "")

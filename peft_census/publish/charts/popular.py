@@ -15,16 +15,16 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from peft_census.count import parse_rule
 from peft_census.publish.charts.headline import percent_tick
-from peft_census.publish.charts.layout import NARROW, TICK_SIZE, Panel, bare, make_sheet
+from peft_census.publish.charts.layout import NARROW, TICK_SIZE, Panel, make_figure, strip_axes
 from peft_census.publish.charts.palette import Palette
 from peft_census.publish.charts.save import MARGIN, chart_style, width
-from peft_census.publish.charts.spec import Missing, Picture, columns_of, finding, rows_of
+from peft_census.publish.charts.spec import ChartSpec, Missing, columns_of, finding, rows_of
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.snapshot_reader import SnapshotLike, technique_name
 from peft_census.publish.text.numbers import count, percent, plural
 
 NAME = "popular"
-_RULE = parse_rule("any/split")
+_RULE = parse_rule("any/variants_separate")
 _NOTE = (
     "Each point: the best run of a technique; filled where no run of the task is better in result and memory. "
     "One run and one seed each. Beside each other, not because of each other."
@@ -45,7 +45,7 @@ class Point:
     front: bool
 
 
-def popular_picture(snapshot: SnapshotLike) -> Picture | Missing:
+def popular_chart(snapshot: SnapshotLike) -> ChartSpec | Missing:
     """Returns the chart of share against result, or why there is none."""
     rows = [r for r in rows_of(snapshot, "popular") if r["technique"] is not None and r["share"] is not None]
     tasks = {t: _points(snapshot, [r for r in rows if r["task"] == t]) for t in sorted({r["task"] for r in rows})}
@@ -81,7 +81,7 @@ def popular_picture(snapshot: SnapshotLike) -> Picture | Missing:
         ),
         alt=f"Points. {title}. {'; '.join(told)}.",
     )
-    return Picture(
+    return ChartSpec(
         NAME, claim, columns_of(rows), rows, lambda wide, palette: _draw(claim, tasks, top.technique, wide, palette)
     )
 
@@ -114,7 +114,7 @@ def _draw(claim: Claim, tasks: dict[str, list[Point]], lead: str, wide: float, p
     with chart_style(palette):
         left = 0.75
         rooms = [Panel(_TALL, task, left, 0.1) for task in tasks]
-        figure, all_axes = make_sheet(claim.title, claim.subtitle, _NOTE, wide, palette, rooms)
+        figure, all_axes = make_figure(claim.title, claim.subtitle, _NOTE, wide, palette, rooms)
         for axes, points in zip(all_axes, tasks.values(), strict=True):
             _draw_task(axes, points, lead, wide - 2 * MARGIN - left - 0.1, wide, palette)
     return figure
@@ -161,7 +161,7 @@ def _draw_task(axes: Any, points: list[Point], lead: str, broad: float, wide: fl
     powers = list(range(low, math.floor(high) + 1))
     axes.set_yticks([floor, *powers], ["not cited", *(percent_tick(10.0**k) for k in powers)])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.3g}"))
-    bare(axes, palette, "y")
+    strip_axes(axes, palette, "y")
 
 
 def _worth_naming(points: list[Point], lead: str) -> list[Point]:

@@ -14,10 +14,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from peft_census.count import HEADLINE, parse_rule
 from peft_census.count.shares import ENOUGH
 from peft_census.publish.charts.headline import percent_tick
-from peft_census.publish.charts.layout import NARROW, TICK_SIZE, Panel, bare, fit, make_sheet, names_room
+from peft_census.publish.charts.layout import NARROW, TICK_SIZE, Panel, label_width, make_figure, strip_axes, truncate
 from peft_census.publish.charts.palette import Palette
 from peft_census.publish.charts.save import chart_style, width
-from peft_census.publish.charts.spec import Missing, Picture, columns_of, finding, rows_of
+from peft_census.publish.charts.spec import ChartSpec, Missing, columns_of, finding, rows_of
 from peft_census.publish.snapshot_reader import SnapshotLike, technique_name
 from peft_census.publish.text.numbers import count, interval, percent
 from peft_census.publish.text.wording import SWITCH_NAMES
@@ -28,7 +28,7 @@ _NOTE = (
 )
 
 
-def sensitivity_picture(snapshot: SnapshotLike) -> Picture | Missing:
+def sensitivity_chart(snapshot: SnapshotLike) -> ChartSpec | Missing:
     """Returns the curve, or why there is none."""
     rows = [row for row in rows_of(snapshot, "sensitivity") if row["enough"]]
     if len(rows) < 2:
@@ -71,7 +71,7 @@ def sensitivity_picture(snapshot: SnapshotLike) -> Picture | Missing:
             f"{'; '.join(f'{SWITCH_NAMES[w]} {percent(m)}' for w, m in medians)}."
         ),
     )
-    return Picture(
+    return ChartSpec(
         NAME,
         claim,
         columns_of(rows),
@@ -98,14 +98,14 @@ def _medians(rows: list[dict[str, Any]]) -> list[tuple[str, float]]:
 def _draw(title: str, subtitle: str, rows: list[dict[str, Any]], wide: float, palette: Palette) -> Figure:
     with chart_style(palette):
         medians = _medians(rows)
-        names = names_room([SWITCH_NAMES[w] for w, _ in medians], wide)
+        names = label_width([SWITCH_NAMES[w] for w, _ in medians], wide)
         values = max([width(percent(m), TICK_SIZE) for _, m in medians] + [0.4]) + 0.1
         panels = [Panel(2.4, "", names, values, below=0.1)]
         if medians:
             panels.append(
                 Panel(0.235 * len(medians), "The rule's switches, and the median share with each", names, values, 0.08)
             )
-        figure, axes = make_sheet(title, subtitle, _NOTE, wide, palette, panels)
+        figure, axes = make_figure(title, subtitle, _NOTE, wide, palette, panels)
         top = axes[0]
         places = range(len(rows))
         gap = float("nan")
@@ -127,7 +127,7 @@ def _draw(title: str, subtitle: str, rows: list[dict[str, Any]], wide: float, pa
         top.set_xticks([])
         top.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
         top.yaxis.set_major_formatter(FuncFormatter(percent_tick))
-        bare(top, palette, "y")
+        strip_axes(top, palette, "y")
         if medians:
             _draw_switches(axes[1], rows, medians, names, palette)
     return figure
@@ -169,7 +169,7 @@ def _draw_switches(
         axes.axhline(line, color=palette.rule, linewidth=0.5, zorder=1)
         axes.plot(*zip(*points, strict=True), color=palette.muted, linewidth=5, solid_capstyle="butt", zorder=2)
         axes.annotate(
-            fit(SWITCH_NAMES[word], names - 0.1, TICK_SIZE),
+            truncate(SWITCH_NAMES[word], names - 0.1, TICK_SIZE),
             (-0.5, line),
             (-7, 0),
             ha="right",

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from peft_census.publish.charts.headline import NAMES_AT_MOST, ROW, Bar, draw_bars
-from peft_census.publish.charts.layout import NAME_SIZE, NARROW, VALUE_SIZE, Panel, make_sheet
+from peft_census.publish.charts.layout import NAME_SIZE, NARROW, VALUE_SIZE, Panel, make_figure
 from peft_census.publish.charts.palette import Palette
 from peft_census.publish.charts.save import chart_style, width
-from peft_census.publish.charts.spec import Missing, Picture, columns_of, finding
+from peft_census.publish.charts.spec import ChartSpec, Missing, columns_of, finding
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.claims.instruments import MEASURES, NAMES, REPLICA_MARK, is_replica, read_measures
 from peft_census.publish.snapshot_reader import SnapshotLike, root_id
@@ -24,14 +24,14 @@ _NOTE = (
 )
 
 
-def sources_picture(snapshot: SnapshotLike, headline: Claim) -> Picture | Missing:
+def sources_chart(snapshot: SnapshotLike, headline: Claim) -> ChartSpec | Missing:
     """Returns the chart of one technique across instruments, or why there is none."""
     measures = read_measures(snapshot)
     if not measures or headline.technique is None or headline.share is None:
         return Missing(NAME, "This census read model cards alone, so there is nothing to put beside them.")
     rows: list[dict[str, Any]] = [
         {
-            "where": "Model cards, rule blog",
+            "where": "Model cards, rule exactly_one",
             "technique": headline.technique,
             "numerator": headline.numerator,
             "base": headline.base,
@@ -98,7 +98,7 @@ def sources_picture(snapshot: SnapshotLike, headline: Claim) -> Picture | Missin
         subtitle="Variants count as the technique they vary where the instrument can tell them apart.",
         alt=f"Bars. {mark}{title}. {'; '.join(told)}.",
     )
-    return Picture(NAME, claim, columns_of(rows), rows, lambda wide, palette: _draw(claim, rows, wide, palette))
+    return ChartSpec(NAME, claim, columns_of(rows), rows, lambda wide, palette: _draw(claim, rows, wide, palette))
 
 
 def _draw(claim: Claim, rows: list[dict[str, Any]], wide: float, palette: Palette) -> Figure:
@@ -111,7 +111,7 @@ def _draw(claim: Claim, rows: list[dict[str, Any]], wide: float, palette: Palett
         names = min(max(width(b.name, NAME_SIZE, b.weight) for b in bars) + 0.12, NAMES_AT_MOST * wide)
         values = max(width(b.value, VALUE_SIZE, b.weight) for b in bars) + 0.14
         note = f"{_NOTE} At the right: share and base."
-        figure, (axes,) = make_sheet(
+        figure, (axes,) = make_figure(
             claim.title, claim.subtitle, note, wide, palette, [Panel(ROW * len(bars), "", names, values)]
         )
         draw_bars(axes, bars, 1.0, names, palette)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ChartSpec:
     """One chart before it is drawn.
 
     Args:
@@ -56,7 +56,7 @@ def columns_of(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def finding(
-    snapshot: SnapshotLike, picture: str, rule: Rule | None, *, said: str, alt: str, population: str, **fields: Any
+    snapshot: SnapshotLike, chart: str, rule: Rule | None, *, said: str, alt: str, population: str, **fields: Any
 ) -> Claim:
     """Returns the claim of a chart.
 
@@ -72,7 +72,7 @@ def finding(
     none: dict[str, Any] = dict.fromkeys(("technique", "name", "share", "low", "high"))
     return Claim(
         **(none | fields),
-        id=picture,
+        id=chart,
         kind="finding",
         rule=rule.name if rule else None,
         population=population,
@@ -82,6 +82,6 @@ def finding(
             f"{f'rule {rule.name}; ' if rule else ''}peft_census, snapshot {snapshot.id}).",
         ),
         alt_text=marked(snapshot, f"{alt} {source_line(snapshot)}."),
-        data=f"{picture}.csv",
+        data=f"{chart}.csv",
         **common(snapshot, rule),
     )

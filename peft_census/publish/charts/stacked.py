@@ -11,47 +11,59 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from peft_census.count.authorship import ANYWHERE, CONFIGURATION, RULE
 from peft_census.publish.charts.headline import ROW, percent_tick
-from peft_census.publish.charts.layout import NAME_SIZE, NARROW, VALUE_SIZE, Panel, bare, fit, make_sheet, names_room
+from peft_census.publish.charts.layout import (
+    NAME_SIZE,
+    NARROW,
+    VALUE_SIZE,
+    Panel,
+    label_width,
+    make_figure,
+    strip_axes,
+    truncate,
+)
 from peft_census.publish.charts.palette import Palette
 from peft_census.publish.charts.save import MARGIN, chart_style, width
-from peft_census.publish.charts.spec import Missing, Picture, columns_of, finding, rows_of
+from peft_census.publish.charts.spec import ChartSpec, Missing, columns_of, finding, rows_of
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.snapshot_reader import SnapshotLike, technique_name
 from peft_census.publish.text.numbers import count, interval, percent, plural
-from peft_census.snapshot.schema import ZONES
+from peft_census.snapshot.schema import LOCATIONS
 
-ORIGIN, AGREEMENT = "origin", "agreement"
+ORIGIN, AGREEMENT = "authorship", "agreement"
 MOST = 8
 """Techniques shown in the chart of agreement."""
 
-_ZONE_WORDS = {
+_LOCATION_WORDS = {
     ANYWHERE: "anywhere in the card",
     "front_matter": "front matter",
     CONFIGURATION: "adapter_config.json",
-    **{z: z for z in ZONES if z not in ("front_matter", "name")},
+    **{z: z for z in LOCATIONS if z not in ("front_matter", "name")},
 }
 Parts = Sequence[tuple[str, Sequence[float], str]]
 """Name of the bar, its parts, its value in words."""
 
 
-def origin_picture(snapshot: SnapshotLike, technique: str | None) -> Picture | Missing:
+def authorship_chart(snapshot: SnapshotLike, technique: str | None) -> ChartSpec | Missing:
     """Returns the chart of where the evidence for ``technique`` comes from, or why there is none."""
-    rows = [row for row in rows_of(snapshot, "origin") if row["technique"] == technique]
+    rows = [row for row in rows_of(snapshot, "authorship") if row["technique"] == technique]
     if not rows or technique is None:
         return Missing(ORIGIN, "No card cites the headline's technique, so there is no evidence to sort by its place.")
     name = technique_name(snapshot, technique)
-    order = list(_ZONE_WORDS)
-    whole = next(row for row in rows if row["zone"] == ANYWHERE)
-    rows = [whole, *sorted((r for r in rows if r is not whole), key=lambda r: (-r["cards"], order.index(r["zone"])))]
-    rows = [{**row, "tools_share": row["tools_only"] / row["cards"]} for row in rows]
-    part = percent(whole["tools_only"] / whole["cards"])
-    if whole["tools_only"] == 0:
+    order = list(_LOCATION_WORDS)
+    whole = next(row for row in rows if row["location"] == ANYWHERE)
+    rows = [
+        whole,
+        *sorted((r for r in rows if r is not whole), key=lambda r: (-r["cards"], order.index(r["location"]))),
+    ]
+    rows = [{**row, "tools_share": row["generated_only"] / row["cards"]} for row in rows]
+    part = percent(whole["generated_only"] / whole["cards"])
+    if whole["generated_only"] == 0:
         title = f"In every card that cites {name} a person wrote at least one of the places that do"
     else:
         title = f"In {part} of the cards that cite {name}, tools wrote all that cites it"
     told = [
-        f"{_ZONE_WORDS[r['zone']]}: {plural(r['cards'], 'card')}, {count(r['people'])} with words of people, "
-        f"{count(r['tools_only'])} with words of tools alone"
+        f"{_LOCATION_WORDS[r['location']]}: {plural(r['cards'], 'card')}, {count(r['human'])} with words of people, "
+        f"{count(r['generated_only'])} with words of tools alone"
         for r in rows
     ]
     claim = finding(
@@ -61,11 +73,11 @@ def origin_picture(snapshot: SnapshotLike, technique: str | None) -> Picture | M
         population="all cards",
         technique=technique,
         name=name,
-        numerator=whole["tools_only"],
+        numerator=whole["generated_only"],
         base=whole["cards"],
-        share=whole["tools_only"] / whole["cards"],
+        share=whole["generated_only"] / whole["cards"],
         method="full count of the cards read; no interval",
-        said=f"Of {plural(whole['cards'], 'model card')} that cite {name}, {count(whole['tools_only'])} ({part}) do so only in words that a tool wrote",
+        said=f"Of {plural(whole['cards'], 'model card')} that cite {name}, {count(whole['generated_only'])} ({part}) do so only in words that a tool wrote",
         misquote=f"{part} of {name} users only pressed a button.",
         why_not="Who wrote the words of a card does not say how the model was trained or by whom.",
         caveat="A tool is recognised by its fixed sentences and labels; what an unknown tool wrote counts as a person's.",
@@ -75,27 +87,27 @@ def origin_picture(snapshot: SnapshotLike, technique: str | None) -> Picture | M
     )
     bars = [
         (
-            _ZONE_WORDS[r["zone"]],
-            (r["people"], r["tools_only"]),
+            _LOCATION_WORDS[r["location"]],
+            (r["human"], r["generated_only"]),
             f"{percent(r['tools_share'])} by tools alone",
         )
         for r in rows
     ]
     legend = ("a person wrote some of it", "tools wrote all of it")
-    return Picture(
+    return ChartSpec(
         ORIGIN,
         claim,
         columns_of(rows),
         rows,
         lambda wide, palette: _draw(
-            claim, bars, legend, "Across: cards. A card counts in each zone where it cites.", wide, palette
+            claim, bars, legend, "Across: cards. A card counts in each location where it cites.", wide, palette
         ),
     )
 
 
-def agreement_picture(snapshot: SnapshotLike, technique: str | None) -> Picture | Missing:
+def agreement_chart(snapshot: SnapshotLike, technique: str | None) -> ChartSpec | Missing:
     """Returns the chart of what is cited against what is configured, or why there is none."""
-    rows = [row for row in rows_of(snapshot, "agreement") if row["variants"] == "rolled_up"]
+    rows = [row for row in rows_of(snapshot, "agreement") if row["variants"] == "variants_grouped"]
     rows = [row for row in rows if row["checked"] and _seen(row)]
     if not rows:
         return Missing(
@@ -154,7 +166,7 @@ def agreement_picture(snapshot: SnapshotLike, technique: str | None) -> Picture 
     ]
     legend = ("cites it and has it", "cites it, has it not", "has it, does not cite it")
     note = "Each bar: parts of the models that cite the technique or have it; at the right their numbers."
-    return Picture(
+    return ChartSpec(
         AGREEMENT,
         claim,
         columns_of(rows),
@@ -172,12 +184,12 @@ def _draw(
 ) -> Figure:
     """Draws the bars, each scaled to 1 where ``shares``, with a legend above them."""
     with chart_style(palette):
-        names = names_room([name for name, _, _ in bars], wide, 0.34)
+        names = label_width([name for name, _, _ in bars], wide, 0.34)
         values = max(width(value, VALUE_SIZE) for _, _, value in bars) + 0.14
         columns = len(legend) if wide > NARROW else 1
         above = 0.3 + 0.2 * (0 if wide > NARROW else len(legend) - 1)
         panel = Panel(ROW * len(bars), "", names, values, above=above)
-        figure, (axes,) = make_sheet(claim.title, claim.subtitle, note, wide, palette, [panel])
+        figure, (axes,) = make_figure(claim.title, claim.subtitle, note, wide, palette, [panel])
         looks = _looks(palette)[: len(legend)]
         for row, (name, parts, value) in enumerate(bars):
             whole = sum(parts) if shares else 1
@@ -191,7 +203,7 @@ def _draw(
                 "annotation_clip": False,
                 "textcoords": "offset points",
             }
-            axes.annotate(fit(name, names - 0.1), (0, row), (-7, 0), ha="right", fontsize=NAME_SIZE, **style)
+            axes.annotate(truncate(name, names - 0.1), (0, row), (-7, 0), ha="right", fontsize=NAME_SIZE, **style)
             axes.annotate(
                 value, (1, row), (7, 0), xycoords=axes.get_yaxis_transform(), ha="left", fontsize=VALUE_SIZE, **style
             )
@@ -203,7 +215,7 @@ def _draw(
             MaxNLocator(nbins=4 if wide > NARROW else 2, steps=[1, 2, 2.5, 5, 10], integer=not shares)
         )
         axes.xaxis.set_major_formatter(FuncFormatter(percent_tick if shares else lambda v, _: count(v)))
-        bare(axes, palette)
+        strip_axes(axes, palette)
         patches = [Patch(label=label, **look) for label, look in zip(legend, looks, strict=True)]
         edge = -names / (wide - 2 * MARGIN - names - values)
         axes.legend(

@@ -18,7 +18,7 @@ NAME = "PEFT method comparison"
 
 
 @dataclass(frozen=True)
-class Line:
+class ComparisonRow:
     """One line of the side-by-side table, in words."""
 
     where: str
@@ -45,9 +45,9 @@ def _words(snapshot: SnapshotLike) -> str:
     )
 
 
-def benchmark_line(snapshot: SnapshotLike, facts: Mapping[str, Any]) -> Line:
+def benchmark_line(snapshot: SnapshotLike, facts: Mapping[str, Any]) -> ComparisonRow:
     days = sorted(str(d)[:10] for d in snapshot.table("benchmark")["run_at"].to_pylist() if d)
-    return Line(
+    return ComparisonRow(
         where=NAME,
         figure=_words(snapshot),
         base=f"{plural(facts['runs'], 'run')}, one seed each; not a share",

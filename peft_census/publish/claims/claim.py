@@ -11,7 +11,7 @@ from typing import Any
 from peft_census.count import Rule
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK, SnapshotLike, source_line
 from peft_census.publish.text.numbers import count, percent, plural
-from peft_census.publish.text.wording import RUNG_WORDS
+from peft_census.publish.text.wording import LEVEL_WORDS
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Claim:
         kind: ``share``, ``empty`` (nothing to count, hence no share), ``coverage``, ``finding`` (what a chart
             shows), ``instrument`` or ``benchmark`` (what stands beside the cards).
         rule: how it was counted; None for coverage.
-        rung: on which rungs of evidence; None where no card was counted.
+        evidence level: on which evidence levels of evidence; None where no card was counted.
         population: which cards were considered.
         technique: technique id; None where the claim is about no technique.
         name: display name of the technique.
@@ -72,7 +72,7 @@ class Claim:
     alt_text: str
     snapshot_id: str
     specimen: bool
-    rung: str | None = None
+    evidence_level: str | None = None
     accuracy: str | None = None
     coverage: str | None = None
     first: str | None = None
@@ -84,7 +84,7 @@ def common(snapshot: SnapshotLike, rule: Rule | None) -> dict[str, Any]:
     """Returns the fields that every claim about the cards of ``snapshot`` shares."""
     return {
         "source_line": source_line(snapshot),
-        "rung": RUNG_WORDS[rule.rung] if rule else None,
+        "evidence_level": LEVEL_WORDS[rule.evidence_level] if rule else None,
         "accuracy": accuracy_words(snapshot) if rule else None,
         "coverage": coverage_words(snapshot),
         "first": snapshot.manifest["cards"]["first"],

@@ -10,9 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from peft_census.count.instruments import Measure, Part, calibration, civitai_measures, github_measures, import_measure
+from peft_census.count.instruments import (
+    InstrumentShare,
+    Measure,
+    calibration,
+    civitai_measures,
+    github_measures,
+    import_measure,
+)
 from peft_census.publish.claims.benchmark import NAME as BENCHMARK
-from peft_census.publish.claims.benchmark import Line, benchmark_claim, benchmark_line
+from peft_census.publish.claims.benchmark import ComparisonRow, benchmark_claim, benchmark_line
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.claims.shares import HEADLINE
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK, SnapshotLike, card_span, technique_name
@@ -71,7 +78,7 @@ def read_measures(snapshot: SnapshotLike) -> list[Measure]:
     return measures
 
 
-def side_by_side(snapshot: SnapshotLike, headline: Claim) -> list[Line]:
+def side_by_side(snapshot: SnapshotLike, headline: Claim) -> list[ComparisonRow]:
     """Returns the headline and, under it, every measure, skipped and failed instruments included."""
     about = _about(snapshot)
     if not about:
@@ -79,7 +86,9 @@ def side_by_side(snapshot: SnapshotLike, headline: Claim) -> list[Line]:
     lines = [_card_line(snapshot, headline)]
     lines += [_line(snapshot, measure, about[measure.instrument]) for measure in read_measures(snapshot)]
     lines += [
-        Line(NAMES[name], f"no figure: {facts['state'].replace('_', ' ')}", "–", "–", "–", str(facts["reason"]))
+        ComparisonRow(
+            NAMES[name], f"no figure: {facts['state'].replace('_', ' ')}", "–", "–", "–", str(facts["reason"])
+        )
         for name, facts in about.items()
         if facts["state"] in NO_FIGURE
     ]
@@ -104,7 +113,7 @@ def brief_lines(snapshot: SnapshotLike) -> list[str]:
     return lines
 
 
-def side_by_side_md(lines: list[Line]) -> list[str]:
+def side_by_side_md(lines: list[ComparisonRow]) -> list[str]:
     """Returns the table as Markdown lines."""
     if not lines:
         return []
@@ -133,7 +142,7 @@ def _has(snapshot: SnapshotLike, table: str) -> bool:
     return table in snapshot.manifest["tables"]
 
 
-def _name(snapshot: SnapshotLike, part: Part) -> str:
+def _name(snapshot: SnapshotLike, part: InstrumentShare) -> str:
     return technique_name(snapshot, part.technique)
 
 
@@ -179,13 +188,13 @@ def _coverage(snapshot: SnapshotLike, measure: Measure, facts: Mapping[str, Any]
     return "; ".join(parts)
 
 
-def _line(snapshot: SnapshotLike, measure: Measure, facts: Mapping[str, Any]) -> Line:
+def _line(snapshot: SnapshotLike, measure: Measure, facts: Mapping[str, Any]) -> ComparisonRow:
     top = [f"{_name(snapshot, p)} {percent(p.share)}" for p in measure.parts[:TOP]]
     first = measure.parts[0] if measure.parts else None
     remark = REPLICA_MARK if is_replica(facts) else ""
     if measure.instrument == "civitai":
         remark = f"{LOCON} {remark}".strip()
-    return Line(
+    return ComparisonRow(
         where=f"{NAMES[measure.instrument]}, {MEASURES[measure.name]}",
         figure=", ".join(top) or "no technique found",
         base=f"{count(measure.base)} {measure.base_meaning}",
@@ -196,11 +205,11 @@ def _line(snapshot: SnapshotLike, measure: Measure, facts: Mapping[str, Any]) ->
     )
 
 
-def _card_line(snapshot: SnapshotLike, headline: Claim) -> Line:
+def _card_line(snapshot: SnapshotLike, headline: Claim) -> ComparisonRow:
     figure = "no share" if headline.share is None else f"{headline.name} {percent(headline.share)}"
     low, high = headline.low, headline.high
-    return Line(
-        where="Model cards, rule blog",
+    return ComparisonRow(
+        where="Model cards, rule exactly_one",
         figure=figure,
         base=f"{count(headline.base)} cards that cite exactly one technique",
         range="–" if low is None or high is None else f"{interval(low, high)} ({headline.method})",
@@ -211,7 +220,7 @@ def _card_line(snapshot: SnapshotLike, headline: Claim) -> Line:
     )
 
 
-def _claim(snapshot: SnapshotLike, measure: Measure, part: Part, facts: Mapping[str, Any]) -> Claim:
+def _claim(snapshot: SnapshotLike, measure: Measure, part: InstrumentShare, facts: Mapping[str, Any]) -> Claim:
     name, unit, where = _name(snapshot, part), _unit(measure), NAMES[measure.instrument]
     mark = f"{REPLICA_MARK}. " if is_replica(facts) else ""
     share, ends = percent(part.share), interval(part.low, part.high)

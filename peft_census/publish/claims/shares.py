@@ -34,7 +34,14 @@ HEADLINE, COVERAGE = "headline", "coverage"
 CHANGE = "change"
 """Id of the claim of what changed since an earlier snapshot."""
 
-COMPARISONS = ("blog/split", "any", "fractional", "blog/people", "blog/per_author", "blog/collapsed")
+COMPARISONS = (
+    "exactly_one/variants_separate",
+    "any",
+    "fractional",
+    "exactly_one/human_only",
+    "exactly_one/per_author",
+    "exactly_one/deduplicated",
+)
 """The other ways of counting that are always printed beside the headline."""
 
 OTHERS = 3

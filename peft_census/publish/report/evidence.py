@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from peft_census.publish.snapshot_reader import SnapshotLike, clean, shorten
 from peft_census.publish.text.numbers import count, percent
-from peft_census.snapshot.schema import OTHER_STATUS, ZONES
+from peft_census.snapshot.schema import LOCATIONS, OTHER_STATUS
 
 STATUS_WORDS = {
     "text": "card with text",
@@ -24,15 +24,15 @@ STATUS_WORDS = {
     OTHER_STATUS: "of few models",
 }
 _MOST_CHARACTERS = 90
-_COLUMNS = ("model_id", "zone", "rung", "matched", "polarity", "generator")
+_COLUMNS = ("model_id", "location", "evidence_level", "matched", "polarity", "generator")
 
 
 @dataclass(frozen=True)
 class Example:
     """One place where a card cites the technique."""
 
-    zone: str
-    rung: str
+    location: str
+    evidence_level: str
     matched: str
     model_id: str
     writer: str
@@ -51,14 +51,14 @@ class Part:
 
 
 def read_examples(snapshot: SnapshotLike, technique: str) -> list[Example]:
-    """Returns the first place in each zone where ``technique`` itself is cited; names do not count."""
+    """Returns the first place in each location where ``technique`` itself is cited; names do not count."""
     if "aggregate" in snapshot.manifest:
         return []
     mentions = snapshot.table("mentions", [*_COLUMNS, "technique", "start"])
     of_technique = mentions.filter(pc.equal(mentions["technique"], technique))
     examples = []
-    for zone in (z for z in ZONES if z != "name"):
-        there = of_technique.filter(pc.equal(of_technique["zone"], zone))
+    for location in (z for z in LOCATIONS if z != "name"):
+        there = of_technique.filter(pc.equal(of_technique["location"], location))
         if there.num_rows:
             order = pc.sort_indices(there, sort_keys=[("model_id", "ascending"), ("start", "ascending")])
             row = there.select(_COLUMNS).take(order.slice(0, 1)).to_pylist()[0]
@@ -67,10 +67,10 @@ def read_examples(snapshot: SnapshotLike, technique: str) -> list[Example]:
 
 
 def _example(row: dict[str, str | None]) -> Example:
-    denied = ", denied" if row["polarity"] == "negated" else ""
+    negated = ", denied" if row["polarity"] == "negated" else ""
     return Example(
-        zone=f"{row['zone']}".replace("_", " "),
-        rung=f"{row['rung']}{denied}",
+        location=f"{row['location']}".replace("_", " "),
+        evidence_level=f"{row['evidence_level']}{negated}",
         matched=shorten(clean(f"{row['matched']}"), _MOST_CHARACTERS),
         model_id=shorten(clean(f"{row['model_id']}"), _MOST_CHARACTERS),
         writer=clean(row["generator"] or "a person"),

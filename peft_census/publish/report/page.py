@@ -37,7 +37,14 @@ from peft_census.publish.snapshot_reader import (
 from peft_census.publish.text.numbers import count, interval, percent
 from peft_census.publish.text.wording import VARIANTS, base_words, counting
 
-SIX = ("blog", "any", "fractional", "blog/split", "any/split", "fractional/split")
+SIX = (
+    "exactly_one",
+    "any",
+    "fractional",
+    "exactly_one/variants_separate",
+    "any/variants_separate",
+    "fractional/variants_separate",
+)
 """The rules that stand side by side on the page."""
 
 LEADING = 4
@@ -101,7 +108,7 @@ def _context(
         "claims": [c for c in claims if c.kind == "share" and c.id != HEADLINE],
         "beside": side_by_side(snapshot, first),
         "beside_claims": [c for c in claims if is_beside(c)],
-        "figures": {d.picture.name: _figure(d, out_of=first) for d in drawn},
+        "figures": {d.chart.name: _figure(d, out_of=first) for d in drawn},
         "missing": missing,
         "specimen_mark": SPECIMEN_MARK if snapshot.manifest["specimen"] else "",
         "source_line": source_line(snapshot),
@@ -143,7 +150,7 @@ def _side_by_side(snapshot: SnapshotLike, shares: list[Share]) -> list[tuple[str
             if share:
                 cells.append({"share": percent(share.share), "n": count(share.numerator)})
             else:
-                cells.append({"share": f"in {root}" if root and "split" not in rule else "–", "n": ""})
+                cells.append({"share": f"in {root}" if root and "variants_separate" not in rule else "–", "n": ""})
         table.append((technique_name(snapshot, technique), cells))
     return table
 
@@ -185,7 +192,7 @@ def _provenance(snapshot: SnapshotLike) -> list[tuple[str, str]]:
 
 def _figure(drawn: Drawn, out_of: Claim) -> dict[str, Any]:
     """Returns a chart for the template: its images as data URIs, for an image cannot run what a name may smuggle in."""
-    claim, name = drawn.picture.claim, drawn.picture.name
+    claim, name = drawn.chart.claim, drawn.chart.name
     images = {key: _uri(getattr(drawn, key), "image/svg+xml") for key in ("wide", "wide_dark", "narrow", "narrow_dark")}
     data = drawn.wide.with_name(f"{name}.csv")
     return {**images, "claim": claim, "data": _uri(data, "text/csv"), "file": data.name, "first": claim.id == out_of.id}

@@ -85,9 +85,9 @@ def _cited(snapshot: SnapshotLike) -> pa.Table:
     """Returns one row for each model and technique: is it applied, only denied, only written by a tool?"""
     facts = snapshot.manifest["taxonomy"]["techniques"]
     counted = pa.array([t for t, about in facts.items() if about["kind"] != "not_peft"], pa.string())
-    wanted = ["model_id", "technique", "zone", "polarity", "applied", "generator"]
+    wanted = ["model_id", "technique", "location", "polarity", "applied", "generator"]
     mentions = snapshot.table("mentions", wanted)
-    in_name = pc.fill_null(pc.equal(mentions["zone"], "name"), False)
+    in_name = pc.fill_null(pc.equal(mentions["location"], "name"), False)
     mentions = mentions.filter(pc.and_(pc.invert(in_name), pc.is_in(mentions["technique"], value_set=counted)))
     places = pa.table(
         {
@@ -119,8 +119,8 @@ def _numbers(cited: pa.Table, techniques: list[str]) -> dict[str, list[str]]:
     place = {technique: i for i, technique in enumerate(techniques)}
     found: dict[str, list[int]] = {}
     columns = (cited[name].to_pylist() for name in ("model_id", "technique", "applied_any", "denied_all", "tool_all"))
-    for model_id, technique, applied, denied, tool in zip(*columns, strict=True):
-        number = place[technique] * FLAGS + APPLIED * applied + DENIED * denied + TOOL * tool
+    for model_id, technique, applied, negated, tool in zip(*columns, strict=True):
+        number = place[technique] * FLAGS + APPLIED * applied + DENIED * negated + TOOL * tool
         found.setdefault(model_id, []).append(number)
     return {model_id: [str(n) for n in sorted(numbers, key=_rank)] for model_id, numbers in found.items()}
 

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from peft_census.publish.charts.spec import Missing, Picture
+from peft_census.publish.charts.spec import ChartSpec, Missing
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.claims.shares import COVERAGE, HEADLINE
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK
 from peft_census.publish.text.tables import markdown_safe
 
 
-def post_md(claims: Sequence[Claim], pictures: Sequence[Picture | Missing]) -> str:
+def post_md(claims: Sequence[Claim], charts: Sequence[ChartSpec | Missing]) -> str:
     """Returns the post as Markdown, its files beside it."""
     first = next(c for c in claims if c.id == HEADLINE)
     coverage = next(c for c in claims if c.id == COVERAGE)
     lines = [f"# {markdown_safe(first.title)}", ""]
     if first.specimen:
         lines += [f"> **{SPECIMEN_MARK}**", ""]
-    for picture in pictures:
-        if isinstance(picture, Picture):
-            lines += _section(picture)
+    for chart in charts:
+        if isinstance(chart, ChartSpec):
+            lines += _section(chart)
     lines += [
         "## What stands behind it",
         "",
@@ -31,16 +31,16 @@ def post_md(claims: Sequence[Claim], pictures: Sequence[Picture | Missing]) -> s
         *([f"- The tagger: {markdown_safe(first.accuracy)}."] if first.accuracy else []),
         "- All shares under every rule: [shares.md](shares.md), [shares.csv](shares.csv). Every number with its "
         "evidence: [claims.json](claims.json), [report.html](report.html).",
-        *(f"- No chart *{p.name}*: {markdown_safe(p.why)}" for p in pictures if isinstance(p, Missing)),
+        *(f"- No chart *{p.name}*: {markdown_safe(p.why)}" for p in charts if isinstance(p, Missing)),
         "",
         "To cite: [citation.bib](citation.bib), [CITATION.cff](CITATION.cff).",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _section(picture: Picture) -> list[str]:
+def _section(chart: ChartSpec) -> list[str]:
     """Returns one picture: image, caption, the sentence to quote and the one not to write."""
-    claim, name = picture.claim, picture.name
+    claim, name = chart.claim, chart.name
     head = [] if name == HEADLINE else [f"## {markdown_safe(claim.title)}", ""]
     return [
         *head,

@@ -24,12 +24,12 @@ FILES = ("reproduction.md", "attempts.csv", "changes.csv", "reproduction.json")
 """What ``write_reproduction`` writes."""
 
 DECLARED = (
-    "blog",
-    "blog/split",
-    "blog/names_in",
-    "blog/people",
-    "blog/peft_types",
-    "blog/collapsed",
+    "exactly_one",
+    "exactly_one/variants_separate",
+    "exactly_one/include_names",
+    "exactly_one/human_only",
+    "exactly_one/peft_types",
+    "exactly_one/deduplicated",
     "naive/substring/every_type/card",
     "naive/substring/first_types/card",
     "naive/word/every_type/card",
@@ -63,7 +63,7 @@ def reproduction_text(report: dict[str, Any], top: int) -> str:
     for title, rows in _attempt_blocks(report, top):
         lines += ["", title, *aligned(_attempt_head(report), rows, left=(8,))]
     lines += ["", *wrapped(report["measure"], "  "), *wrapped(report["caution"], "  ")]
-    lines += ["", f"what would explain the rest: single changes to rule blog on {report['first']}"]
+    lines += ["", f"what would explain the rest: single changes to rule exactly_one on {report['first']}"]
     lines += aligned(_change_head(report), _change_rows(report, top), left=(0, 8))
     lines += ["", *wrapped(report["closes"], "  ")]
     lines += ["", "not known, and not to be had from the cards"]
@@ -90,7 +90,7 @@ def reproduction_md(report: dict[str, Any], top: int) -> str:
         "",
         "## What would explain the rest",
         "",
-        f"Single changes to rule `blog` on {markdown_safe(report['first'])}.",
+        f"Single changes to rule `exactly_one` on {markdown_safe(report['first'])}.",
     ]
     lines += [
         "",

@@ -29,7 +29,7 @@ def headline_text(facts: dict[str, Any], names: dict[str, Any]) -> str:
     """Returns the headline with rule, base and interval, in one or two lines."""
     head = facts["headline"]
     if not head["base"]:
-        return "no card cites exactly one technique: nothing to count under rule blog"
+        return "no card cites exactly one technique: nothing to count under rule exactly_one"
     name = names[head["technique"]]["name"]
     more = ""
     if head["author_low"] is not None:

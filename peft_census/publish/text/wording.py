@@ -12,110 +12,112 @@ from peft_census.publish.snapshot_reader import Share
 from peft_census.publish.text.numbers import count, interval, percent, plural
 
 VERBS = {
-    "any_rung": "cite",
+    "any_level": "cite",
     "named_only": "name in their text",
     "tagged_only": "tag in their front matter",
     "configured_only": "configure in adapter_config.json",
 }
 APPLIED = "say that they applied"
 
-RUNG_WORDS = {
-    "any_rung": "any rung: named, tagged or configured",
+LEVEL_WORDS = {
+    "any_level": "any evidence level: named, tagged or configured",
     "named_only": "named only",
     "tagged_only": "tagged only",
     "configured_only": "configured only",
 }
-"""Rungs of evidence that a rule takes."""
+"""Evidence levels of evidence that a rule takes."""
 
 VOTES = {
-    "blog": "one vote a card",
+    "exactly_one": "one vote a card",
     "any": "a card counts for each technique it cites, so shares may add up to more than 100 %",
     "fractional": "one vote a card, split evenly over the techniques it cites",
 }
 """How each vote counts."""
 
 VARIANTS = {
-    "rolled_up": "a variant counts as the technique it varies",
-    "split": "each variant counts as a technique of its own",
+    "variants_grouped": "a variant counts as the technique it varies",
+    "variants_separate": "each variant counts as a technique of its own",
 }
 """What becomes of variants such as QLoRA."""
 
 SWITCHED = {
-    "people": "only evidence that no card-writing tool wrote",
-    "affirmed": "places where a card denies the technique left out",
-    "names_in": "names of repositories, files and links counted too",
+    "human_only": "only evidence that no card-writing tool wrote",
+    "affirmed_only": "places where a card denies the technique left out",
+    "include_names": "names of repositories, files and links counted too",
     "peft_types": "techniques outside PEFT left out",
     "per_author": "every author has one vote, shared by the author's cards",
-    "collapsed": "near-duplicate cards share one vote",
+    "deduplicated": "near-duplicate cards share one vote",
     "downloaded": "cards of models without a download left out",
-    "weighted": "a card weighs as many votes as its model had downloads in 30 days",
+    "by_downloads": "a card weighs as many votes as its model had downloads in 30 days",
 }
 """What each further switch of a rule changes."""
 
 APART = {
-    "split": "variants counted apart",
-    "people": "without what tools wrote",
-    "affirmed": "without denials",
-    "names_in": "names counted",
+    "variants_separate": "variants counted apart",
+    "human_only": "without what tools wrote",
+    "affirmed_only": "without denials",
+    "include_names": "names counted",
     "peft_types": "PEFT's own only",
     "per_author": "one vote an author",
-    "collapsed": "near-duplicates as one",
+    "deduplicated": "near-duplicates as one",
     "downloaded": "downloaded models only",
-    "weighted": "by downloads",
+    "by_downloads": "by downloads",
 }
 """The same, as short as a title needs it."""
 
 
 SWITCH_NAMES = {
-    "blog": "exactly one technique",
+    "exactly_one": "exactly one technique",
     "any": "at least one technique",
     "fractional": "at least one, vote divided",
-    "rolled_up": "variants rolled up",
-    "split": "variants apart",
-    "any_rung": "any rung of evidence",
+    "variants_grouped": "variants rolled up",
+    "variants_separate": "variants apart",
+    "any_level": "any evidence level of evidence",
     "named_only": "named in the text",
     "tagged_only": "front matter only",
     "configured_only": "configuration only",
     "applied_only": "said to be applied",
-    "people": "not written by tools",
-    "affirmed": "without denials",
-    "names_in": "names count too",
+    "human_only": "not written by tools",
+    "affirmed_only": "without denials",
+    "include_names": "names count too",
     "peft_types": "PEFT's own only",
     "per_card": "one vote a card",
     "per_author": "one vote an author",
-    "collapsed": "near-duplicates as one",
+    "deduplicated": "near-duplicates as one",
     "downloaded": "downloaded models only",
-    "weighted": "weighted by downloads",
+    "by_downloads": "weighted by downloads",
 }
 """The words of a rule as short as the side of a chart needs them."""
 
 
 def verb(rule: Rule) -> str:
     """Returns what a counted card does with a technique."""
-    return APPLIED if rule.said == "applied_only" else VERBS[rule.rung]
+    return APPLIED if rule.use == "applied_only" else VERBS[rule.evidence_level]
 
 
 def group(rule: Rule) -> str:
     """Returns which cards the rule counts."""
-    return f"cards that {verb(rule)} {'exactly one' if rule.vote == 'blog' else 'at least one'} technique"
+    return f"cards that {verb(rule)} {'exactly one' if rule.vote == 'exactly_one' else 'at least one'} technique"
 
 
 def base_words(rule: Rule, base: float, cards: int) -> str:
     """Returns the base in words: what was counted, and of how many cards."""
-    if rule.voters == "per_author":
+    if rule.weighting == "per_author":
         return f"{plural(round(base), 'author')} of {count(cards)} {group(rule)}"
-    if rule.voters == "collapsed":
+    if rule.weighting == "deduplicated":
         return f"{plural(round(base), 'cluster')} of near-duplicates among {count(cards)} {group(rule)}"
-    if rule.voters == "weighted":
+    if rule.weighting == "by_downloads":
         return f"{plural(base, 'download')} of models with {count(cards)} {group(rule)}"
     return f"{count(cards)} {group(rule)}"
 
 
 def counting(rule: Rule) -> str:
     """Returns how the rule counts."""
-    rung = "at any rung of evidence (named, tagged or configured)" if rule.rung == "any_rung" else ""
+    evidence_level = (
+        "at any evidence level of evidence (named, tagged or configured)" if rule.evidence_level == "any_level" else ""
+    )
     more = [SWITCHED[word] for word in vars(rule).values() if word in SWITCHED]
-    return "; ".join(filter(None, [VOTES[rule.vote], rung, VARIANTS[rule.variants], *more]))
+    return "; ".join(filter(None, [VOTES[rule.vote], evidence_level, VARIANTS[rule.variants], *more]))
 
 
 def title(share: Share) -> str:
@@ -125,7 +127,7 @@ def title(share: Share) -> str:
         text = f"{part} of the votes go to {share.name} when every card that cites a technique has one vote"
     else:
         text = f"{part} of {group(rule)} {verb(rule).split()[0]} {share.name}"
-        if rule.said == "applied_only":
+        if rule.use == "applied_only":
             text = f"{part} of {group(rule)} say so of {share.name}"
     return ", ".join([text, *(APART[word] for word in vars(rule).values() if word in APART)])
 
@@ -141,7 +143,7 @@ def quote(share: Share, label: str, span: str, snapshot_id: str) -> str:
             f"{count(round(share.numerator, 1))} votes ({part})"
         )
     else:
-        does = f"say so of {share.name}" if rule.said == "applied_only" else f"{verb(rule).split()[0]} {share.name}"
+        does = f"say so of {share.name}" if rule.use == "applied_only" else f"{verb(rule).split()[0]} {share.name}"
         base = base.replace(" cards that", " model cards that", 1)
         told = f"Of {base} {cards}, {count(share.numerator)} ({part}) {does}"
         told += ", alone or with others" if rule.vote == "any" else ""

@@ -18,8 +18,8 @@ from peft_census.snapshot.schema.instruments import INSTRUMENT_TABLES
 SCHEMA_VERSION = 2
 """Raised when a column is renamed, removed or changes its meaning."""
 
-ZONES = ("front_matter", "heading", "prose", "table", "code", "link", "citation", "name")
-RUNGS = ("named", "tagged", "configured")
+LOCATIONS = ("front_matter", "heading", "prose", "table", "code", "link", "citation", "name")
+EVIDENCE_LEVELS = ("named", "tagged", "configured")
 POLARITIES = ("affirmed", "negated")
 FORMS = ("alias", "class", "option", "file", "paper", "title", "config", "correction")
 STATUSES = ("text", "no_card", "gated", "gone", "failed")
@@ -165,20 +165,20 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
             Column("model_id", pa.string(), "The card's model.", nullable=False, public=Public.AS_IS),
             Column("technique", pa.string(), "Technique id of the taxonomy.", nullable=False, public=Public.AS_IS),
             Column(
-                "rung",
+                "evidence_level",
                 pa.string(),
                 "Evidence ladder: `named` in the text, `tagged` in the front matter, `configured` in "
                 "adapter_config.json.",
                 nullable=False,
-                allowed=RUNGS,
+                allowed=EVIDENCE_LEVELS,
                 public=Public.AS_IS,
             ),
             Column(
-                "zone",
+                "location",
                 pa.string(),
                 "Part of the card; `name` is inside a repository id, file name, URL or the model's own name and "
                 "does not count as citing. Null for `configured`.",
-                allowed=ZONES,
+                allowed=LOCATIONS,
                 public=Public.AS_IS,
             ),
             Column(
@@ -211,7 +211,9 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
                 allowed=FORMS,
                 public=Public.AS_IS,
             ),
-            Column("guard", pa.string(), "The guard that admitted an ambiguous name; null for plain names."),
+            Column(
+                "disambiguation_rule", pa.string(), "The guard that admitted an ambiguous name; null for plain names."
+            ),
             Column(
                 "polarity",
                 pa.string(),

@@ -14,7 +14,7 @@ _column = partial(Column, public=Public.AS_IS)
 RULE = _column(
     "rule",
     pa.string(),
-    "Name of the rule: words joined by `/`, as in `blog/split/people`; see docs/method.md.",
+    "Name of the rule: words joined by `/`, as in `exactly_one/variants_separate/human_only`; see docs/method.md.",
     nullable=False,
 )
 
@@ -78,26 +78,26 @@ COUNTED_TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
             _column("enough", pa.bool_(), "Whether there are cards enough to take part in the range.", nullable=False),
         ),
     ),
-    "origin": (
-        "Where the evidence stands and who wrote it: cards that cite each technique (rule any), by zone.",
+    "authorship": (
+        "Where the evidence stands and who wrote it: cards that cite each technique (rule any), by location.",
         (
             RULE,
             _TECHNIQUE,
             _column(
-                "zone",
+                "location",
                 pa.string(),
-                "Zone of the card, `configuration` for adapter_config.json, or `anywhere`.",
+                "Location of the card, `configuration` for adapter_config.json, or `anywhere`.",
                 nullable=False,
             ),
             _column("cards", pa.int64(), "Cards that cite it there.", "cards", nullable=False),
-            _column("people", pa.int64(), "Those where a person wrote some of it.", "cards", nullable=False),
-            _column("tools_only", pa.int64(), "Those where tools wrote all of it.", "cards", nullable=False),
+            _column("human", pa.int64(), "Those where a person wrote some of it.", "cards", nullable=False),
+            _column("generated_only", pa.int64(), "Those where tools wrote all of it.", "cards", nullable=False),
         ),
     ),
     "agreement": (
         "Cited against configured, for models whose adapter_config.json could be read and has a known type.",
         (
-            _column("variants", pa.string(), "`rolled_up` or `split`.", nullable=False),
+            _column("variants", pa.string(), "`variants_grouped` or `split`.", nullable=False),
             _TECHNIQUE,
             _count("listed", "Models that the source lists."),
             _count("checked", "Models of which card and configuration can be compared."),
@@ -142,7 +142,7 @@ COUNTED_TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     ),
     "adoption": (
         "Cards citing each technique, summed up by months since its paper and since its first PEFT release "
-        "(rule any/split).",
+        "(rule any/variants_separate).",
         (
             _TECHNIQUE,
             _column("anchor", pa.string(), "What age is counted from.", nullable=False, allowed=("paper", "release")),
@@ -153,7 +153,7 @@ COUNTED_TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
         ),
     ),
     "milestones": (
-        "How many months a technique took to 1, 10, 100 and 1,000 cards (rule any/split).",
+        "How many months a technique took to 1, 10, 100 and 1,000 cards (rule any/variants_separate).",
         (
             _TECHNIQUE,
             _column("paper_month", pa.string(), "Month of the paper."),
