@@ -6,9 +6,10 @@ rejects unknown keys, missing keys and wrong types with an error that names the 
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, cast, dataclass_transform
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -25,7 +26,7 @@ def record(cls: type[Record]) -> type[Record]:
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -45,7 +46,7 @@ def read_record(
         CensusError: ``data`` does not fit; names ``where``, the entry and the fault.
     """
     try:
-        result: Record = _adapter(kind).validate_python(data)
+        result: Record = _adapter(cast(Hashable, kind)).validate_python(data)
     except ValidationError as fault:
         first = fault.errors(include_url=False, include_input=False)[0]
         entry = ".".join(str(part) for part in first["loc"])
