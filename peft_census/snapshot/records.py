@@ -27,7 +27,7 @@ def record(cls: type[Record]) -> type[Record]:
 
 @cache
 def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    return TypeAdapter(cast(Any, kind))
 
 
 def read_record(
