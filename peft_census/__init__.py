@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 __all__ = ["Frames", "chart", "explain", "load_snapshot", "shares", "tag_cards"]
@@ -31,22 +31,20 @@ class Frames:
         self.snapshot = snapshot
         self.id = snapshot.id
         self.path = snapshot.path
-        self.manifest: dict[str, Any] = snapshot.manifest
+        self.manifest = snapshot.manifest
 
     def __getattr__(self, name: str) -> pd.DataFrame:
-        if name.startswith("_") or name not in self.manifest["tables"]:
-            raise AttributeError(
-                f"snapshot {self.id} has no table {name!r}; it has {', '.join(self.manifest['tables'])}"
-            )
+        if name.startswith("_") or name not in self.manifest.tables:
+            raise AttributeError(f"snapshot {self.id} has no table {name!r}; it has {', '.join(self.manifest.tables)}")
         frame: pd.DataFrame = self.snapshot.table(name).to_pandas()
         setattr(self, name, frame)
         return frame
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self.manifest["tables"]]
+        return [*super().__dir__(), *self.manifest.tables]
 
     def __repr__(self) -> str:
-        return f"<peft_census snapshot {self.id}: {', '.join(self.manifest['tables'])}>"
+        return f"<peft_census snapshot {self.id}: {', '.join(self.manifest.tables)}>"
 
 
 def load_snapshot(id_or_path: str | Path = "latest", root: str | Path | None = None) -> Frames:

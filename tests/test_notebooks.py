@@ -44,7 +44,7 @@ def test_notebooks_run(run: Any, file: Path, kind: str, tmp_path: Path) -> None:
     for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] == "code":
             shown = run_cell("".join(cell["source"]), str(file), names)
-    assert names["snapshot"].manifest["specimen"] is (kind == "specimen")
+    assert names["snapshot"].manifest.specimen is (kind == "specimen")
     assert shown._repr_svg_().count("<svg") == 1
     assert names["snapshot"].id in shown.svg
 

@@ -51,7 +51,7 @@ def diff(older: str, newer: str, rule: str, technique: str, cards: str | None, f
 
     before, after = open_snapshot(older), open_snapshot(newer)
     found = compare(before, after, parse_rule(rule), technique, make_source(cards) if cards else None)
-    names = before.manifest["taxonomy"]["techniques"] | after.manifest["taxonomy"]["techniques"]
+    names = before.manifest.taxonomy.techniques | after.manifest.taxonomy.techniques
     name = str(names[technique]["name"])
     told = {
         "text": lambda: difference_text(found, name),

@@ -300,7 +300,7 @@ def show(snapshot: str, as_json: bool, quiet: bool) -> None:
     found = open_snapshot(snapshot)
     facts = summary(Outcome(found, True, find_gaps(found)))
     facts["coverage"] = found.table("coverage").to_pylist()
-    facts["source"] = found.manifest["source"]
+    facts["source"] = found.manifest.source
     print_result(facts, describe_snapshot(found, facts), as_json)
 
 

@@ -8,13 +8,15 @@ gives the same snapshot, however it was gathered.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from peft_census.snapshot.manifest import SourceInfo
 from peft_census.snapshot.schema import arrow_schema
+
+__all__ = ["PLACEHOLDERS", "Source", "SourceInfo", "card_status", "cards_batch"]
 
 PLACEHOLDERS = frozenset(
     {
@@ -29,27 +31,6 @@ PLACEHOLDERS = frozenset(
     }
 )
 """Whole card texts, lower case, that stand for a missing card in dumps."""
-
-
-@dataclass(frozen=True)
-class SourceInfo:
-    """Where the cards come from; goes into the manifest word for word.
-
-    Args:
-        kind: ``files``, ``specimen``, ``hub-dump`` …
-        label: for people: file names, dataset id; never a path of this machine.
-        revision: commit of the source, where it has one.
-        content_sha256: changes when, and only when, the cards change.
-        specimen: True for made-up cards, whose shares mean nothing.
-        details: anything else worth keeping, JSON-ready.
-    """
-
-    kind: str
-    label: str
-    content_sha256: str
-    revision: str | None = None
-    specimen: bool = False
-    details: dict[str, object] = field(default_factory=dict)
 
 
 class Source(Protocol):

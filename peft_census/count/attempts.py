@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from peft_census.count.evidence import MODEL_COLUMNS, Evidence
 from peft_census.count.nearness import Nearness, closed
-from peft_census.count.rules import HEADLINE, SWITCHES, Facts, Rule, root, specifications
+from peft_census.count.rules import HEADLINE, SWITCHES, Rule, root, specifications
+from peft_census.snapshot.manifest import Techniques
 from peft_census.snapshot.schema import LOCATIONS
 
 MENTIONS = [
@@ -114,7 +115,7 @@ class Change:
     drop: Callable[[pa.Table], Any] | None = None
 
 
-def explain_gap(models: pa.Table, mentions: pa.Table, facts: Facts, target: Target) -> list[dict[str, Any]]:
+def explain_gap(models: pa.Table, mentions: pa.Table, facts: Techniques, target: Target) -> list[dict[str, Any]]:
     """Returns one row for every single change to rule ``exactly_one``, the one that covers most of the way first.
 
     ``closes`` is the part of the way from ``exactly_one`` to the published counts that the change covers, ``cards_moved``
@@ -144,7 +145,7 @@ def explain_gap(models: pa.Table, mentions: pa.Table, facts: Facts, target: Targ
     return rows
 
 
-def _changes(evidence: Evidence, mentions: pa.Table, facts: Facts, target: Target) -> Iterator[Change]:
+def _changes(evidence: Evidence, mentions: pa.Table, facts: Techniques, target: Target) -> Iterator[Change]:
     for switch, words in SWITCHES.items():
         for word, meaning in list(words.items())[1:]:
             if word != "by_downloads":
@@ -163,9 +164,9 @@ def _locations(mentions: pa.Table) -> Iterator[Change]:
             yield Change("locations", f"nothing is read in location {location}", drop=_equals("location", location))
 
 
-def _aliases(technique: str, facts: Facts) -> Iterator[Change]:
+def _aliases(technique: str, facts: Techniques) -> Iterator[Change]:
     """Yields the classes of names that a shorter list of aliases may lack."""
-    name = str(facts[technique]["name"])
+    name = facts[technique].name
     yield Change("aliases", "configuration classes (LoraConfig) are not known", drop=_equals("form", "class"))
     yield Change("aliases", "options of code (lora_r) are not known", drop=_equals("form", "option"))
     yield Change("aliases", "papers' numbers and titles are not known", drop=_is_in("form", ("paper", "title")))
@@ -193,17 +194,17 @@ def _aliases(technique: str, facts: Facts) -> Iterator[Change]:
     yield Change(
         "variants", f"variants of {name} (QLoRA, DoRA) are not known at all", drop=_is_in("technique", variants)
     )
-    others = [t for t in facts if facts[t]["kind"] == "outside_peft" and root(t, facts) != technique]
+    others = [t for t in facts if facts[t].kind == "outside_peft" and root(t, facts) != technique]
     yield Change("aliases", "techniques outside PEFT are not known", drop=_is_in("technique", others))
 
 
-def _techniques(evidence: Evidence, facts: Facts, target: Target) -> Iterator[Change]:
+def _techniques(evidence: Evidence, facts: Techniques, target: Target) -> Iterator[Change]:
     """Yields the other techniques with the most votes, each as if the list lacked it and its variants."""
     totals = evidence.votes(HEADLINE).totals()
     others = sorted((t for t in totals if t != target.technique), key=lambda t: (-totals[t], t))
     for other in others[:_MOST_NAMED]:
         family = [t for t in facts if root(t, facts) == other]
-        yield Change("techniques", f"{facts[other]['name']} is not known", drop=_is_in("technique", family))
+        yield Change("techniques", f"{facts[other].name} is not known", drop=_is_in("technique", family))
 
 
 def _tools(mentions: pa.Table) -> Iterator[Change]:

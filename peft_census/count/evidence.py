@@ -16,8 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.count.rules import Facts, Rule, root
+from peft_census.count.rules import Rule, root
 from peft_census.errors import SnapshotError
+from peft_census.snapshot.manifest import Techniques
 from peft_census.snapshot.schema import EVIDENCE_LEVELS, LOCATIONS
 
 Ints = npt.NDArray[np.int64]
@@ -87,7 +88,7 @@ class Evidence:
         SnapshotError: a mention of a model that ``models`` lacks, or of a technique that ``facts`` lacks.
     """
 
-    def __init__(self, models: pa.Table, mentions: pa.Table, facts: Facts) -> None:
+    def __init__(self, models: pa.Table, mentions: pa.Table, facts: Techniques) -> None:
         self.models = models
         self.facts = facts
         self.techniques = tuple(sorted(facts))
@@ -212,9 +213,9 @@ class Evidence:
         counted = []
         for technique in self.techniques:
             top = root(technique, self.facts)
-            seen = self.facts[technique]["kind"] != "not_peft"
+            seen = self.facts[technique].kind != "not_peft"
             if rule.scope == "peft_types":
-                seen = seen and self.facts[top]["kind"] == "peft_type"
+                seen = seen and self.facts[top].kind == "peft_type"
             counted.append(places[top if rule.variants == "variants_grouped" else technique] if seen else -1)
         return np.array(counted, dtype=np.int64)
 

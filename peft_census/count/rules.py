@@ -14,17 +14,13 @@ interval. So no share leaves ``count`` without its rule's name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 from peft_census.errors import UsageError
+from peft_census.snapshot.manifest import Techniques
 
 RULES_VERSION = "2"
 """Raised when any rule would give another number for the same mentions."""
-
-Facts = Mapping[str, Mapping[str, Any]]
-"""Technique id to its facts (``kind``, ``variant_of`` …) as a snapshot's manifest keeps them."""
 
 SWITCHES: dict[str, dict[str, str]] = {
     "vote": {
@@ -153,9 +149,9 @@ HEADLINE_TECHNIQUE = "lora"
 """The technique whose share is the headline: the published figure that the census sets out to check."""
 
 
-def root(technique: str, facts: Facts) -> str:
+def root(technique: str, facts: Techniques) -> str:
     """Returns the technique that ``technique`` is a variant of, at the end of the chain."""
-    while (parent := facts[technique]["variant_of"]) is not None:
+    while (parent := facts[technique].variant_of) is not None:
         technique = parent
     return technique
 

@@ -79,7 +79,7 @@ def adoption(evidence: Evidence) -> pa.Table:
             continue
         first = int(np.flatnonzero(counts)[0])
         for anchor, fact in ANCHORS.items():
-            start = month_number(evidence.facts[technique].get(fact))
+            start = month_number(getattr(evidence.facts[technique], fact))
             if start is None:
                 continue
             total = 0.0
@@ -101,7 +101,7 @@ def milestones(evidence: Evidence) -> pa.Table:
     rows: list[dict[str, Any]] = []
     for technique in sorted(votes.totals()):
         facts = evidence.facts[technique]
-        paper, release = (month_number(facts.get(fact)) for fact in ANCHORS.values())
+        paper, release = (month_number(getattr(facts, fact)) for fact in ANCHORS.values())
         cumulative = np.cumsum(dated.sums(votes.of(technique))[dated.known])
         for cards in MILESTONES:
             there = np.flatnonzero(cumulative >= cards)
@@ -110,8 +110,8 @@ def milestones(evidence: Evidence) -> pa.Table:
             rows.append(
                 {
                     "technique": technique,
-                    "paper_month": facts.get("paper_month"),
-                    "released": facts.get("released"),
+                    "paper_month": facts.paper_month,
+                    "released": facts.released,
                     "paper_to_release": None if paper is None or release is None else release - paper,
                     "cards": cards,
                     "reached": reached,

@@ -9,6 +9,7 @@ left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -24,6 +25,7 @@ from peft_census.count.shares import POPULATION
 from peft_census.count.uncertainty import METHOD, wilson
 from peft_census.errors import UsageError
 from peft_census.pipeline.public_copy import evidence_of_rows, existing, public_manifest, public_rows
+from peft_census.snapshot.manifest import TechniqueFacts
 from peft_census.snapshot.schema import OTHER_STATUS, arrow_schema
 from peft_census.snapshot.schema.counts import COUNTED_TABLES
 from peft_census.snapshot.snapshot import AGGREGATE, PUBLIC, Snapshot, new_snapshot
@@ -33,14 +35,7 @@ Row = dict[str, Any]
 FEW = MIN_CARDS
 """Models that a cell must hold."""
 
-OTHER_FACTS = {
-    "name": "other techniques",
-    "kind": OTHER,
-    "family": OTHER,
-    "variant_of": None,
-    "paper_month": None,
-    "released": None,
-}
+OTHER_FACTS = TechniqueFacts("other techniques", OTHER, OTHER)
 """Facts of the technique that stands for all small ones."""
 
 _SUPPRESSED = f"suppressed: months of fewer than {FEW} cards"
@@ -60,8 +55,8 @@ def aggregate_copy(snapshot: Snapshot, root: Path) -> Snapshot:
         raise UsageError(f"snapshot {snapshot.id} is an aggregate copy already", "it can be given away as it is.")
     rows = public_rows(snapshot)
     manifest = public_manifest(snapshot.manifest, snapshot.id.removesuffix(PUBLIC) + AGGREGATE, rows.cards)
-    techniques = {**snapshot.manifest["taxonomy"]["techniques"], OTHER: OTHER_FACTS}
-    manifest |= {"aggregate": True, "taxonomy": {**manifest["taxonomy"], "techniques": techniques}}
+    techniques = {**snapshot.manifest.taxonomy.techniques, OTHER: OTHER_FACTS}
+    manifest = replace(manifest, aggregate=True, taxonomy=replace(manifest.taxonomy, techniques=techniques))
     if there := existing(manifest, root):
         return there
     evidence = evidence_of_rows(rows, snapshot.manifest)
@@ -73,7 +68,7 @@ def aggregate_copy(snapshot: Snapshot, root: Path) -> Snapshot:
         coverage = merge_coverage(rows.coverage.to_pylist())
         writer.put("coverage", pa.Table.from_pylist(coverage, schema=arrow_schema("coverage", public=True)))
         writer.preview(manifest)
-        return writer.seal(manifest, root)
+        return writer.write(manifest, root)
 
 
 def merge(name: str, rows: list[Row], evidence: Evidence) -> list[Row]:

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.collect.base import Source, SourceInfo
+from peft_census.collect.base import Source
 from peft_census.collect.registry import Wish, make_source, open_hub
 from peft_census.errors import output_error
+from peft_census.pipeline.evaluate import scores_of_record
 from peft_census.pipeline.instruments import InstrumentResults
 from peft_census.pipeline.tagging import TagOptions, tagged
 from peft_census.settings import settings
 from peft_census.snapshot.lock import exclusive_lock
+from peft_census.snapshot.manifest import CardTotals, Manifest, SourceInfo, TaxonomyInfo
 from peft_census.snapshot.parquet import GroupedFile
+from peft_census.snapshot.records import to_json
 from peft_census.snapshot.schema import SCHEMA_VERSION, arrow_schema
 from peft_census.snapshot.snapshot import Snapshot, find_by_key, new_snapshot, snapshot_key
 
@@ -122,23 +125,21 @@ def _run(
         writer.finish("models")
         writer.finish("mentions")
         writer.put("coverage", _coverage_table(info, coverage, beside))
-        manifest = _manifest(key, info, inputs, span, coverage)
+        manifest = _manifest(key, info, inputs, span, coverage, beside)
         if beside:
-            manifest["instruments"] = beside.about
             for name, table in beside.tables.items():
                 writer.put(name, table)
         preview = writer.preview(manifest)
         for name, table in count_tables(evidence_of(preview), benchmark_of(preview)).items():
             writer.put(name, table)
         publish(public_view(writer.preview(manifest)), writer.path / REPORT, settings().wanted_charts)
-        snapshot = writer.seal(manifest, out)
+        snapshot = writer.write(manifest, out)
     return Outcome(snapshot, False, find_gaps(snapshot), instrument_gaps)
 
 
 def rule_inputs() -> dict[str, Any]:
     """Returns everything but the cards that decides what a snapshot says."""
     from peft_census.count import RULES_VERSION
-    from peft_census.pipeline.evaluate import scores_of_record
     from peft_census.tag import TAGGER_VERSION, corrections_sha256, generators_sha256, load_taxonomy
 
     taxonomy = load_taxonomy()
@@ -149,7 +150,7 @@ def rule_inputs() -> dict[str, Any]:
         "corrections_sha256": corrections_sha256(),
         "tagger_version": TAGGER_VERSION,
         "rules_version": RULES_VERSION,
-        "accuracy": scores_of_record(),
+        "accuracy": to_json(scores_of_record()),
     }
 
 
@@ -204,11 +205,11 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "snapshot_id": snapshot.id,
         "snapshot_path": str(snapshot.path),
         "unchanged": outcome.unchanged,
-        "specimen": snapshot.manifest["specimen"],
-        "cards": snapshot.manifest["cards"]["rows"],
-        "cards_with_text": snapshot.manifest["cards"]["with_text"],
+        "specimen": snapshot.manifest.specimen,
+        "cards": snapshot.manifest.cards.rows,
+        "cards_with_text": snapshot.manifest.cards.with_text,
         "gaps": outcome.gaps,
-        "instruments": snapshot.manifest.get("instruments", {}),
+        "instruments": snapshot.manifest.instruments,
         "instrument_gaps": list(outcome.instrument_gaps),
         "headline": headline(snapshot.table("shares")),
     }
@@ -248,26 +249,32 @@ def _coverage_table(
 
 
 def _manifest(
-    key: str, info: SourceInfo, inputs: dict[str, Any], span: _Span, coverage: dict[tuple[str, str | None], int]
-) -> dict[str, Any]:
+    key: str,
+    info: SourceInfo,
+    inputs: dict[str, Any],
+    span: _Span,
+    coverage: dict[tuple[str, str | None], int],
+    beside: InstrumentResults | None,
+) -> Manifest:
     from peft_census.tag import load_taxonomy
 
     prefix = "specimen" if info.specimen else span.last or "undated"
-    return {
-        "snapshot_id": f"{prefix}-{key}",
-        "schema_version": SCHEMA_VERSION,
-        "specimen": info.specimen,
-        "source": asdict(info),
-        "taxonomy": {"sha256": inputs["taxonomy_sha256"], "techniques": load_taxonomy().facts()},
-        "generators_sha256": inputs["generators_sha256"],
-        "corrections_sha256": inputs["corrections_sha256"],
-        "tagger_version": inputs["tagger_version"],
-        "rules_version": inputs["rules_version"],
-        "accuracy": inputs["accuracy"],
-        "cards": {
-            "rows": sum(coverage.values()),
-            "with_text": sum(n for (status, _), n in coverage.items() if status == "text"),
-            "first": span.first,
-            "last": span.last,
-        },
-    }
+    return Manifest(
+        snapshot_id=f"{prefix}-{key}",
+        schema_version=SCHEMA_VERSION,
+        specimen=info.specimen,
+        source=info,
+        taxonomy=TaxonomyInfo(inputs["taxonomy_sha256"], load_taxonomy().facts()),
+        cards=CardTotals(
+            rows=sum(coverage.values()),
+            with_text=sum(n for (status, _), n in coverage.items() if status == "text"),
+            first=span.first,
+            last=span.last,
+        ),
+        generators_sha256=inputs["generators_sha256"],
+        corrections_sha256=inputs["corrections_sha256"],
+        tagger_version=inputs["tagger_version"],
+        rules_version=inputs["rules_version"],
+        accuracy=scores_of_record(),
+        instruments=beside.about if beside else {},
+    )

@@ -117,13 +117,13 @@ _MODELS = ["model_id", "author", "downloads", "near_duplicate", "card_sha256", "
 
 def _side(snapshot: Snapshot) -> tuple[pa.Table, Evidence]:
     models = snapshot.table("models", _MODELS)
-    facts = snapshot.manifest["taxonomy"]["techniques"]
+    facts = snapshot.manifest.taxonomy.techniques
     return models, Evidence(models, snapshot.table("mentions", MENTION_COLUMNS), facts)
 
 
 def _changed_rules(older: Snapshot, newer: Snapshot) -> list[str]:
     def value(snapshot: Snapshot, key: str) -> Any:
-        return snapshot.manifest["taxonomy"]["sha256"] if key == "taxonomy" else snapshot.manifest[key]
+        return snapshot.manifest.taxonomy.sha256 if key == "taxonomy" else getattr(snapshot.manifest, key)
 
     return [name for key, name in RULE_INPUTS.items() if value(older, key) != value(newer, key)]
 
@@ -132,10 +132,10 @@ def _frames(older: Snapshot, newer: Snapshot, a: pa.Table, b: pa.Table) -> list[
     """Returns why the two snapshots are not of one population."""
     reasons = []
     for what in ("specimen", "kind"):
-        values = [s.manifest["source"][what] for s in (older, newer)]
+        values = [getattr(s.manifest.source, what) for s in (older, newer)]
         if values[0] != values[1]:
             reasons.append(f"the sources differ in {what}: {values[0]} before, {values[1]} after")
-    details = [s.manifest["source"]["details"] for s in (older, newer)]
+    details = [s.manifest.source.details for s in (older, newer)]
     reasons += [
         f"the sources differ in {key}: {details[0][key]} before, {details[1][key]} after"
         for key in sorted(set(details[0]) & set(details[1]) & FRAME)
@@ -201,15 +201,15 @@ def _reread(
             "deleted cards it cannot be told from the authors'. Name the older source with --cards."
         )
         return None, told if changed else "Our rules did not change."
-    if cards.prepare().content_sha256 != older.manifest["source"]["content_sha256"]:
+    if cards.prepare().content_sha256 != older.manifest.source.content_sha256:
         raise UsageError(
             f"--cards is not the source that snapshot {older.id} was made from",
-            f"name the source of that content: {older.manifest['source']['label']}.",
+            f"name the source of that content: {older.manifest.source.label}.",
         )
     today = rule_inputs()
     made = newer.manifest
     if (today["taxonomy_sha256"], today["tagger_version"], today["corrections_sha256"]) != (
-        made["taxonomy"]["sha256"], made["tagger_version"], made["corrections_sha256"]
+        made.taxonomy.sha256, made.tagger_version, made.corrections_sha256
     ):  # fmt: skip
         raise UsageError(
             f"snapshot {newer.id} was not made by today's rules, so reading older cards anew would not tell its part",
@@ -219,7 +219,7 @@ def _reread(
     models, mentions = (pa.Table.from_batches([b[i] for b in batches]) for i in (0, 1))
     listed = older.table("models", ["model_id"])["model_id"].combine_chunks()
     models = models.take(pc.index_in(listed, value_set=models["model_id"].combine_chunks()))
-    evidence = Evidence(models, mentions, made["taxonomy"]["techniques"])
+    evidence = Evidence(models, mentions, made.taxonomy.techniques)
     return card_votes(evidence, rule, technique), "The older cards were read again by today's rules."
 
 

@@ -34,7 +34,7 @@ def evidence_of(snapshot: Snapshot) -> Evidence:
     return Evidence(
         snapshot.table("models", [*MODEL_COLUMNS, *GROUP_COLUMNS, "config_status"]),
         snapshot.table("mentions", MENTION_COLUMNS),
-        snapshot.manifest["taxonomy"]["techniques"],
+        snapshot.manifest.taxonomy.techniques,
     )
 
 
@@ -59,12 +59,12 @@ def count_tables(
 
 def benchmark_of(snapshot: Snapshot) -> pa.Table:
     """Returns PEFT's benchmark: the snapshot's own where it was made with one, else the bundled table."""
-    if "benchmark" in snapshot.manifest["tables"]:
+    if "benchmark" in snapshot.manifest.tables:
         return snapshot.table("benchmark")
     from peft_census.collect.benchmark import read_benchmark
 
-    techniques = snapshot.manifest["taxonomy"]["techniques"]
-    return read_benchmark(None, {f["peft_type"]: t for t, f in techniques.items() if f.get("peft_type")})[0]
+    techniques = snapshot.manifest.taxonomy.techniques
+    return read_benchmark(None, {f.peft_type: t for t, f in techniques.items() if f.peft_type})[0]
 
 
 def count_table(snapshot: Snapshot, name: str) -> pa.Table:

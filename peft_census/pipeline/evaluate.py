@@ -18,6 +18,8 @@ from typing import Any
 
 from peft_census.errors import BadInputError, UsageError, output_error
 from peft_census.settings import bundled
+from peft_census.snapshot.manifest import GoldScores
+from peft_census.snapshot.records import read_record
 from peft_census.tag import CardReading, Mention, read_card
 
 Sets = tuple[set[str], set[str]]
@@ -156,17 +158,17 @@ def record(result: dict[str, Any], name: str, file: Path) -> None:
         raise output_error(file, error) from error
 
 
-def scores_of_record() -> dict[str, Any]:
-    """Returns the figures of record, by gold set; they go into every snapshot's manifest."""
-    loaded: dict[str, Any] = json.loads((bundled("gold") / SCORES).read_text(encoding="utf-8"))
-    return loaded
+def scores_of_record() -> dict[str, GoldScores]:
+    """Returns the recorded scores by gold set; every snapshot's manifest holds them."""
+    file = bundled("gold") / SCORES
+    return read_record(dict[str, GoldScores], json.loads(file.read_text(encoding="utf-8")), file)
 
 
 def score_rows() -> list[str]:
     """Returns the figures of record as rows of the README's table."""
     return [
-        f"| `{name}` | {s['cards']} | {s['cited']['precision']:.3f} | {s['cited']['recall']:.3f} | "
-        f"{s['applied']['precision']:.3f} | {s['applied']['recall']:.3f} | {s['exact_set']:.3f} |"
+        f"| `{name}` | {s.cards} | {s.cited.precision:.3f} | {s.cited.recall:.3f} | "
+        f"{s.applied.precision:.3f} | {s.applied.recall:.3f} | {s.exact_set:.3f} |"
         for name, s in sorted(scores_of_record().items())
     ]
 

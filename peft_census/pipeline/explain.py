@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.count import STANDARD, Evidence
-from peft_census.count.rules import Facts
 from peft_census.errors import BadInputError, UsageError
+from peft_census.snapshot.manifest import Techniques
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.snapshot.snapshot import Snapshot
 from peft_census.tag import load_taxonomy, read_card
@@ -70,7 +70,7 @@ def explain_model(snapshot: Snapshot, model_id: str) -> tuple[dict[str, Any], st
         "front_matter": row[0]["front_matter"],
         "generators": row[0]["generators"],
         "mentions": mentions,
-        "counted": how_counted(mentions, snapshot.manifest["taxonomy"]["techniques"]),
+        "counted": how_counted(mentions, snapshot.manifest.taxonomy.techniques),
     }
     return facts, _text(model_id, facts, [m["matched"] for m in mentions])
 
@@ -85,7 +85,7 @@ def _near(models: pa.Table, model_id: str) -> str:
     return "ids are owner/name as on the Hub; --snapshot names another snapshot."
 
 
-def how_counted(mentions: list[dict[str, Any]], facts: Facts) -> list[dict[str, Any]]:
+def how_counted(mentions: list[dict[str, Any]], facts: Techniques) -> list[dict[str, Any]]:
     """Returns, for every standard rule, the votes of one card by technique; weights come from other cards."""
     rows = [{**m, "model_id": "card"} for m in mentions]
     evidence = Evidence(

@@ -41,7 +41,7 @@ def publish_dataset(
     if repo is None:
         raise UsageError("--for hub needs to know for which repository", "add --repo OWNER/NAME.")
     check_repo(repo)
-    if push and snapshot.manifest["specimen"]:
+    if push and snapshot.manifest.specimen:
         raise UsageError("a specimen is not uploaded: its shares mean nothing", "name a snapshot of real cards.")
     write_dataset(snapshot, out, repo, aggregate)
     files = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file() and p.name != MARK)
@@ -106,7 +106,7 @@ def _write(copy: Snapshot, folder: Path, repo: str) -> None:
     from peft_census.publish import publish
 
     (folder / "data").mkdir()
-    for name in copy.manifest["tables"]:
+    for name in copy.manifest.tables:
         shutil.copyfile(copy.path / f"{name}.parquet", folder / "data" / f"{name}.parquet")
     shutil.copyfile(copy.path / "manifest.json", folder / "manifest.json")
     publish(copy, folder / "report", ("headline",), blog=True)
@@ -149,8 +149,8 @@ def readme(copy: Snapshot, repo: str, folder: Path) -> str:
 
     claims = {c.id: c for c in make_claims(copy)}
     first, coverage = claims[HEADLINE], claims[COVERAGE]
-    tables = copy.manifest["tables"]
-    rows = tables["shares" if copy.aggregate else "models"]["rows"]
+    tables = copy.manifest.tables
+    rows = tables["shares" if copy.aggregate else "models"].rows
     front = {
         "license": LICENCE,
         "pretty_name": f"peft_census {copy.id}",
@@ -165,7 +165,7 @@ def readme(copy: Snapshot, repo: str, folder: Path) -> str:
             for name in sorted(tables)
         ],
     }
-    listed = "\n".join(f"| `{name}` | {tables[name]['rows']:,} | {TABLES[name][0]} |" for name in sorted(tables))
+    listed = "\n".join(f"| `{name}` | {tables[name].rows:,} | {TABLES[name][0]} |" for name in sorted(tables))
     mark = "> **SPECIMEN: made-up cards, shares mean nothing.**\n\n" if first.specimen else ""
     return f"""---
 {yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---
@@ -230,17 +230,17 @@ def croissant(copy: Snapshot, repo: str, folder: Path) -> str:
         "timestamp[us, tz=UTC]": mlc.DataType.DATETIME,
     }
     files, sets = [], []
-    for name in sorted(copy.manifest["tables"]):
+    for name in sorted(copy.manifest.tables):
         path = f"data/{name}.parquet"
-        about = copy.manifest["tables"][name]
+        about = copy.manifest.tables[name]
         files.append(
             mlc.FileObject(
                 id=path,
                 name=path,
                 content_url=path,
-                content_size=f"{about['bytes']} B",
+                content_size=f"{about.bytes} B",
                 encoding_formats=["application/x-parquet"],
-                sha256=about["sha256"],
+                sha256=about.sha256,
             )
         )
         fields = [

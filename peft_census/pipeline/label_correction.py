@@ -23,6 +23,7 @@ from peft_census.errors import UsageError
 from peft_census.pipeline.counting import evidence_of
 from peft_census.pipeline.label_sample import NO_TEXT, SILENT, STRATA, population_of
 from peft_census.pipeline.labels import is_read, read_sample
+from peft_census.snapshot.manifest import TechniqueFacts
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.snapshot.snapshot import Snapshot
 
@@ -88,7 +89,7 @@ def correct(snapshot: Snapshot, file: Path, rule: str | None = None) -> dict[str
             | {"cards": s.cards, "labels": s.labels, "differing": s.differing}
             for s in corrected.strata
         ],
-        "outside_taxonomy": sorted(_ids(labels) - set(snapshot.manifest["taxonomy"]["techniques"])),
+        "outside_taxonomy": sorted(_ids(labels) - set(snapshot.manifest.taxonomy.techniques)),
         "without_text": int(everything.bases.sum() - tagger.bases.sum()),
     }
 
@@ -98,9 +99,9 @@ def label_counts(snapshot: Snapshot, labels: list[dict[str, Any]], rule: Rule) -
 
     Ids that the taxonomy lacks count as techniques of their own.
     """
-    facts = dict(snapshot.manifest["taxonomy"]["techniques"])
+    facts = dict(snapshot.manifest.taxonomy.techniques)
     for technique in _ids(labels) - set(facts):
-        facts[technique] = {"kind": "outside_peft", "variant_of": None}
+        facts[technique] = TechniqueFacts(technique, "outside_peft", "")
     models = snapshot.table("models", MODEL_COLUMNS).take([line["place"] for line in labels])
     mentions = snapshot.table("mentions", MENTION_COLUMNS)
     configured = pc.and_(

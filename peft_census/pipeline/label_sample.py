@@ -80,7 +80,7 @@ def population_of(snapshot: Snapshot, evidence: Evidence) -> Population:
     Raises:
         UsageError: the snapshot is a public copy, which may lack models.
     """
-    if snapshot.manifest.get("public"):
+    if snapshot.manifest.public:
         raise UsageError(
             f"snapshot {snapshot.id} is a public copy: a sample is drawn from the snapshot it was made from",
             "name that snapshot with --snapshot.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from peft_census.errors import UsageError
 from peft_census.pipeline.census import REPORT
 from peft_census.pipeline.public_values import COMMIT, SHA256, is_hub_id, known_source, restricted
 from peft_census.snapshot.closed_lists import closed_lists
+from peft_census.snapshot.manifest import CardTotals, Manifest, SourceInfo
 from peft_census.snapshot.schema import arrow_schema, columns_of
 from peft_census.snapshot.snapshot import PUBLIC, Snapshot, find_snapshot, new_snapshot
 
@@ -32,18 +33,6 @@ _ORDER = {
     "models": [("model_id", "ascending")],
     "mentions": [(name, "ascending") for name in ("model_id", "start", "end", "technique")],
 }
-_KEPT = (
-    "schema_version",
-    "specimen",
-    "taxonomy",
-    "generators_sha256",
-    "corrections_sha256",
-    "tagger_version",
-    "rules_version",
-    "accuracy",
-)
-"""Parts of a manifest that the census itself writes, and a copy keeps."""
-
 _LABEL = re.compile(
     r"[0-9]+ Parquet files|specimen \(made-up cards\)"
     r"|(huggingface\.co|localhost|127\.0\.0\.1): (adapters|all|ids-[0-9a-f]{12}) \([0-9,]+ models\)"
@@ -67,7 +56,7 @@ class PublicRows:
     models: pa.Table
     mentions: pa.Table
     coverage: pa.Table
-    cards: dict[str, Any]
+    cards: CardTotals
 
 
 @dataclass(frozen=True)
@@ -90,11 +79,12 @@ class PublicView:
         return self.snapshot.path
 
     @property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """The snapshot's manifest without free text."""
         manifest = self.snapshot.manifest
-        more = {"instruments": _instruments(manifest, False)} if "instruments" in manifest else {}
-        return manifest | {"source": public_source(manifest["source"])} | more
+        return replace(
+            manifest, source=public_source(manifest.source), instruments=_instruments(manifest.instruments, False)
+        )
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """Returns one of the tables, whole or only some columns."""
@@ -105,7 +95,7 @@ class PublicView:
         table = self.snapshot.table(name, needed)
         if "model_id" in needed:
             table = table.filter(publishable(table["model_id"]))
-        found = restricted(name, table, self.manifest["taxonomy"]["techniques"])
+        found = restricted(name, table, self.manifest.taxonomy.techniques)
         return found if columns is None else found.select([c for c in columns if c in found.schema.names])
 
 
@@ -138,20 +128,20 @@ def public_copy(snapshot: Snapshot, root: Path) -> Snapshot:
         publish(
             writer.preview(manifest), writer.path / REPORT, ("headline",)
         )  # the others are drawn again from the tables
-        return writer.seal(manifest, root)
+        return writer.write(manifest, root)
 
 
-def existing(manifest: Mapping[str, Any], root: Path) -> Snapshot | None:
+def existing(manifest: Manifest, root: Path) -> Snapshot | None:
     """Returns the copy of that id in ``root``; None where there is none.
 
     Raises:
         UsageError: it holds another number of models, because the withheld ones changed since it was made.
     """
-    name = str(manifest["snapshot_id"])
+    name = manifest.snapshot_id
     if not (root / name).is_dir():
         return None
     found = find_snapshot(name, root)
-    if found.manifest["cards"] != manifest["cards"]:
+    if found.manifest.cards != manifest.cards:
         raise UsageError(
             f"{root / name} was made with other withheld models than corrections.toml names today",
             "remove that folder and run the same command again.",
@@ -159,9 +149,9 @@ def existing(manifest: Mapping[str, Any], root: Path) -> Snapshot | None:
     return found
 
 
-def evidence_of_rows(rows: PublicRows, manifest: Mapping[str, Any]) -> Evidence:
+def evidence_of_rows(rows: PublicRows, manifest: Manifest) -> Evidence:
     """Returns what the counted tables of a copy are counted from."""
-    return Evidence(rows.models, rows.mentions, manifest["taxonomy"]["techniques"])
+    return Evidence(rows.models, rows.mentions, manifest.taxonomy.techniques)
 
 
 def public_rows(snapshot: Snapshot) -> PublicRows:
@@ -171,49 +161,56 @@ def public_rows(snapshot: Snapshot) -> PublicRows:
         models, mentions = (_named(tables[name]) for name in ("models", "mentions"))
         instruments = tables["coverage"]
     else:
-        techniques = snapshot.manifest["taxonomy"]["techniques"]
+        techniques = snapshot.manifest.taxonomy.techniques
         models = _named(_kept_columns(snapshot, "models"))
         models = restricted("models", models, techniques, models["model_id"]).sort_by(_ORDER["models"])
         mentions = restricted("mentions", _named(_kept_columns(snapshot, "mentions")), techniques)
         mentions = mentions.sort_by(_ORDER["mentions"])
         instruments = restricted("coverage", snapshot.table("coverage"), techniques)
-    kind = known_source(snapshot.manifest["source"]["kind"])
+    kind = known_source(snapshot.manifest.source.kind)
     others = instruments.filter(pc.not_equal(instruments["source"], kind))
     coverage = pa.concat_tables([_coverage(models, kind), others])
     return PublicRows(models, mentions, coverage, _cards(models))
 
 
-def public_manifest(manifest: Mapping[str, Any], snapshot_id: str, cards: dict[str, Any]) -> dict[str, Any]:
-    """Returns the manifest of a copy: what the census wrote of itself, and of the source no free text."""
-    kept = {key: manifest[key] for key in _KEPT if key in manifest}
-    more = {"instruments": _instruments(manifest, True)} if "instruments" in manifest else {}
-    return {
-        **kept,
-        **more,
-        "snapshot_id": snapshot_id,
-        "public": True,
-        "source": public_source(manifest["source"]),
-        "cards": cards,
-    }
+def public_manifest(manifest: Manifest, snapshot_id: str, cards: CardTotals) -> Manifest:
+    """Returns the manifest of a copy: the fields that the census itself writes, and no free text of the source."""
+    return Manifest(
+        snapshot_id=snapshot_id,
+        schema_version=manifest.schema_version,
+        specimen=manifest.specimen,
+        source=public_source(manifest.source),
+        taxonomy=manifest.taxonomy,
+        cards=cards,
+        generators_sha256=manifest.generators_sha256,
+        corrections_sha256=manifest.corrections_sha256,
+        tagger_version=manifest.tagger_version,
+        rules_version=manifest.rules_version,
+        accuracy=manifest.accuracy,
+        instruments=_instruments(manifest.instruments, True),
+        public=True,
+    )
 
 
-def public_source(source: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a manifest's account of the source without names of files, paths and other free text."""
-    details = source["details"] if isinstance(source.get("details"), dict) else {}
-    kept: dict[str, object] = {k: v for k in _NUMBERS if isinstance(v := details.get(k), int)}
+def public_source(source: SourceInfo) -> SourceInfo:
+    """Returns the description of the source without names of files, paths and other free text."""
+    details = source.details
+    kept: dict[str, Any] = {k: v for k in _NUMBERS if isinstance(v := details.get(k), int)}
     population = details.get("population")
     if isinstance(population, str) and _POPULATION.fullmatch(population):
         kept["population"] = population
-    kind = known_source(str(source["kind"]))
-    label, revision = str(source["label"]), str(source.get("revision"))
-    return {
-        "kind": kind,
-        "label": label if _LABEL.fullmatch(label) else "one Parquet file" if kind == "files" else f"source {kind}",
-        "content_sha256": _hash_or_other(source.get("content_sha256")),
-        "revision": revision if COMMIT.fullmatch(revision) else None,
-        "specimen": bool(source.get("specimen")),
-        "details": kept,
-    }
+    kind = known_source(source.kind)
+    label = source.label
+    if not _LABEL.fullmatch(label):
+        label = "one Parquet file" if kind == "files" else f"source {kind}"
+    return SourceInfo(
+        kind=kind,
+        label=label,
+        content_sha256=source.content_sha256 if SHA256.fullmatch(source.content_sha256) else OTHER,
+        revision=source.revision if COMMIT.fullmatch(str(source.revision)) else None,
+        specimen=source.specimen,
+        details=kept,
+    )
 
 
 def publishable(ids: pa.ChunkedArray) -> pa.Array:
@@ -224,10 +221,6 @@ def publishable(ids: pa.ChunkedArray) -> pa.Array:
     encoded = ids.combine_chunks().dictionary_encode()
     named = [is_hub_id(i) and not withheld.holds(i) for i in encoded.dictionary.to_pylist()]
     return pa.array(named, pa.bool_()).take(encoded.indices)
-
-
-def _hash_or_other(value: object) -> str:
-    return value if isinstance(value, str) and SHA256.fullmatch(value) else OTHER
 
 
 def _named(table: pa.Table) -> pa.Table:
@@ -246,32 +239,32 @@ def _coverage(models: pa.Table, kind: str) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=arrow_schema("coverage", public=True))
 
 
-def _cards(models: pa.Table) -> dict[str, Any]:
+def _cards(models: pa.Table) -> CardTotals:
     ends = pc.min_max(pc.coalesce(models["last_modified"], models["created_at"]))
     first, last = (ends[end].as_py() for end in ("min", "max"))
-    return {
-        "rows": models.num_rows,
-        "with_text": pc.sum(pc.equal(models["status"], "text")).as_py() or 0,
-        "first": first and first.date().isoformat(),
-        "last": last and last.date().isoformat(),
-    }
+    return CardTotals(
+        rows=models.num_rows,
+        with_text=pc.sum(pc.equal(models["status"], "text")).as_py() or 0,
+        first=first and first.date().isoformat(),
+        last=last and last.date().isoformat(),
+    )
 
 
-def _instruments(manifest: Mapping[str, Any], left_out: bool) -> dict[str, Any]:
-    """Returns the accounts of the instruments without what a server answered; in a copy, without their rows.
+def _instruments(descriptions: Mapping[str, Any], left_out: bool) -> dict[str, Any]:
+    """Returns the descriptions of the instruments without what a server answered; in a copy, without their rows.
 
     Args:
-        manifest: a snapshot's.
-        left_out: whether the rows are not there.
+        descriptions: those of a manifest.
+        left_out: whether the copy lacks the rows.
     """
-    told: dict[str, Any] = {}
-    for name, facts in manifest["instruments"].items():
+    kept: dict[str, Any] = {}
+    for name, facts in descriptions.items():
         if name not in closed_lists().sources:
             continue
         if facts["state"] == "failed":
-            told[name] = {"state": "failed", "reason": "it could not be read"}
+            kept[name] = {"state": "failed", "reason": "it could not be read"}
         elif facts["state"] in ("skipped", LEFT_OUT) or not left_out:
-            told[name] = facts
+            kept[name] = facts
         else:
-            told[name] = {"state": LEFT_OUT, "reason": "a copy holds no rows of instruments"}
-    return told
+            kept[name] = {"state": LEFT_OUT, "reason": "a copy holds no rows of instruments"}
+    return kept

@@ -7,18 +7,16 @@ freely. What is free text at its source is kept only where its value is in a clo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.count import OTHER, family
 from peft_census.snapshot.closed_lists import closed_lists, reason_form
+from peft_census.snapshot.manifest import Techniques
 from peft_census.snapshot.schema import columns_of
 from peft_census.snapshot.schema.column import Public
-
-Techniques = Mapping[str, Mapping[str, Any]]
 
 HUB_ID = re.compile(r"(https://huggingface\.co/)?((spaces|datasets)/)?[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)?")
 """An id as the Hub publishes it, or its address there."""
@@ -57,7 +55,7 @@ def _column(
     if rule is Public.OWNER:
         return _owners(values, table["model_id"])
     if rule is Public.TECHNIQUE_NAME:
-        return _mapped(table["technique"], lambda technique: str(techniques[technique]["name"]))
+        return _mapped(table["technique"], lambda technique: techniques[technique].name)
     if rule is Public.BASE_MODEL:
         return _mapped(values, base_model_rule(frozenset(() if listed is None else listed.to_pylist())))
     change = RULES[rule]

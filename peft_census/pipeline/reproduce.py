@@ -174,7 +174,7 @@ def make_report(
     return {
         "publication": {k: v for k, v in asdict(publication).items() if k != "figures"},
         "figure": {**asdict(figure), "share": figure.share},
-        "technique_name": load_taxonomy().facts()[figure.technique]["name"],
+        "technique_name": load_taxonomy().facts()[figure.technique].name,
         "beside": [{**asdict(f), "share": f.share} for f in publication.figures if f is not figure],
         "measure": MEASURE,
         "closes": CLOSES,

@@ -137,7 +137,7 @@ def _snapshot(folder: Path) -> Iterator[Finding]:
         yield Finding(folder, f"its manifest says {snapshot.id}", "rename the folder back")
     try:
         snapshot.verify()
-        for name in snapshot.manifest["tables"]:
+        for name in snapshot.manifest.tables:
             if pq.read_schema(folder / f"{name}.parquet") != snapshot.schema(name):
                 raise SnapshotError(
                     f"{folder / name}.parquet: not in the columns of the schema", "run the census again."

@@ -7,15 +7,15 @@ manifest's taxonomy does not know, because nobody could say what the row means.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 
 from peft_census.count import STANDARD, Rule, parse_rule
 from peft_census.errors import SnapshotError
+from peft_census.snapshot.manifest import Manifest, TechniqueFacts
 
 SPECIMEN_MARK = "SPECIMEN · made-up cards · shares mean nothing"
 
@@ -32,7 +32,7 @@ class SnapshotLike(Protocol):
         """Its folder."""
 
     @property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """The parsed manifest."""
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
@@ -93,13 +93,13 @@ def select(rows: list[Share], rule: str) -> list[Share]:
 
 def technique_name(snapshot: SnapshotLike, technique: str) -> str:
     """Returns the display name of ``technique``, on one line and no longer than a sentence can carry."""
-    return shorten(clean(str(_facts(snapshot, technique)["name"])), 60)
+    return shorten(clean(str(_facts(snapshot, technique).name)), 60)
 
 
 def root_id(snapshot: SnapshotLike, technique: str) -> str:
     """Returns the technique that ``technique`` varies, at the end of the chain; itself if it varies none."""
     seen = [technique]
-    while (parent := _facts(snapshot, seen[-1]).get("variant_of")) is not None and parent not in seen:
+    while (parent := _facts(snapshot, seen[-1]).variant_of) is not None and parent not in seen:
         seen.append(parent)
     return seen[-1]
 
@@ -110,8 +110,8 @@ def root_name(snapshot: SnapshotLike, technique: str) -> str | None:
     return technique_name(snapshot, root) if root != technique else None
 
 
-def _facts(snapshot: SnapshotLike, technique: str) -> Mapping[str, Any]:
-    techniques: Mapping[str, Mapping[str, Any]] = snapshot.manifest["taxonomy"]["techniques"]
+def _facts(snapshot: SnapshotLike, technique: str) -> TechniqueFacts:
+    techniques = snapshot.manifest.taxonomy.techniques
     if technique not in techniques:
         raise SnapshotError(
             f"snapshot {snapshot.id}: technique {technique!r} is counted but is not in its manifest",
@@ -127,13 +127,13 @@ def source_line(snapshot: SnapshotLike) -> str:
 
 def source_label(snapshot: SnapshotLike) -> str:
     """Returns what people call the source."""
-    return shorten(clean(str(snapshot.manifest["source"]["label"])), 120)
+    return shorten(clean(str(snapshot.manifest.source.label)), 120)
 
 
 def card_span(snapshot: SnapshotLike) -> str:
     """Returns the dates the cards span, in words."""
-    cards = snapshot.manifest["cards"]
-    first, last = (str(cards[key] or "")[:10] for key in ("first", "last"))
+    cards = snapshot.manifest.cards
+    first, last = cards.first, cards.last
     if not first or not last:
         return "dates of the cards not known"
     return f"cards dated {first}" if first == last else f"cards dated {first} to {last}"

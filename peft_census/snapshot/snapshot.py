@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from peft_census.errors import SnapshotError, UsageError, output_error
-from peft_census.snapshot.manifest import MANIFEST, read_manifest
+from peft_census.snapshot.manifest import MANIFEST, Manifest, TableInfo, read_manifest
 from peft_census.snapshot.parquet import GroupedFile
 from peft_census.snapshot.schema import SCHEMA_VERSION, arrow_schema, check
 
@@ -45,22 +45,22 @@ class Snapshot:
     """
 
     path: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @property
     def id(self) -> str:
         """The snapshot id."""
-        return str(self.manifest["snapshot_id"])
+        return self.manifest.snapshot_id
 
     @property
     def public(self) -> bool:
         """Whether it is a public or an aggregate copy."""
-        return bool(self.manifest.get("public"))
+        return bool(self.manifest.public)
 
     @property
     def aggregate(self) -> bool:
         """Whether it is an aggregate copy: counted tables only."""
-        return bool(self.manifest.get("aggregate"))
+        return bool(self.manifest.aggregate)
 
     def schema(self, name: str) -> pa.Schema:
         """Returns the Arrow schema that table ``name`` has in this snapshot."""
@@ -72,13 +72,13 @@ class Snapshot:
         Raises:
             SnapshotError: the snapshot has no such table, or its file is damaged.
         """
-        if name not in self.manifest["tables"] and self.aggregate:
+        if name not in self.manifest.tables and self.aggregate:
             raise SnapshotError(
                 f"{self.id} is an aggregate copy: it holds counted tables and no {name}",
                 "name the snapshot it was made from, or its public copy, with --snapshot.",
             )
-        if name not in self.manifest["tables"]:
-            raise SnapshotError(f"{self.path}: no table {name!r}", f"it has: {', '.join(self.manifest['tables'])}.")
+        if name not in self.manifest.tables:
+            raise SnapshotError(f"{self.path}: no table {name!r}", f"it has: {', '.join(self.manifest.tables)}.")
         file = self.path / f"{name}.parquet"
         known = {field.name: field.type for field in self.schema(name)}
         try:
@@ -91,9 +91,9 @@ class Snapshot:
 
     def verify(self) -> None:
         """Raises SnapshotError unless every table's bytes are those that were sealed."""
-        for name, facts in self.manifest["tables"].items():
+        for name, facts in self.manifest.tables.items():
             file = self.path / f"{name}.parquet"
-            if not file.is_file() or file_sha256(file) != facts["sha256"]:
+            if not file.is_file() or file_sha256(file) != facts.sha256:
                 raise SnapshotError(f"{file}: changed since it was sealed", "run the census again.")
 
 
@@ -182,6 +182,7 @@ class SnapshotWriter:
     def __init__(self, path: Path, public: bool = False) -> None:
         self.path = path
         self._public = public
+        self.tables: dict[str, TableInfo] = {}
         self._open: dict[str, GroupedFile] = {}
 
     def append(self, table: str, data: pa.RecordBatch | pa.Table) -> None:
@@ -195,9 +196,11 @@ class SnapshotWriter:
         self.finish(table)
 
     def finish(self, table: str) -> None:
-        """Closes ``table``; a table that got no rows is written empty."""
+        """Closes ``table`` and records its size and hash; a table without rows is written empty."""
         self._file(table).close()
         del self._open[table]
+        file = self.path / f"{table}.parquet"
+        self.tables[table] = TableInfo(pq.read_metadata(file).num_rows, file.stat().st_size, file_sha256(file))
 
     def _file(self, table: str) -> GroupedFile:
         if table not in self._open:
@@ -210,22 +213,15 @@ class SnapshotWriter:
             file.abandon()
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def preview(self, manifest: dict[str, Any]) -> Snapshot:
-        """Returns the snapshot as it will be, still in its temporary folder; ``manifest`` gets the tables."""
-        manifest["tables"] = {
-            file.stem: {
-                "bytes": file.stat().st_size,
-                "rows": pq.read_metadata(file).num_rows,
-                "sha256": file_sha256(file),
-            }
-            for file in sorted(self.path.glob("*.parquet"))
-        }
-        return Snapshot(self.path, manifest)
+    def preview(self, manifest: Manifest) -> Snapshot:
+        """Returns the tables finished so far as a snapshot in the temporary folder."""
+        return Snapshot(self.path, replace(manifest, tables=dict(sorted(self.tables.items()))))
 
-    def seal(self, manifest: dict[str, Any], root: Path) -> Snapshot:
+    def write(self, manifest: Manifest, root: Path) -> Snapshot:
         """Writes the manifest and moves the folder to ``root / snapshot_id``."""
-        final = root / str(manifest["snapshot_id"])
-        (self.path / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        final = root / manifest.snapshot_id
+        text = self.preview(manifest).manifest.to_json()
+        (self.path / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
         for file in self.path.rglob("*"):
             if file.is_file():
                 with file.open("rb") as stream:

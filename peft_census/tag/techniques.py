@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from peft_census.snapshot.manifest import TechniqueFacts
+
 HERE = "\x00"
 """Stands for the candidate in the text that a guard searches."""
 
@@ -149,7 +151,7 @@ class Taxonomy:
         parent = self.techniques[technique].variant_of
         return technique if parent is None else self.root(parent)
 
-    def facts(self) -> dict[str, dict[str, str | int | None]]:
+    def facts(self) -> dict[str, TechniqueFacts]:
         """Returns what a snapshot's manifest keeps of every technique.
 
         ``paper_month`` is a month like 2021-06, ``released`` the day of its first PEFT release like 2023-01-19;
@@ -157,7 +159,7 @@ class Taxonomy:
         """
         keys = ("name", "kind", "variant_of", "family", "peft_type", "year", "paper_month")
         return {
-            t.id: {**{k: getattr(t, k) for k in keys}, "released": self.released(t.id)}
+            t.id: TechniqueFacts(**{k: getattr(t, k) for k in keys}, released=self.released(t.id))
             for t in self.techniques.values()
         }
 

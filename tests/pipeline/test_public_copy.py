@@ -23,6 +23,7 @@ from peft_census.pipeline.counting import benchmark_of, count_again, count_table
 from peft_census.pipeline.public_copy import public_copy
 from peft_census.pipeline.public_values import RULES, base_model_rule
 from peft_census.snapshot import schema
+from peft_census.snapshot.manifest import SourceInfo
 from peft_census.snapshot.schema import TABLES, check
 from peft_census.snapshot.schema.column import Column, Public
 from peft_census.snapshot.schema.counts import COUNTED_TABLES
@@ -61,7 +62,7 @@ def rewritten(
     manifest: dict[str, Any] | None = None,
 ) -> Snapshot:
     """Returns a private snapshot with changed rows, counted from these."""
-    about = {**snapshot.manifest, **(manifest or {}), "snapshot_id": f"{snapshot.id}-changed"}
+    about = replace(snapshot.manifest, **(manifest or {}), snapshot_id=f"{snapshot.id}-changed")
     with new_snapshot(root) as writer:
         for name in ("models", "mentions", "coverage"):
             writer.put(name, change(name, snapshot.table(name)))
@@ -69,7 +70,7 @@ def rewritten(
         for name, table in count_tables(evidence_of(preview), benchmark_of(preview)).items():
             writer.put(name, table)
         writer.preview(about)
-        return writer.seal(about, root)
+        return writer.write(about, root)
 
 
 def with_personal_text(name: str, table: pa.Table) -> pa.Table:
@@ -144,7 +145,7 @@ def test_personal_text_is_in_nothing_that_is_published(
     """Text that stands in any free-text field of cards, listing or configuration is in no file of any copy or page."""
     monkeypatch.chdir(tmp_path)
     private = rewritten(
-        snapshot, tmp_path / "private", with_personal_text, {"source": SOURCE, "instruments": INSTRUMENTS}
+        snapshot, tmp_path / "private", with_personal_text, {"source": SourceInfo(**SOURCE), "instruments": INSTRUMENTS}
     )
     assert {"models.parquet", "mentions.parquet", "coverage.parquet", "breakdown.parquet", "manifest.json"} <= set(
         holders(private.path, PERSONAL)
@@ -231,8 +232,8 @@ def test_a_public_copy_counts_the_same(snapshot: Snapshot, tmp_path: Path) -> No
     copy.verify()
     assert copy.public and not copy.aggregate
     assert copy.id == f"{snapshot.id}-public"
-    assert set(copy.manifest["tables"]) == {"models", "mentions", "coverage", *COUNTED_TABLES}
-    for name in copy.manifest["tables"]:
+    assert set(copy.manifest.tables) == {"models", "mentions", "coverage", *COUNTED_TABLES}
+    for name in copy.manifest.tables:
         check(name, copy.table(name), public=True)
     assert count_again(copy).equals(count_again(snapshot))
     assert count_again(copy, "exactly_one/per_author").equals(count_again(snapshot, "exactly_one/per_author"))
@@ -244,7 +245,7 @@ def test_a_public_copy_quotes_nothing(snapshot: Snapshot, tmp_path: Path) -> Non
     """Ids of models are there; the words of a card, its title and its paths are not."""
     copy = public_copy(snapshot, tmp_path / "out")
     assert holders(copy.path, "wobble", "/home/jane", "jane doe", "cards.parquet") == []
-    techniques = copy.manifest["taxonomy"]["techniques"]
+    techniques = copy.manifest.taxonomy.techniques
     for row in copy.table("mentions").to_pylist():
         assert row["matched"] == techniques[row["technique"]]["name"]
     bases = dict(zip(*(copy.table("models")[c].to_pylist() for c in ("model_id", "base_model")), strict=True))
@@ -276,13 +277,13 @@ def test_withheld_models_are_in_no_copy(snapshot: Snapshot, tmp_path: Path, monk
         with pytest.raises(UsageError, match="other withheld models"):
             make(snapshot, tmp_path / "out")
     copy = public_copy(snapshot, tmp_path / "new")
-    assert copy.manifest["cards"]["rows"] == copy.table("models").num_rows == len(CARDS) - 3
+    assert copy.manifest.cards.rows == copy.table("models").num_rows == len(CARDS) - 3
     assert pc.sum(copy.table("coverage")["n"]).as_py() == len(CARDS) - 3
     techniques = set(copy.table("shares")["technique"].to_pylist())
     assert "ia3" in set(before.table("shares")["technique"].to_pylist()) and "ia3" not in techniques
     assert count_again(copy).equals(copy.table("shares"))
     aggregate = aggregate_copy(snapshot, tmp_path / "new")
-    assert aggregate.manifest["cards"] == copy.manifest["cards"]
+    assert aggregate.manifest.cards == copy.manifest.cards
     assert publish(snapshot.path, tmp_path / "page", "--for", "blog").exit_code == 0
     for folder in (copy.path, aggregate.path, tmp_path / "page"):
         assert holders(folder, "bob/x", "jane-doe") == []
@@ -295,7 +296,7 @@ def test_an_aggregate_copy_has_no_small_cell(snapshot: Snapshot, tmp_path: Path)
     copy = aggregate_copy(snapshot, tmp_path / "out")
     copy.verify()
     assert copy.id == f"{snapshot.id}-aggregate" and copy.aggregate
-    assert set(copy.manifest["tables"]) == {"coverage", *COUNTED_TABLES}
+    assert set(copy.manifest.tables) == {"coverage", *COUNTED_TABLES}
     assert holders(copy.path, *(str(c["modelId"]).lower() for c in CARDS)) == []
     shares = {(r["rule"], r["technique"]): r for r in copy.table("shares").to_pylist()}
     assert ("any", "ia3") not in shares
@@ -420,9 +421,9 @@ def test_the_shipped_snapshot_is_intact_and_counts_as_today(path: Path) -> None:
     """Its bytes are those of the manifest, it has today's schema and rules; after a change of rules, make it again."""
     shipped = read_snapshot(path)
     shipped.verify()
-    for name in shipped.manifest["tables"]:
+    for name in shipped.manifest.tables:
         check(name, shipped.table(name), public=True)
-    techniques = shipped.manifest["taxonomy"]["techniques"]
+    techniques = shipped.manifest.taxonomy.techniques
     mentions = shipped.table("mentions")
     assert mentions["matched"].to_pylist() == [techniques[t]["name"] for t in mentions["technique"].to_pylist()]
     assert "AdapterHub/bert-base-uncased-pf-anli_r3" in shipped.table("models")["model_id"].to_pylist()

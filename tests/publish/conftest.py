@@ -27,7 +27,7 @@ def make_snapshot() -> Callable[..., LiteralSnapshot]:
     ) -> LiteralSnapshot:
         manifest = {
             "snapshot_id": "2025-04-30-0123456789ab",
-            "schema_version": 1,
+            "schema_version": SCHEMA_VERSION,
             "specimen": specimen,
             "source": {
                 "kind": "files",
@@ -40,7 +40,7 @@ def make_snapshot() -> Callable[..., LiteralSnapshot]:
             "taxonomy": {
                 "sha256": "6" * 64,
                 "techniques": {
-                    technique: {"name": name, "kind": "peft_type", "variant_of": parent}
+                    technique: {"name": name, "kind": "peft_type", "family": "adapter", "variant_of": parent}
                     for technique, (name, parent) in names.items()
                 },
             },
@@ -58,6 +58,8 @@ def make_snapshot() -> Callable[..., LiteralSnapshot]:
                 [mention()] if mentions is None else mentions, schema=arrow_schema("mentions")
             ),
         }
-        return LiteralSnapshot("2025-04-30-0123456789ab", Path("nowhere"), manifest, tables)
+        return LiteralSnapshot(
+            "2025-04-30-0123456789ab", Path("nowhere"), read_record(Manifest, manifest, "test"), tables
+        )
 
     return make

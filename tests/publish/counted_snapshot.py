@@ -40,10 +40,10 @@ def counted(kind: str) -> LiteralSnapshot:
             [{"source": "files", "status": "text", "reason": None, "n": size}], schema=arrow_schema("coverage")
         ),
     }
-    techniques = {t: dict(facts) for t, facts in load_taxonomy().facts().items()}
+    techniques = load_taxonomy().facts()
     if kind == "hostile":
-        techniques["lora"]["name"] = "<script>alert(1)</script> $x^2$ " + "W" * 200
-        techniques["ia3"]["name"] = "=HYPERLINK(1) \u202e" + "i" * 10_000
+        techniques["lora"] = replace(techniques["lora"], name="<script>alert(1)</script> $x^2$ " + "W" * 200)
+        techniques["ia3"] = replace(techniques["ia3"], name="=HYPERLINK(1) \u202e" + "i" * 10_000)
     evidence = Evidence(tables["models"], tables["mentions"], techniques)
     tables |= count_tables(evidence, _benchmark())
     manifest: dict[str, Any] = {
@@ -54,7 +54,7 @@ def counted(kind: str) -> LiteralSnapshot:
         "cards": {"rows": size, "with_text": size, "first": "2023-01-01" if size else None, "last": "2023-12-31" if size else None},
         "tables": {name: {"rows": t.num_rows, "bytes": t.nbytes, "sha256": "9" * 64} for name, t in tables.items() if name in TABLES},
     }  # fmt: skip
-    return LiteralSnapshot(manifest["snapshot_id"], Path("nowhere"), manifest, tables)
+    return LiteralSnapshot(manifest["snapshot_id"], Path("nowhere"), read_record(Manifest, manifest, "test"), tables)
 
 
 def _model(name: str, created: datetime, rng: random.Random) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 from PIL import Image
 
+from peft_census.snapshot.manifest import Manifest
 from peft_census.snapshot.schema import arrow_schema
 
 
@@ -18,7 +19,7 @@ class LiteralSnapshot:
 
     id: str
     path: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     tables: dict[str, pa.Table]
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:

@@ -212,5 +212,5 @@ def crowd(make_snapshot: Any, n: int) -> Any:
     mentions = row.take(pa.array([0] * n)).set_column(0, "model_id", pa.array(ids))
     models = pa.table({"model_id": ids, "downloads": pa.array(range(n), pa.int64())})
     snapshot.tables.update(models=models, mentions=mentions)
-    snapshot.manifest["tables"]["models"] = {"rows": n, "bytes": 1, "sha256": "a" * 64}
+    snapshot.manifest.tables["models"] = {"rows": n, "bytes": 1, "sha256": "a" * 64}
     return snapshot

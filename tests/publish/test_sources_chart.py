@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from literal_snapshot import LiteralSnapshot
-from test_instrument_claims import DAY, _github, _readings, _with
 from test_all_charts import boxes
+from test_instrument_claims import DAY, _github, _readings, _with
 
 from peft_census.publish.charts import ChartSpec, Missing
 from peft_census.publish.charts.draw import draw_charts

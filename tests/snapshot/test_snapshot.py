@@ -111,7 +111,7 @@ def test_tables_follow_the_registry(run: Any, tmp_path: Path) -> None:
     write_cards(tmp_path / "cards.parquet", ROWS)
     run("census", "-s", "cards.parquet")
     snapshot = find_snapshot("latest", Path("data/snapshots"))
-    for name in snapshot.manifest["tables"]:
+    for name in snapshot.manifest.tables:
         table = snapshot.table(name)
         assert table.schema.equals(arrow_schema(name)), name
         check(name, table)

@@ -60,7 +60,7 @@ def sources_chart(snapshot: SnapshotLike, headline: Claim) -> ChartSpec | Missin
             }
         )
     rows = [r for r in rows if r["share"] is not None]
-    about = snapshot.manifest.get("instruments", {})
+    about = snapshot.manifest.instruments
     replica = any(is_replica(about[m.instrument]) for m in measures)
     lowest, highest = min(rows, key=lambda r: r["share"]), max(rows, key=lambda r: r["share"])
     title = (

@@ -47,7 +47,7 @@ class Missing:
 
 def rows_of(snapshot: SnapshotLike, table: str) -> list[dict[str, Any]]:
     """Returns the rows of a counted table; none where the snapshot lacks it."""
-    return list(snapshot.table(table).to_pylist()) if table in snapshot.manifest["tables"] else []
+    return list(snapshot.table(table).to_pylist()) if table in snapshot.manifest.tables else []
 
 
 def columns_of(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -87,35 +87,35 @@ def common(snapshot: SnapshotLike, rule: Rule | None) -> dict[str, Any]:
         "evidence_level": LEVEL_WORDS[rule.evidence_level] if rule else None,
         "accuracy": accuracy_words(snapshot) if rule else None,
         "coverage": coverage_words(snapshot),
-        "first": snapshot.manifest["cards"]["first"],
-        "last": snapshot.manifest["cards"]["last"],
+        "first": snapshot.manifest.cards.first,
+        "last": snapshot.manifest.cards.last,
         "snapshot_id": snapshot.id,
-        "specimen": bool(snapshot.manifest["specimen"]),
+        "specimen": bool(snapshot.manifest.specimen),
     }
 
 
 def marked(snapshot: SnapshotLike, sentence: str) -> str:
     """Returns ``sentence`` with the specimen's mark in front where the cards are made up."""
-    return f"{SPECIMEN_MARK}. {sentence}" if snapshot.manifest["specimen"] else sentence
+    return f"{SPECIMEN_MARK}. {sentence}" if snapshot.manifest.specimen else sentence
 
 
 def coverage_words(snapshot: SnapshotLike) -> str:
     """Returns how many of the listed models have a card that could be read."""
-    listed, read = (int(snapshot.manifest["cards"][key]) for key in ("rows", "with_text"))
+    listed, read = snapshot.manifest.cards.rows, snapshot.manifest.cards.with_text
     part = f" ({percent(read / listed)})" if listed else ""
     return f"{count(read)} of {plural(listed, 'listed model')} have a card that could be read{part}"
 
 
 def accuracy_words(snapshot: SnapshotLike) -> str:
     """Returns how well the tagger that made ``snapshot`` reads the hand-labelled cards of record."""
-    scores = snapshot.manifest.get("accuracy") or {}
+    scores = snapshot.manifest.accuracy
     real = scores.get("real")
     if not real:
         return "not measured on real cards"
-    cited, applied, one = real["cited"], real["applied"], real["exactly_one"]
+    cited, applied, one = real.cited, real.applied, real.exactly_one
     return (
-        f"on {count(real['cards'])} hand-labelled real cards the tagger finds the techniques cited with precision "
-        f"{percent(cited['precision'])} and recall {percent(cited['recall'])}, those applied with "
-        f"{percent(applied['precision'])} and {percent(applied['recall'])}, and cards that cite exactly one with "
-        f"{percent(one['precision'])} and {percent(one['recall'])}; the cards were in view while it was made"
+        f"on {count(real.cards)} hand-labelled real cards the tagger finds the techniques cited with precision "
+        f"{percent(cited.precision)} and recall {percent(cited.recall)}, those applied with "
+        f"{percent(applied.precision)} and {percent(applied.recall)}, and cards that cite exactly one with "
+        f"{percent(one.precision)} and {percent(one.recall)}; the cards were in view while it was made"
     )

@@ -134,12 +134,12 @@ def side_by_side_md(lines: list[ComparisonRow]) -> list[str]:
 
 
 def _about(snapshot: SnapshotLike) -> Mapping[str, Any]:
-    about: Mapping[str, Any] = snapshot.manifest.get("instruments", {})
+    about: Mapping[str, Any] = snapshot.manifest.instruments
     return about
 
 
 def _has(snapshot: SnapshotLike, table: str) -> bool:
-    return table in snapshot.manifest["tables"]
+    return table in snapshot.manifest.tables
 
 
 def _name(snapshot: SnapshotLike, part: InstrumentShare) -> str:
@@ -214,7 +214,7 @@ def _card_line(snapshot: SnapshotLike, headline: Claim) -> ComparisonRow:
         base=f"{count(headline.base)} cards that cite exactly one technique",
         range="–" if low is None or high is None else f"{interval(low, high)} ({headline.method})",
         date=card_span(snapshot),
-        coverage=f"{count(snapshot.manifest['cards']['with_text'])} of {count(snapshot.manifest['cards']['rows'])} "
+        coverage=f"{count(snapshot.manifest.cards.with_text)} of {count(snapshot.manifest.cards.rows)} "
         "models listed have a card with text",
         remark=SPECIMEN_MARK if headline.specimen else "",
     )

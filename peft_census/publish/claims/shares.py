@@ -134,8 +134,8 @@ def _share_claim(
 
 def _empty_claim(snapshot: SnapshotLike, counted_elsewhere: bool) -> Claim:
     """Returns the headline of a snapshot in which no card cites exactly one technique."""
-    cards = snapshot.manifest["cards"]
-    seen = f"{plural(cards['with_text'], 'card')} could be read"
+    cards = snapshot.manifest.cards
+    seen = f"{plural(cards.with_text, 'card')} could be read"
     more = "cards that cite several are counted under other rules" if counted_elsewhere else "none of them cites any"
     finding = "No card cites exactly one technique, so there is no share to show"
     return Claim(
@@ -154,7 +154,7 @@ def _empty_claim(snapshot: SnapshotLike, counted_elsewhere: bool) -> Claim:
         quote=marked(
             snapshot,
             f"In {source_label(snapshot)}, {card_span(snapshot)}, no model card cites exactly one technique: of "
-            f"{plural(cards['rows'], 'model')} listed, {seen}; {more} (peft_census, snapshot {snapshot.id}).",
+            f"{plural(cards.rows, 'model')} listed, {seen}; {more} (peft_census, snapshot {snapshot.id}).",
         ),
         misquote="No model uses parameter-efficient fine-tuning.",
         why_not="A card that cites no technique may belong to a model that was trained with one.",
@@ -170,8 +170,8 @@ def _empty_claim(snapshot: SnapshotLike, counted_elsewhere: bool) -> Claim:
 
 def _coverage_claim(snapshot: SnapshotLike) -> Claim:
     """Returns the claim that says how much of the source could be read."""
-    cards = snapshot.manifest["cards"]
-    listed, read = int(cards["rows"]), int(cards["with_text"])
+    cards = snapshot.manifest.cards
+    listed, read = cards.rows, cards.with_text
     share = read / listed if listed else None
     part = f" ({percent(share)})" if share is not None else ""
     finding = coverage_words(snapshot)

@@ -52,7 +52,7 @@ class Part:
 
 def read_examples(snapshot: SnapshotLike, technique: str) -> list[Example]:
     """Returns the first place in each location where ``technique`` itself is cited; names do not count."""
-    if "aggregate" in snapshot.manifest:
+    if snapshot.manifest.aggregate:
         return []
     mentions = snapshot.table("mentions", [*_COLUMNS, "technique", "start"])
     of_technique = mentions.filter(pc.equal(mentions["technique"], technique))

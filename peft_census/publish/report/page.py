@@ -110,7 +110,7 @@ def _context(
         "beside_claims": [c for c in claims if is_beside(c)],
         "figures": {d.chart.name: _figure(d, out_of=first) for d in drawn},
         "missing": missing,
-        "specimen_mark": SPECIMEN_MARK if snapshot.manifest["specimen"] else "",
+        "specimen_mark": SPECIMEN_MARK if snapshot.manifest.specimen else "",
         "source_line": source_line(snapshot),
         "ways": [_way(shares, rule) for rule in SIX],
         "variants": VARIANTS,
@@ -120,10 +120,10 @@ def _context(
         "examples": read_examples(snapshot, first.technique) if first.technique else [],
         "sources": read_coverage(snapshot),
         "lookup": read_lookup(snapshot),
-        "has_models": "aggregate" not in snapshot.manifest,
+        "has_models": not snapshot.manifest.aggregate,
         "snapshot_id": snapshot.id,
         "provenance": _provenance(snapshot),
-        "tables": sorted(snapshot.manifest["tables"].items()),
+        "tables": sorted(snapshot.manifest.tables.items()),
     }
 
 
@@ -171,21 +171,21 @@ def _cell(share: Share) -> Cell:
 
 def _provenance(snapshot: SnapshotLike) -> list[tuple[str, str]]:
     """Returns what a reader needs to get the same numbers again."""
-    manifest: Mapping[str, Any] = snapshot.manifest
-    source = manifest["source"]
+    manifest = snapshot.manifest
+    source = manifest.source
     facts = [
         ("Snapshot", snapshot.id),
-        ("Source", source["label"]),
-        ("Kind of source", source["kind"]),
-        ("Revision of the source", source["revision"] or "none: a bulk file has no revision"),
-        ("Content of the source (SHA-256)", source["content_sha256"]),
-        *((f"Source, {key.replace('_', ' ')}", value) for key, value in sorted(source["details"].items())),
-        ("Taxonomy (SHA-256)", manifest["taxonomy"]["sha256"]),
-        ("Generators (SHA-256)", manifest["generators_sha256"]),
-        ("Corrections (SHA-256)", manifest["corrections_sha256"]),
-        ("Tagger version", manifest["tagger_version"]),
-        ("Rules version", manifest["rules_version"]),
-        ("Schema version", manifest["schema_version"]),
+        ("Source", source.label),
+        ("Kind of source", source.kind),
+        ("Revision of the source", source.revision or "none: a bulk file has no revision"),
+        ("Content of the source (SHA-256)", source.content_sha256),
+        *((f"Source, {key.replace('_', ' ')}", value) for key, value in sorted(source.details.items())),
+        ("Taxonomy (SHA-256)", manifest.taxonomy.sha256),
+        ("Generators (SHA-256)", manifest.generators_sha256),
+        ("Corrections (SHA-256)", manifest.corrections_sha256),
+        ("Tagger version", manifest.tagger_version),
+        ("Rules version", manifest.rules_version),
+        ("Schema version", manifest.schema_version),
     ]
     return [(clean(str(name)), clean(str(value))) for name, value in facts]
 

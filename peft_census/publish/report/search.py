@@ -68,7 +68,7 @@ class Lookup:
 
 def read_lookup(snapshot: SnapshotLike, budget: int = BUDGET) -> Lookup:
     """Returns what can be looked up in ``snapshot``; nothing where it lists no models."""
-    if "models" not in snapshot.manifest["tables"]:
+    if "models" not in snapshot.manifest.tables:
         return Lookup()
     cited = _cited(snapshot)
     ids = _most_downloaded(snapshot, pc.unique(cited["model_id"]))
@@ -83,8 +83,8 @@ def read_lookup(snapshot: SnapshotLike, budget: int = BUDGET) -> Lookup:
 
 def _cited(snapshot: SnapshotLike) -> pa.Table:
     """Returns one row for each model and technique: is it applied, only denied, only written by a tool?"""
-    facts = snapshot.manifest["taxonomy"]["techniques"]
-    counted = pa.array([t for t, about in facts.items() if about["kind"] != "not_peft"], pa.string())
+    facts = snapshot.manifest.taxonomy.techniques
+    counted = pa.array([t for t, about in facts.items() if about.kind != "not_peft"], pa.string())
     wanted = ["model_id", "technique", "location", "polarity", "applied", "generator"]
     mentions = snapshot.table("mentions", wanted)
     in_name = pc.fill_null(pc.equal(mentions["location"], "name"), False)

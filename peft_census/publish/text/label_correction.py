@@ -14,7 +14,7 @@ from peft_census.publish.text.numbers import count, interval, percent, plural
 def corrected_text(snapshot: SnapshotLike, found: dict[str, Any]) -> str:
     """Returns the shares with their intervals, what the labels were, and each stratum's part."""
     raw, authors, corrected = found["raw"], found["by_author"], found["corrected"]
-    name = snapshot.manifest["taxonomy"]["techniques"][found["technique"]]["name"]
+    name = snapshot.manifest.taxonomy.techniques[found["technique"]].name
     lines = [f"{name} under rule {found['rule']}, corrected by labels; cards with a text only"]
     if raw["share"] is None:
         lines.append("  by the tagger  not enough to say: no card is counted")

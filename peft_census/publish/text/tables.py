@@ -37,7 +37,7 @@ def coverage_csv(snapshot: SnapshotLike) -> str:
 
 def data_csv(snapshot: SnapshotLike, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """Returns ``rows`` as CSV that a spreadsheet may open, each with the snapshot's id and whether it is a specimen."""
-    more = {"snapshot_id": snapshot.id, "specimen": "true" if snapshot.manifest["specimen"] else "false"}
+    more = {"snapshot_id": snapshot.id, "specimen": "true" if snapshot.manifest.specimen else "false"}
     return csv_text([*columns, *more], ({**row, **more} for row in rows))
 
 

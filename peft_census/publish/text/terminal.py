@@ -50,7 +50,7 @@ def describe_run(snapshot: SnapshotLike, facts: dict[str, Any]) -> str:
     """Returns what ``census`` prints when it is done."""
     lines = [SPECIMEN_MARK] if facts["specimen"] else []
     lines += [
-        headline_text(facts, snapshot.manifest["taxonomy"]["techniques"]),
+        headline_text(facts, snapshot.manifest.taxonomy.techniques),
         *_read_lines(snapshot, facts),
         *brief_lines(snapshot),
         f"snapshot {facts['snapshot_id']}" + (" is unchanged; nothing was written" if facts["unchanged"] else ""),
@@ -65,7 +65,7 @@ def _read_lines(snapshot: SnapshotLike, facts: dict[str, Any]) -> list[str]:
     line = f"  {plural(facts['cards'], 'model')} listed, {count(facts['cards_with_text'])} with a card to read"
     others: Counter[str] = Counter()
     for row in snapshot.table("coverage").to_pylist():
-        if row["source"] == snapshot.manifest["source"]["kind"] and row["status"] != "text":
+        if row["source"] == snapshot.manifest.source.kind and row["status"] != "text":
             others[row["status"]] += row["n"]
     if others:
         line += " (" + ", ".join(f"{count(n)} {status.replace('_', ' ')}" for status, n in sorted(others.items())) + ")"
@@ -80,38 +80,38 @@ def _read_lines(snapshot: SnapshotLike, facts: dict[str, Any]) -> list[str]:
 def describe_snapshot(snapshot: SnapshotLike, facts: dict[str, Any]) -> str:
     """Returns what ``show`` prints: headline, coverage, provenance."""
     manifest = snapshot.manifest
-    source, cards = manifest["source"], manifest["cards"]
+    source, cards = manifest.source, manifest.cards
     lines = [f"snapshot {snapshot.id}"]
     if facts["specimen"]:
         lines.append(SPECIMEN_MARK)
-    lines += ["", headline_text(facts, manifest["taxonomy"]["techniques"]), "", "coverage"]
+    lines += ["", headline_text(facts, manifest.taxonomy.techniques), "", "coverage"]
     for row in facts["coverage"]:
         reason = f" ({row['reason']})" if row["reason"] else ""
         lines.append(f"  {count(row['n']):>12}  {row['source']}: {row['status']}{reason}")
-    revision = f" @ {source['revision']}" if source["revision"] else ""
+    revision = f" @ {source.revision}" if source.revision else ""
     lines += [
         "",
         "provenance",
-        f"  source    {source['kind']}: {source['label']}{revision}",
-        f"  content   sha256 {source['content_sha256'][:16]}…",
-        f"  cards     {cards['first'] or 'unknown'} to {cards['last'] or 'unknown'}",
-        f"  taxonomy  sha256 {manifest['taxonomy']['sha256'][:16]}…, tagger {manifest['tagger_version']}, "
-        f"rules {manifest['rules_version']}, schema {manifest['schema_version']}",
+        f"  source    {source.kind}: {source.label}{revision}",
+        f"  content   sha256 {source.content_sha256[:16]}…",
+        f"  cards     {cards.first or 'unknown'} to {cards.last or 'unknown'}",
+        f"  taxonomy  sha256 {manifest.taxonomy.sha256[:16]}…, tagger {manifest.tagger_version}, "
+        f"rules {manifest.rules_version}, schema {manifest.schema_version}",
     ]
     return "\n".join(lines)
 
 
 def shares_text(snapshot: SnapshotLike, shares: pa.Table) -> str:
     """Returns a shares table as aligned text, one block for each rule."""
-    names = snapshot.manifest["taxonomy"]["techniques"]
-    lines: list[str] = [SPECIMEN_MARK] if snapshot.manifest["specimen"] else []
+    names = snapshot.manifest.taxonomy.techniques
+    lines: list[str] = [SPECIMEN_MARK] if snapshot.manifest.specimen else []
     block = None
     for row in shares.to_pylist():
         if row["rule"] != block:
             block = row["rule"]
             rule = parse_rule(block)
             lines += ["", f"rule {block}: n = {base_words(rule, row['base'], row['cards'])}", f"  {rule.meaning}"]
-        name = names.get(row["technique"], {}).get("name", row["technique"])
+        name = names[row["technique"]].name if row["technique"] in names else row["technique"]
         lines.append(
             f"  {name:<34.34} {count(row['numerator']):>12} {percent(row['share']):>10}"
             f"   {interval(row['low'], row['high'])}"
@@ -123,7 +123,7 @@ def shares_text(snapshot: SnapshotLike, shares: pa.Table) -> str:
 
 def table_text(snapshot: SnapshotLike, table: pa.Table) -> str:
     """Returns any counted table as aligned text; shares in per cent, a dash for what is not known."""
-    lines = [SPECIMEN_MARK] if snapshot.manifest["specimen"] else []
+    lines = [SPECIMEN_MARK] if snapshot.manifest.specimen else []
     if not table.num_rows:
         return "\n".join([*lines, "not enough to say: the table has no rows", f"snapshot {snapshot.id}"])
     fractions = {c.name for c in COLUMNS if c.unit == "fraction"}
