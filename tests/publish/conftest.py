@@ -10,7 +10,9 @@ import pyarrow as pa
 import pytest
 from literal_snapshot import COVERAGE, NAMES, ROWS, LiteralSnapshot, mention
 
-from peft_census.snapshot.schema import arrow_schema
+from peft_census.snapshot.manifest import Manifest
+from peft_census.snapshot.records import read_record
+from peft_census.snapshot.schema import SCHEMA_VERSION, arrow_schema
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from literal_snapshot import LiteralSnapshot
 
 from peft_census.count import Evidence
 from peft_census.pipeline.counting import count_tables
+from peft_census.snapshot.manifest import Manifest
+from peft_census.snapshot.records import read_record, to_json
 from peft_census.snapshot.schema import TABLES, arrow_schema
 from peft_census.tag import load_taxonomy
 
@@ -49,7 +52,7 @@ def counted(kind: str) -> LiteralSnapshot:
     manifest: dict[str, Any] = {
         "snapshot_id": "2023-12-31-0123456789ab", "schema_version": 2, "specimen": False,
         "source": {"kind": "files", "label": "cards.parquet", "content_sha256": "5" * 64, "revision": None, "specimen": False, "details": {}},
-        "taxonomy": {"sha256": "6" * 64, "techniques": techniques},
+        "taxonomy": {"sha256": "6" * 64, "techniques": to_json(techniques)},
         "generators_sha256": "7" * 64, "corrections_sha256": "8" * 64, "tagger_version": "1", "rules_version": "2",
         "cards": {"rows": size, "with_text": size, "first": "2023-01-01" if size else None, "last": "2023-12-31" if size else None},
         "tables": {name: {"rows": t.num_rows, "bytes": t.nbytes, "sha256": "9" * 64} for name, t in tables.items() if name in TABLES},

@@ -13,6 +13,7 @@ from literal_snapshot import LiteralSnapshot
 
 from peft_census.publish import make_claims
 from peft_census.publish.claims.instruments import instrument_claims, is_beside, side_by_side, side_by_side_md
+from peft_census.snapshot.manifest import TableInfo
 from peft_census.snapshot.schema import arrow_schema
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -25,15 +26,16 @@ def snapshot(make_snapshot: Callable[..., LiteralSnapshot]) -> LiteralSnapshot:
 
 
 def _with(snapshot: LiteralSnapshot, tables: dict[str, pa.Table], about: dict[str, Any]) -> LiteralSnapshot:
-    manifest = {**snapshot.manifest, "instruments": about}
-    manifest["tables"] = {
-        **manifest["tables"],
-        **{n: {"rows": t.num_rows, "bytes": 1, "sha256": "0"} for n, t in tables.items()},
-    }
-    techniques = dict(manifest["taxonomy"]["techniques"])
-    for name in ("locon", "dora"):
-        techniques[name] = {**techniques["lora"], "name": {"locon": "LoCon", "dora": "DoRA"}[name]}
-    manifest["taxonomy"] = {**manifest["taxonomy"], "techniques": techniques}
+    manifest = snapshot.manifest
+    techniques = dict(manifest.taxonomy.techniques)
+    for technique, name in (("locon", "LoCon"), ("dora", "DoRA")):
+        techniques[technique] = replace(techniques["lora"], name=name)
+    manifest = replace(
+        manifest,
+        instruments=about,
+        taxonomy=replace(manifest.taxonomy, techniques=techniques),
+        tables=manifest.tables | {n: TableInfo(t.num_rows, 1, "0") for n, t in tables.items()},
+    )
     return replace(snapshot, manifest=manifest, tables={**snapshot.tables, **tables})
 
 

@@ -204,6 +204,7 @@ def crowd(make_snapshot: Any, n: int) -> Any:
     """A literal snapshot of ``n`` models that all cite LoRA."""
     from literal_snapshot import mention
 
+    from peft_census.snapshot.manifest import TableInfo
     from peft_census.snapshot.schema import arrow_schema
 
     ids = [f"owner-{i % 1000:03}/model-{i:07}" for i in range(n)]
@@ -212,5 +213,5 @@ def crowd(make_snapshot: Any, n: int) -> Any:
     mentions = row.take(pa.array([0] * n)).set_column(0, "model_id", pa.array(ids))
     models = pa.table({"model_id": ids, "downloads": pa.array(range(n), pa.int64())})
     snapshot.tables.update(models=models, mentions=mentions)
-    snapshot.manifest.tables["models"] = {"rows": n, "bytes": 1, "sha256": "a" * 64}
+    snapshot.manifest.tables["models"] = TableInfo(n, 1, "a" * 64)
     return snapshot
