@@ -17,10 +17,11 @@ from pathlib import Path
 
 def list_once() -> None:
     """Lists everything at HF_ENDPOINT; prints models, seconds and megabytes at the peak."""
-    from peft_census.collect.hub.api import HubApi, Selection
+    from peft_census.collect.hub.api import HubApi
+    from peft_census.collect.hub.options import HubOptions
 
     with tempfile.TemporaryDirectory() as raw:
-        source = HubApi(Path(raw), Selection("all"), quiet=True)
+        source = HubApi(Path(raw), HubOptions("all"), quiet=True)
         begun = time.perf_counter()
         with source.session() as (client, ledger):
             crawl = source.list_models(client, ledger)

@@ -20,7 +20,7 @@ from github_replica import GithubReplica, Window, corpus_of
 from helpers import REPO
 from serving import serve
 
-from peft_census.collect.hub.api import ADAPTER_TAGS
+from peft_census.collect.hub.options import ADAPTER_TAGS
 from tests.replica.catalogue import from_generator
 from tests.replica.hub import serving
 

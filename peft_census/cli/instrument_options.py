@@ -17,7 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def instrument_options(command: Command) -> Command:
-    """Adds the options of the instruments beside the cards; their names are the fields of ``Wanted``."""
+    """Adds the options of the instruments beside the cards; their names are the fields of ``InstrumentConfig``."""
     folder = click.Path(path_type=Path)
     options = (
         click.option(
@@ -74,11 +74,13 @@ def estimate(source: str | None, quiet: bool, as_json: bool, **wishes: Any) -> N
     from peft_census.pipeline.census import estimate_cost
     from peft_census.pipeline.instruments import estimate as cost
     from peft_census.pipeline.instruments import estimate_text, make_instrument_config
+    from peft_census.snapshot.records import to_json
 
     hub = parse_hub_options(wishes)
     costs = cost(make_instrument_config(**wishes))
+    facts_of_costs = to_json(costs)
     if source is None:
-        say(json.dumps(costs) if as_json else estimate_text(costs) or "nothing named; see --source and --with")
+        say(json.dumps(facts_of_costs) if as_json else estimate_text(costs) or "nothing named; see --source and --with")
         return
-    facts, text = estimate_cost(source, quiet, **hub)
-    say(json.dumps({**facts, "instruments": costs}) if as_json else f"{text}\n{estimate_text(costs)}".rstrip())
+    facts, text = estimate_cost(source, quiet, hub)
+    say(json.dumps({**facts, "instruments": facts_of_costs}) if as_json else f"{text}\n{estimate_text(costs)}".rstrip())

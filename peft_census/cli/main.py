@@ -80,7 +80,7 @@ def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet
 
     hub, tag_options = parse_hub_options(wishes), make_tag_options(wishes, quiet)
     wanted = make_instrument_config(**wishes)
-    cards = make_source(source, keep_first, quiet, **hub)
+    cards = make_source(source, keep_first, quiet, hub)
     outcome = run_census(
         cards,
         out or snapshots_folder(),
@@ -140,7 +140,7 @@ def tag(
             raise UsageError("--master needs --engine spark", "add it, or leave --master out.")
         if out.is_dir():
             raise UsageError(f"{out} is a folder", "give the Parquet file to write.")
-        cards = make_source(source, keep_first, quiet, **wishes)
+        cards = make_source(source, keep_first, quiet, parse_hub_options(wishes))
         done = write_mentions(cards, out, show_progress(quiet, "cards"), tag_options)
     written = f"{plural(done['mentions'], 'mention')} in {plural(done['cards'], 'card')} → {done['out']}"
     print_result(done, written, as_json)

@@ -8,19 +8,19 @@ from typing import Any, TypeVar
 
 import click
 
+from peft_census.collect.hub.options import POPULATIONS, HubOptions
 from peft_census.collect.registry import NAMED
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_NAMES = ("ids", "population", "adapter_configs", "accept_shrunk")
 
 
 def hub_options(command: Command) -> Command:
-    """Adds the options of the Hub's sources; their names are fields of ``collect.hub_api.Selection``."""
+    """Adds the options of the Hub's sources; their names are the fields of ``HubOptions``."""
     options = (
         click.option("--ids", type=click.Path(path_type=Path), help="Hub: the models of this file, one id a line."),
         click.option(
             "--population",
-            type=click.Choice(["adapters", "all"]),
+            type=click.Choice(POPULATIONS),
             default="adapters",
             show_default=True,
             help="Hub: models with an adapter or technique tag, or every model.",
@@ -60,6 +60,6 @@ def source_options(command: Command) -> Command:
     )(command)
 
 
-def parse_hub_options(wishes: dict[str, Any]) -> dict[str, Any]:
-    """Takes the Hub's options out of ``wishes`` and returns them."""
-    return {name: wishes.pop(name) for name in _NAMES}
+def parse_hub_options(options: dict[str, Any]) -> HubOptions:
+    """Takes the Hub's options out of ``options`` and returns them as a record."""
+    return HubOptions(**{name: options.pop(name) for name in ("ids", "population", "adapter_configs", "accept_shrunk")})

@@ -1,8 +1,7 @@
-"""What every source of cards promises, and the small steps that all of them share.
+"""The protocol of a card source, and the functions that all sources share.
 
-A source knows its cards before it hands them over: ``prepare`` fetches (if it fetches at all) and checks,
-``batches`` only reads what is there, in an order that depends on the content alone. So the same content
-gives the same snapshot, however it was gathered.
+``prepare`` fetches and checks; ``batches`` only reads local data, in an order that depends on the content alone. So the
+same content gives the same snapshot, however it was collected.
 """
 
 from __future__ import annotations
@@ -30,17 +29,20 @@ PLACEHOLDERS = frozenset(
         "null",
     }
 )
-"""Whole card texts, lower case, that stand for a missing card in dumps."""
+"""Complete card texts, in lower case, that dumps have in the place of a missing card."""
+
+INVALID_UTF8 = "invalid UTF-8: unreadable bytes replaced"
+"""The reason that a repaired text is given."""
 
 
 class Source(Protocol):
     """A source of cards.
 
-    ``prepare`` may take long and may fail; after it, ``total`` and ``batches`` are local and repeatable.
+    ``prepare`` may take long and may fail; after it, ``total`` and ``batches`` are local and can be repeated.
     """
 
     def prepare(self) -> SourceInfo:
-        """Fetches and checks whatever ``batches`` needs."""
+        """Fetches and checks what ``batches`` needs."""
 
     def total(self) -> int:
         """Returns how many rows ``batches`` will yield."""
@@ -62,11 +64,11 @@ def card_status(card: str | None) -> tuple[str, str | None]:
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000_000, 253_402_300_799_999_999
-"""Microseconds of the first and the last moment that a date can have."""
+"""Microseconds since 1970 of the first and the last moment that Python's dates can represent."""
 
 
 def cards_batch(rows: dict[str, pa.Array | list[object]], n: int) -> pa.RecordBatch:
-    """Returns a batch in the ``cards`` schema; columns that ``rows`` lacks, and times that no calendar has, are null.
+    """Returns a batch in the ``cards`` schema. Columns that ``rows`` lacks and times outside the calendar are null.
 
     Args:
         rows: column name to ``n`` values.
@@ -87,7 +89,7 @@ def cards_batch(rows: dict[str, pa.Array | list[object]], n: int) -> pa.RecordBa
 
 
 def _in_calendar(times: pa.Array) -> pa.Array:
-    """Returns ``times`` with null for what lies before the year 1 or after 9999."""
+    """Returns ``times`` with null for times before the year 1 or after 9999."""
     micros = times.cast(pa.int64())
-    there = pc.and_(pc.greater_equal(micros, _YEAR_1), pc.less_equal(micros, _YEAR_9999))
-    return pc.if_else(there, times, pa.scalar(None, times.type))
+    valid = pc.and_(pc.greater_equal(micros, _YEAR_1), pc.less_equal(micros, _YEAR_9999))
+    return pc.if_else(valid, times, pa.scalar(None, times.type))

@@ -1,13 +1,12 @@
-"""PEFT's own method comparison: what each technique achieved on two tasks, by PEFT's maintainers and contributors.
+"""PEFT's method comparison: what each technique achieved on two tasks, by PEFT's maintainers and contributors.
 
-In: a checkout of PEFT, its ``method_comparison`` folder, a table made from it, or the one that ships with the
-project. Out: rows of ``benchmark`` and the commit they were read at. It refuses runs that did not succeed and
-a folder without results. One run and one seed per setting: nothing here says why a technique is popular.
+In: a checkout of PEFT, its ``method_comparison`` folder, a folder with ``benchmark.csv``, or the bundled table. Out:
+rows of ``benchmark`` and the commit that they were read at. Runs that did not succeed are left out. One run with one
+seed for each setting: this does not explain why a technique is popular.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import re
@@ -17,24 +16,36 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import csv
 
+from peft_census.collect.instrument import Cost, Instrument, InstrumentResult, InstrumentRun
 from peft_census.errors import BadInputError, UsageError
 from peft_census.settings import bundled
+from peft_census.snapshot.instruments import BenchmarkDescription
 from peft_census.snapshot.schema import arrow_schema
 
 TASKS = {"MetaMathQA": "test accuracy", "image-gen": "test dino_similarity"}
 _TABLE = "benchmark.csv"
+_CSV_NAMES = {
+    "base_model": "model_id",
+    "memory_max_bytes": "accelerator_memory_max_bytes",
+    "memory_reserved_avg_bytes": "accelerator_memory_reserved_avg_bytes",
+    "trainable_params": "num_trainable_params",
+    "total_params": "num_total_params",
+    "run_at": "run_created_at",
+}
+"""Columns of ``benchmark`` that ``benchmark.csv`` names otherwise."""
 _COMMIT = re.compile(r"[0-9a-f]{7,40}\Z")
 _FLAGS = {"use_dora": "dora", "use_rslora": "rslora", "use_qalora": "qalora", "use_bdlora": "use_bdlora"}
 _PLAIN_OPTIMIZERS = ("adam", "sgd")
 
 
-def read_benchmark(place: Path | None, types: Mapping[str, str]) -> tuple[pa.Table, dict[str, Any]]:
-    """Returns ``benchmark`` and a description for the manifest.
+def read_benchmark(place: Path | None, types: Mapping[str, str]) -> tuple[pa.Table, BenchmarkDescription]:
+    """Returns ``benchmark`` and its description.
 
     Args:
-        place: a checkout of PEFT, ``method_comparison``, a folder with ``benchmark.csv``, or None for the
-            table that ships with the project.
+        place: a checkout of PEFT, ``method_comparison``, a folder with ``benchmark.csv``, or None for the bundled
+            table.
         types: PEFT type to technique id.
 
     Raises:
@@ -46,49 +57,46 @@ def read_benchmark(place: Path | None, types: Mapping[str, str]) -> tuple[pa.Tab
     if root is not None:
         rows, commit = _read_results(root), _checkout_commit(root)
     elif (folder / _TABLE).is_file():
-        rows, commit = _read_table(folder / _TABLE), _noted_commit(folder)
+        rows, commit = _read_table(folder / _TABLE), _commit(_text(folder / "COMMIT").partition("\n")[0])
     else:
         raise UsageError(f"{folder}: no benchmark results", "give a checkout of huggingface/peft.")
     if not rows:
-        raise UsageError(f"{folder}: no successful benchmark run")
+        raise UsageError(f"{folder}: no successful benchmark run", "give a checkout of huggingface/peft.")
     for row in rows:
         row["technique"] = types.get(row["peft_type"] or "")
     rows.sort(key=lambda r: (r["task"], r["peft_type"] or "", r["experiment"]))
-    unknown = sorted({r["peft_type"] for r in rows if r["peft_type"] and r["technique"] is None})
-    text = json.dumps(rows, sort_keys=True, default=str)
-    about = {
-        "commit": commit,
-        "runs": len(rows),
-        "content_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "types_without_technique": unknown,
-        "bundled": place is None,
-    }
-    return pa.Table.from_pylist(rows, schema=arrow_schema("benchmark")), about
+    description = BenchmarkDescription(
+        state="read",
+        commit=commit,
+        runs=len(rows),
+        content_sha256=hashlib.sha256(json.dumps(rows, sort_keys=True, default=str).encode()).hexdigest(),
+        types_without_technique=tuple(
+            sorted({r["peft_type"] for r in rows if r["peft_type"] and r["technique"] is None})
+        ),
+        bundled=place is None,
+    )
+    return pa.Table.from_pylist(rows, schema=arrow_schema("benchmark")), description
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def _commit(text: str) -> str | None:
+    return text.strip() if _COMMIT.fullmatch(text.strip()) else None
 
 
 def _checkout_commit(root: Path) -> str | None:
-    """Returns the commit checked out above ``root``, read from Git's own files; None outside a checkout."""
-    for folder in (root, *root.parents):
-        head = folder / ".git" / "HEAD"
-        if not head.is_file():
-            continue
-        text = head.read_text(encoding="utf-8").strip()
-        if text.startswith("ref: "):
-            name = text.removeprefix("ref: ")
-            loose, packed = folder / ".git" / name, folder / ".git" / "packed-refs"
-            if loose.is_file():
-                text = loose.read_text(encoding="utf-8").strip()
-            elif packed.is_file():
-                lines = packed.read_text(encoding="utf-8").splitlines()
-                text = next((line.split()[0] for line in lines if line.endswith(f" {name}")), "")
-        return text if _COMMIT.fullmatch(text) else None
-    return None
-
-
-def _noted_commit(folder: Path) -> str | None:
-    file = folder / "COMMIT"
-    text = file.read_text(encoding="utf-8").split("\n")[0].strip() if file.is_file() else ""
-    return text if _COMMIT.fullmatch(text) else None
+    """Returns the commit checked out in or above ``root``, from Git's own files; None outside a checkout."""
+    git = next((f / ".git" for f in (root, *root.parents) if (f / ".git" / "HEAD").is_file()), None)
+    if git is None:
+        return None
+    head = _text(git / "HEAD").strip()
+    if not head.startswith("ref: "):
+        return _commit(head)
+    name = head.removeprefix("ref: ")
+    packed = (line.partition(" ") for line in _text(git / "packed-refs").splitlines())
+    return _commit(_text(git / name)) or next((_commit(sha) for sha, _, ref in packed if ref == name), None)
 
 
 def _read_results(root: Path) -> list[dict[str, Any]]:
@@ -96,8 +104,7 @@ def _read_results(root: Path) -> list[dict[str, Any]]:
     for task in TASKS:
         for file in sorted((root / task / "results").glob("*.json")):
             try:
-                result = json.loads(file.read_text(encoding="utf-8"))
-                row = _result_row(task, result)
+                row = _result_row(task, json.loads(file.read_text(encoding="utf-8")))
             except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
                 raise BadInputError(f"{file}: not a benchmark result ({error!r})", "update the checkout.") from error
             rows += [row] if row else []
@@ -109,7 +116,6 @@ def _result_row(task: str, result: dict[str, Any]) -> dict[str, Any] | None:
     if train["status"] != "success":
         return None
     config, last, settings = run["peft_config"], train["metrics"][-1], run["train_config"]
-    packages = meta.get("package_info") or {}
     return {
         "peft_type": config["peft_type"] if config else None,
         "variant": _variant(config, str(settings.get("optimizer_type") or "")) if config else None,
@@ -121,30 +127,30 @@ def _result_row(task: str, result: dict[str, Any]) -> dict[str, Any] | None:
         "forgetting": last.get("forgetting"),
         "drift": last.get("drift"),
         "train_loss": last.get("train loss"),
-        "memory_max_bytes": _whole(_either(train, "accelerator_memory_max", "cuda_memory_max")),
-        "memory_reserved_avg_bytes": _whole(
+        "memory_max_bytes": _integer(_either(train, "accelerator_memory_max", "cuda_memory_max")),
+        "memory_reserved_avg_bytes": _integer(
             _either(train, "accelerator_memory_reserved_avg", "cuda_memory_reserved_avg")
         ),
         "train_time_s": train.get("train_time"),
-        "file_size_bytes": _whole(train.get("file_size")),
-        "trainable_params": _whole(train.get("num_trainable_params")),
-        "total_params": _whole(train.get("num_total_params")),
+        "file_size_bytes": _integer(train.get("file_size")),
+        "trainable_params": _integer(train.get("num_trainable_params")),
+        "total_params": _integer(train.get("num_total_params")),
         "run_at": _moment(run["created_at"]),
-        "peft_version": packages.get("peft-version"),
+        "peft_version": (meta.get("package_info") or {}).get("peft-version"),
         "seed": settings.get("seed"),
         "accelerator": _either(meta.get("system_info") or {}, "accelerator", "gpu"),
     }
 
 
 def _either(facts: dict[str, Any], name: str, former: str) -> Any:
-    """Returns a fact under its present name or the one it had until 2025."""
+    """Returns a fact under its present name or the one that it had until 2025."""
     return facts.get(name, facts.get(former))
 
 
 def _variant(config: dict[str, Any], optimizer: str) -> str | None:
-    """Names what sets a run apart within its PEFT type.
+    """Returns what distinguishes a run within its PEFT type.
 
-    An optimizer (LoRA-FA) leaves nothing in the PEFT configuration; the training settings tell it.
+    An optimizer (LoRA-FA) leaves nothing in the PEFT configuration, only in the training settings.
     """
     for key, name in _FLAGS.items():
         if config.get(key):
@@ -158,45 +164,7 @@ def _variant(config: dict[str, Any], optimizer: str) -> str | None:
     return None
 
 
-def _read_table(file: Path) -> list[dict[str, Any]]:
-    try:
-        with file.open(encoding="utf-8", newline="") as stream:
-            return [_table_row(r) for r in csv.DictReader(stream) if r["status"] == "success"]
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{file}: not a benchmark table ({error!r})") from error
-
-
-def _table_row(r: dict[str, str]) -> dict[str, Any]:
-    task = r["task"]
-    return {
-        "peft_type": None if r["peft_type"] in ("", "full-finetuning") else r["peft_type"],
-        "variant": r["variant"] or None,
-        "task": task,
-        "experiment": r["experiment"],
-        "base_model": r["model_id"] or None,
-        "metric": TASKS[task],
-        "value": float(r["test_accuracy" if task == "MetaMathQA" else "test_dino_similarity"]),
-        "forgetting": _number(r["forgetting"]),
-        "drift": _number(r["drift"]),
-        "train_loss": _number(r["train_loss"]),
-        "memory_max_bytes": _whole(_number(r["accelerator_memory_max_bytes"])),
-        "memory_reserved_avg_bytes": _whole(_number(r["accelerator_memory_reserved_avg_bytes"])),
-        "train_time_s": _number(r["train_time_s"]),
-        "file_size_bytes": _whole(_number(r["file_size_bytes"])),
-        "trainable_params": _whole(_number(r["num_trainable_params"])),
-        "total_params": _whole(_number(r["num_total_params"])),
-        "run_at": _moment(r["run_created_at"]),
-        "peft_version": r["peft_version"] or None,
-        "seed": _whole(_number(r["seed"])),
-        "accelerator": r["accelerator"] or None,
-    }
-
-
-def _number(text: str) -> float | None:
-    return float(text) if text else None
-
-
-def _whole(value: float | None) -> int | None:
+def _integer(value: float | None) -> int | None:
     return None if value is None else int(value)
 
 
@@ -205,3 +173,34 @@ def _moment(text: str | None) -> datetime | None:
         return None
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _read_table(file: Path) -> list[dict[str, Any]]:
+    fields = [f for f in arrow_schema("benchmark") if f.name not in ("technique", "metric", "value")]
+    results = {task: metric.replace(" ", "_") for task, metric in TASKS.items()}
+    types = {_CSV_NAMES.get(f.name, f.name): f.type for f in fields}
+    types |= {"status": pa.string(), **dict.fromkeys(results.values(), pa.float64())}
+    options = csv.ConvertOptions(
+        column_types=types, include_columns=list(types), null_values=[""], strings_can_be_null=True
+    )
+    try:
+        runs = [r for r in csv.read_csv(file, convert_options=options).to_pylist() if r["status"] == "success"]
+        return [
+            {f.name: r[_CSV_NAMES.get(f.name, f.name)] for f in fields}
+            | {"peft_type": None if r["peft_type"] == "full-finetuning" else r["peft_type"]}
+            | {"metric": TASKS[r["task"]], "value": float(r[results[r["task"]]])}
+            for r in runs
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInputError(
+            f"{file}: not a benchmark table ({error!r})", "restore the file, or give a checkout of huggingface/peft."
+        ) from error
+
+
+def collect(run: InstrumentRun) -> InstrumentResult:
+    """Returns ``benchmark``."""
+    table, description = read_benchmark(run.config.benchmark, run.types)
+    return InstrumentResult({"benchmark": table}, description)
+
+
+INSTRUMENT = Instrument(collect, estimate=lambda config, classes: Cost(0, 0.0))

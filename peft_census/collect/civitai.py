@@ -1,25 +1,36 @@
-"""Civitai as an instrument: which type each listed model has.
+"""Civitai as an instrument: the type of each listed model.
 
-In: a sampling frame (types, order, how many). Out: rows of ``civitai`` (type, base models, dates, counts; no
-names, no descriptions) and the frame as it was really read. It refuses the order *Newest*, which loses a
-model on every page, never asks for page numbers (beyond 1,000 items they end in a 429 that waiting does not
-mend), and never follows a URL from an answer: only the cursor is taken from there.
+In: a frame (types, order, number of models). Out: rows of ``civitai`` (type, base models, dates, counts; no names and
+no descriptions) and a description of what was read. Only cursors are used for paging: page numbers stop at 1,000
+items, and URLs in answers are not followed.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
-from peft_census.collect.http.rest import PoliteClient, pace_for
-from peft_census.collect.http.retry_after import Answer
+from peft_census.collect.http.common import Answer, Report, clean_text
+from peft_census.collect.http.rest import RestClient, api_client
+from peft_census.collect.instrument import (
+    Cost,
+    Instrument,
+    InstrumentConfig,
+    InstrumentResult,
+    InstrumentRun,
+    Note,
+    Progress,
+    asked,
+    gaps_after_first_answer,
+)
 from peft_census.collect.response_store import Campaign
 from peft_census.errors import SourceError, UsageError
+from peft_census.snapshot.instruments import CivitaiDescription, CivitaiFrame
+from peft_census.snapshot.records import record
 from peft_census.snapshot.schema import arrow_schema
 
 ENDPOINT = "https://civitai.com"
@@ -29,103 +40,98 @@ PAGE = 100
 SORTS = ("Oldest", "Most Downloaded", "Highest Rated", "Most Liked")
 """Orders that end in an ascending id and therefore lose nothing between pages."""
 
-Note = Callable[[str], None]
-Problem = Callable[[str, str], None]
+
+@record
+class Model:
+    """What is stored of one model, in the columns of ``civitai``."""
+
+    model_id: int
+    type: str
+    nsfw: bool | None
+    base_models: tuple[str, ...]
+    versions: int
+    created_at: datetime | None
+    published_at: datetime | None
+    downloads: int | None
 
 
-@dataclass(frozen=True)
-class Frame:
-    """Which models are asked for.
+@record
+class Page:
+    """One page of the listing: its models, items without id or type, and the cursor of the next page (None: last)."""
 
-    Args:
-        models: stop after this many; 0 reads everything.
-        sort: order of the listing; see ``SORTS``.
-        types: Civitai types, none for all.
-    """
-
-    models: int = 0
-    sort: str = "Oldest"
-    types: tuple[str, ...] = ()
-
-    def query(self, cursor: str | None) -> list[tuple[str, str]]:
-        """Returns the query of one page."""
-        pairs = [("limit", str(PAGE)), ("sort", self.sort), ("period", "AllTime"), ("nsfw", "true")]
-        pairs += [("types", t) for t in self.types]
-        return pairs + ([("cursor", cursor)] if cursor is not None else [])
+    items: tuple[Model, ...]
+    malformed: int
+    next: str | None
 
 
-def checked_frame(frame: Frame) -> Frame:
-    """Returns ``frame``.
-
-    Raises:
-        UsageError: an order that loses models, or a negative number.
-    """
+def check(config: InstrumentConfig) -> None:
+    """Raises UsageError for an order that loses models, or a negative number."""
+    frame = config.civitai
     if frame.sort not in SORTS:
         raise UsageError(
-            f"Civitai order {frame.sort!r} is not used",
-            f"Newest loses one model a page; use one of: {', '.join(SORTS)}.",
+            f"Civitai order {frame.sort!r} is not supported",
+            f"Newest loses one model on each page; use one of: {', '.join(SORTS)}.",
         )
     if frame.models < 0:
         raise UsageError(f"Civitai sample of {frame.models} models", "use a positive number, or 0 for all.")
-    return frame
 
 
-def civitai_client(note: Note = lambda line: None, problem: Problem = lambda where, what: None) -> PoliteClient:
-    """Returns a client for ``CIVITAI_API_URL``; ``CIVITAI_TOKEN`` is optional and goes into the header."""
-    endpoint = os.environ.get("CIVITAI_API_URL", "").strip() or ENDPOINT
-    token = os.environ.get("CIVITAI_TOKEN", "").strip() or None
-    pace = pace_for(endpoint, FLOOR_S)
-    return PoliteClient(endpoint, pace, token, hopeless=is_paging_limit, note=note, problem=problem)
+def civitai_client(note: Note = lambda line: None, report: Report = lambda where, what: None) -> RestClient:
+    """Returns a client for ``CIVITAI_API_URL``; ``CIVITAI_TOKEN`` is optional."""
+    return api_client("CIVITAI", ENDPOINT, FLOOR_S, note, report)
 
 
-def is_paging_limit(answer: Answer) -> bool:
-    """Tells the 429 that forbids deep page numbers from one that asks for patience."""
-    return answer.status == 429 and "retry-after" not in answer.headers and "cursor" in answer.message().lower()
+def query(frame: CivitaiFrame, cursor: str | None) -> list[tuple[str, str]]:
+    """Returns the query of one page."""
+    pairs = [("limit", str(PAGE)), ("sort", frame.sort), ("period", frame.period), ("nsfw", str(frame.nsfw).lower())]
+    pairs += [("types", t) for t in frame.types]
+    return pairs + ([("cursor", cursor)] if cursor is not None else [])
 
 
-def crawl(
-    client: PoliteClient, campaign: Campaign, frame: Frame, progress: Callable[[int], object] = lambda n: None
-) -> None:
-    """Reads pages until the frame is used up; what the ledger holds is not asked again.
+def crawl(client: RestClient, campaign: Campaign, frame: CivitaiFrame, progress: Progress = lambda n: None) -> None:
+    """Reads pages until the frame is complete; stored pages are not requested again.
 
     Raises:
-        SourceError: a page could not be had, or the cursor stands still.
+        SourceError: a page could not be read, or the cursor does not advance.
     """
-    seen: set[int] = set()
+    ids: set[int] = set()
     cursor: str | None = None
     number = 0
     while True:
         number += 1
         key = f"page|{number:07d}"
-        page = campaign.get(key)
+        page = campaign.get(key, Page)
         if page is None:
-            answer = client.get("/api/v1/models", frame.query(cursor))
-            page = {**_read_page(answer, number), "cursor": cursor}
+            answer = client.get("/api/v1/models", query(frame, cursor))
+            page = read_page(answer, number)
             campaign.put(key, answer.asked_at, page)
-        before = len(seen)
-        seen.update(item["id"] for item in page["items"])
-        progress(len(seen) - before)
-        if frame.models and len(seen) >= frame.models:
+        before = len(ids)
+        ids.update(model.model_id for model in page.items)
+        progress(len(ids) - before)
+        if page.next is None or (frame.models and len(ids) >= frame.models):
             return
-        if page["next"] is None:
-            return
-        if page["next"] == cursor and len(seen) == before:
+        if page.next == cursor and len(ids) == before:
             raise SourceError(
-                f"Civitai, page {number}: the cursor stands still at {cursor!r}",
+                f"Civitai, page {number}: the cursor does not advance from {cursor!r}",
                 "more models share one moment than fit on a page; try another order.",
             )
-        cursor = page["next"]
+        cursor = page.next
 
 
-def _read_page(answer: Answer, number: int) -> dict[str, Any]:
+def read_page(answer: Answer, number: int) -> Page:
+    """Returns the page in an answer.
+
+    Raises:
+        SourceError: it is not a page; names ``number``.
+    """
     if answer.status != 200:
         raise SourceError(
             f"Civitai, page {number}: status {answer.status}: {answer.message()}",
-            "run the same command again later; the pages read are kept.",
+            "run the same command again later; it resumes where it stopped.",
         )
     try:
         body = answer.json_object()
-        listed, after = body["items"], body["metadata"].get("nextCursor")
+        listed, cursor = body["items"], body["metadata"].get("nextCursor")
     except (ValueError, KeyError, AttributeError) as error:
         raise SourceError(f"Civitai, page {number}: not a listing ({type(error).__name__})", "run again.") from error
     items, malformed = [], 0
@@ -134,83 +140,84 @@ def _read_page(answer: Answer, number: int) -> dict[str, Any]:
             items.append(_read_model(item))
         except (KeyError, TypeError, AttributeError, ValueError):
             malformed += 1
-    return {"items": items, "malformed": malformed, "next": None if after is None else str(after)}
+    return Page(tuple(items), malformed, None if cursor is None else clean_text(str(cursor)))
 
 
-def _read_model(item: dict[str, Any]) -> dict[str, Any]:
-    """Returns the few facts that are kept of one model; raises on an item without id or type."""
+def _read_model(item: dict[str, Any]) -> Model:
+    """Returns what is stored of one model; raises TypeError or KeyError for an item without id or type."""
     versions = [v for v in item.get("modelVersions") or [] if isinstance(v, dict)]
-    number, kind = item["id"], item["type"]
-    if type(number) is not int or not isinstance(kind, str):
-        raise TypeError("id or type")
-    created = sorted(v["createdAt"] for v in versions if isinstance(v.get("createdAt"), str))
-    published = sorted(v["publishedAt"] for v in versions if isinstance(v.get("publishedAt"), str))
-    downloads = (item.get("stats") or {}).get("downloadCount")
-    return {
-        "id": number,
-        "type": kind,
-        "nsfw": item["nsfw"] if isinstance(item.get("nsfw"), bool) else None,
-        "bases": sorted({v["baseModel"] for v in versions if isinstance(v.get("baseModel"), str)}),
-        "versions": len(versions),
-        "created": created[0] if created else None,
-        "published": published[-1] if published else None,
-        "downloads": downloads if type(downloads) is int else None,
-    }
+    if type(item["id"]) is not int:
+        raise TypeError("id")
+    nsfw, downloads = item.get("nsfw"), (item.get("stats") or {}).get("downloadCount")
+    return Model(
+        model_id=item["id"],
+        type=clean_text(item["type"]),
+        nsfw=nsfw if isinstance(nsfw, bool) else None,
+        base_models=tuple(sorted(set(_strings(versions, "baseModel")))),
+        versions=len(versions),
+        created_at=min(_moments(versions, "createdAt"), default=None),
+        published_at=max(_moments(versions, "publishedAt"), default=None),
+        downloads=downloads if type(downloads) is int else None,
+    )
 
 
-def models_table(campaign: Campaign, frame: Frame) -> pa.Table:
-    """Returns ``civitai`` from the ledger: models in the order of the listing's ids, each once."""
+def _strings(versions: list[dict[str, Any]], name: str) -> list[str]:
+    return [clean_text(v[name]) for v in versions if isinstance(v.get(name), str)]
+
+
+def _moments(versions: list[dict[str, Any]], name: str) -> list[datetime]:
+    """Returns the well-formed dates; a model whose dates are malformed still counts."""
+    moments = []
+    for text in _strings(versions, name):
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(text)
+            moments.append(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return moments
+
+
+def models_table(campaign: Campaign, frame: CivitaiFrame) -> pa.Table:
+    """Returns ``civitai`` from the stored pages: each model once, by id."""
     rows: dict[int, dict[str, Any]] = {}
-    for _, asked_at, page in campaign.bodies("page|"):
-        for item in page["items"]:
-            if item["id"] in rows or (frame.models and len(rows) >= frame.models):
-                continue
-            rows[item["id"]] = {
-                "model_id": item["id"],
-                "type": item["type"],
-                "nsfw": item["nsfw"],
-                "base_models": item["bases"],
-                "versions": item["versions"],
-                "created_at": _moment(item["created"]),
-                "published_at": _moment(item["published"]),
-                "downloads": item["downloads"],
-                "asked_at": asked_at,
-            }
+    for _, asked_at, page in campaign.answers("page|", Page):
+        for model in page.items:
+            if model.model_id not in rows and not (frame.models and len(rows) >= frame.models):
+                rows[model.model_id] = {**vars(model), "asked_at": asked_at}
     return pa.Table.from_pylist([rows[k] for k in sorted(rows)], schema=arrow_schema("civitai"))
 
 
-def describe_crawl(campaign: Campaign, frame: Frame) -> dict[str, Any]:
-    """Returns the frame and what was read of it, for the manifest."""
-    pages = list(campaign.bodies("page|"))
-    listed = [i["id"] for _, _, p in pages for i in p["items"]]
-    return {
-        **asdict(frame),
-        "types": list(frame.types) or "all",
-        "nsfw": True,
-        "period": "AllTime",
-        "whole": bool(pages) and pages[-1][2]["next"] is None,
-        "pages": len(pages),
-        "duplicates_dropped": len(listed) - len(set(listed)),
-        "items_malformed": sum(p["malformed"] for _, _, p in pages),
-        "first_asked": pages[0][1].isoformat() if pages else None,
-        "last_asked": pages[-1][1].isoformat() if pages else None,
-    }
+def describe(endpoint: str, campaign: Campaign, frame: CivitaiFrame, complete: bool = True) -> CivitaiDescription:
+    """Returns what was asked and what was read; ``complete``: whether every request was answered."""
+    pages = [page for _, _, page in campaign.answers("page|", Page)]
+    listed = [model.model_id for page in pages for model in page.items]
+    return CivitaiDescription(
+        state="read" if complete else "partial",
+        asked=asked(endpoint, campaign),
+        frame=frame,
+        whole=bool(pages) and pages[-1].next is None,
+        pages=len(pages),
+        duplicates_dropped=len(listed) - len(set(listed)),
+        items_malformed=sum(page.malformed for page in pages),
+    )
 
 
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None  # a date that is none is kept as unknown; the model still counts
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def collect(run: InstrumentRun) -> InstrumentResult:
+    """Returns ``civitai``."""
+    client, frame = civitai_client(run.note, run.report("civitai")), run.config.civitai
+    questions = {"endpoint": client.endpoint, "query": query(frame, None), "models": frame.models}
+    with run.campaign("civitai", questions) as campaign:
+        with gaps_after_first_answer("civitai", campaign) as gaps:
+            crawl(client, campaign, frame, run.progress)
+        description = describe(client.endpoint, campaign, frame, complete=not gaps)
+        return InstrumentResult({"civitai": models_table(campaign, frame)}, description, tuple(gaps))
 
 
-def estimate_requests(frame: Frame) -> dict[str, Any]:
-    """Returns the requests and minutes a sample costs; the size of a whole crawl is not known beforehand."""
-    if not frame.models:
-        note = f"one request for {PAGE} models, {60 / FLOOR_S:.0f} a minute; Civitai gives no total"
-        return {"requests": None, "minutes": None, "note": note}
-    pages = -(-frame.models // PAGE)
-    return {"requests": pages, "minutes": round(pages * FLOOR_S / 60, 1)}
+def estimate(config: InstrumentConfig, classes: Mapping[str, str]) -> Cost:
+    """Returns requests and minutes of a sample; those of a complete crawl cannot be known beforehand."""
+    if not config.civitai.models:
+        note = f"one request for {PAGE} models, {60 / FLOOR_S:.0f} a minute; Civitai reports no total"
+        return Cost(None, None, note=note)
+    pages = -(-config.civitai.models // PAGE)
+    return Cost(pages, round(pages * FLOOR_S / 60, 1))
+
+
+INSTRUMENT = Instrument(collect, estimate, check)

@@ -1,8 +1,8 @@
-"""The ledger of a crawl of the Hub: every model listed, and what became of its card.
+"""The state of a crawl of the Hub: every model listed, and the outcome of reading its card.
 
-In: pages of the listing, outcomes of reading. Out: what is still to read, and all models in order of id.
-SQLite in WAL mode; each call is one transaction, so a process may be killed anywhere. Holds no card text
-(``shards`` does) and no secret. Wall-clock times stay in here: nothing made from the ledger shows them.
+In: pages of the listing, outcomes of reading. Out: what is still to read, and all models in order of id. SQLite in WAL
+mode; each call is one transaction, so that a process can be killed at any time. Holds no card text (``raw_shards``
+does) and no secret. The times in here are of no consequence for a snapshot.
 """
 
 from __future__ import annotations
@@ -10,33 +10,75 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peft_census.collect.ledger_sql import NOTE, NOTE_CONFIG, SCHEMA, TO_READ, UPSERT
+from peft_census.collect.ledger_rows import (
+    SCHEMA,
+    VERSION,
+    ConfigRow,
+    FileRequest,
+    ListedModel,
+    ListingCursor,
+    ListingSummary,
+    ModelRow,
+)
 from peft_census.collect.raw_shards import Outcome
 from peft_census.errors import SourceError, output_error
 
+_TO_READ = """crawl = :crawl AND (status IS NULL OR status = 'failed'
+  OR (status = 'gone' AND read_crawl IS NOT :crawl) OR read_sha IS NOT sha
+  OR (status = 'gated' AND read_gated IS NOT gated))"""
+"""A listed model whose card must be read: new, changed, failed, listed again, or with another gate."""
 
-@dataclass(frozen=True)
-class ListingCursor:
-    """One listing under way: its filter, where its next page is, how many pages are in."""
+_WITH_CONFIG = "crawl = :crawl AND has_config = 1 AND sha IS NOT NULL"
 
-    name: str
-    next: str | None
-    pages: int
-    items: int
-    done: bool
+_NO_TEXT = "shard = NULL, row = NULL, text_sha256 = NULL"
+
+_UPSERT = f"""INSERT INTO model (crawl, first_crawl, {", ".join(ListedModel._fields)})
+  VALUES (:crawl, :crawl, {", ".join(":" + c for c in ListedModel._fields)}) ON CONFLICT (model_id)
+  DO UPDATE SET crawl = :crawl, {", ".join(f"{c} = excluded.{c}" for c in ListedModel._fields[1:])}"""  # noqa: S608
+
+_ADD_PAGE = """INSERT INTO listing VALUES (:crawl, :name, :next, 1, :items, :malformed, :done)
+  ON CONFLICT (crawl, name) DO UPDATE SET next = :next, pages = pages + 1, items = items + :items,
+  malformed = malformed + :malformed, done = :done"""
+
+_RECORD = {
+    "cards": """UPDATE model SET status = :status, reason = :reason, read_sha = :sha, read_gated = :gated,
+      read_crawl = :crawl, revision = :revision, shard = :shard, row = :row, text_sha256 = :text_sha256,
+      attempts = CASE WHEN read_sha IS :sha THEN attempts ELSE 0 END + :attempts WHERE model_id = :model_id""",
+    "configs": """INSERT OR REPLACE INTO config
+      (model_id, read_sha, status, reason, attempts, shard, row, text_sha256)
+      VALUES (:model_id, :sha, :status, :reason, :attempts, :shard, :row, :text_sha256)""",
+}
+
+_RESOLVE_WITHOUT_READING = (
+    f"""UPDATE model SET status = 'gone', reason = :missing, revision = NULL, {_NO_TEXT}
+      WHERE crawl < :crawl AND status IS NOT 'gone'""",  # noqa: S608
+    f"""UPDATE model SET status = 'gone', reason = absent, read_sha = NULL, read_crawl = :crawl, revision = NULL,
+      {_NO_TEXT} WHERE crawl = :crawl AND absent IS NOT NULL""",  # noqa: S608
+    f"""UPDATE model SET status = 'no_card', reason = 'no README.md', read_sha = sha, read_gated = gated,
+      revision = sha, attempts = 0, {_NO_TEXT} WHERE has_readme = 0 AND sha IS NOT NULL AND {_TO_READ}""",  # noqa: S608
+    f"""UPDATE model SET status = 'failed', reason = 'the listing names no commit', read_sha = NULL,
+      revision = NULL, {_NO_TEXT} WHERE sha IS NULL AND {_TO_READ}""",  # noqa: S608
+)
+"""Models that are no longer listed, do not exist, have no README.md, or no commit: in this order."""
+
+_MODEL = f"SELECT {', '.join(ModelRow._fields)} FROM model"  # noqa: S608
+_CONFIG = f"SELECT {', '.join(ConfigRow._fields)} FROM config WHERE model_id = ?"  # noqa: S608
 
 
 class Ledger:
-    """The ledger in ``folder``.
+    """The crawl state in ``folder``.
 
     Args:
-        folder: the crawl's folder below ``data/raw``; made if missing.
+        folder: the crawl's folder below ``data/raw``; created if it is missing.
+
+    Raises:
+        OutputError: the folder cannot be written.
+        SourceError: the file is damaged, or from another release.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,20 +90,23 @@ class Ledger:
         except OSError as error:
             raise output_error(folder, error) from error
         except sqlite3.DatabaseError as error:
-            raise SourceError(
-                f"{self.path}: cannot be opened ({error})", "remove this folder to crawl from the start."
-            ) from error
+            raise self._unusable(str(error)) from error
 
     def _prepare(self) -> None:
-        """Sets the file up; a file that is no ledger is closed again."""
+        """Creates the tables. Closes a file that is not a ledger of this release."""
         try:
-            self._db.row_factory = sqlite3.Row
             for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536"):
                 self._db.execute(f"PRAGMA {pragma}")
-            self._db.executescript(SCHEMA)
-        except sqlite3.DatabaseError:
+            exists = self._one("SELECT count(*) FROM sqlite_master WHERE name = 'model'")
+            if exists and self._one("PRAGMA user_version") != VERSION:
+                raise self._unusable("written by another release")
+            self._db.executescript(SCHEMA + f"PRAGMA user_version = {VERSION};")
+        except (sqlite3.DatabaseError, SourceError):
             self._db.close()
             raise
+
+    def _unusable(self, reason: str) -> SourceError:
+        return SourceError(f"{self.path}: cannot be opened ({reason})", "remove this folder to crawl from the start.")
 
     def close(self) -> None:
         """Closes the file."""
@@ -77,20 +122,28 @@ class Ledger:
             raise
         self._db.execute("COMMIT")
 
+    def _one(self, query: str, *values: object) -> Any:
+        """Returns the first column of the first row; None if there is no row."""
+        row = self._db.execute(query, values).fetchone()
+        return None if row is None else row[0]
+
+    def _count(self, condition: str, crawl: int) -> int:
+        query = f"SELECT count(*) FROM model WHERE {condition}"  # noqa: S608
+        return int(self._db.execute(query, {"crawl": crawl}).fetchone()[0])
+
     # ---- crawls and their listings
 
     def open_crawl(self, oldest: float) -> int:
-        """Returns the crawl to go on with; a new one where the last is finished, stale or wants a new listing.
+        """Returns the crawl to resume; a new one if the last is finished, too old, or needs a new listing.
 
         Args:
-            oldest: seconds after which an unfinished crawl's listing is too old to go on with.
+            oldest: age in seconds up to which an unfinished crawl is resumed.
         """
         now = time.time()
         with self._transaction() as db:
-            last = db.execute("SELECT * FROM crawl ORDER BY id DESC LIMIT 1").fetchone()
-            if last and not last["finished"] and not last["relist"] and now - last["started_at"] < oldest:
-                return int(last["id"])
-            return int(db.execute("INSERT INTO crawl (started_at) VALUES (?)", (now,)).lastrowid or 0)
+            resumable = "id = (SELECT max(id) FROM crawl) AND NOT finished AND NOT relist AND started_at > ?"
+            last = self._one(f"SELECT id FROM crawl WHERE {resumable}", now - oldest)  # noqa: S608
+            return last or int(db.execute("INSERT INTO crawl (started_at) VALUES (?)", (now,)).lastrowid or 0)
 
     def last_crawl(self) -> int:
         """Returns the newest crawl; 0 before the first."""
@@ -100,210 +153,143 @@ class Ledger:
         """Returns whether the crawl's listing is complete."""
         return bool(self._one("SELECT listed FROM crawl WHERE id = ?", crawl))
 
-    def walk(self, crawl: int, name: str) -> ListingCursor:
-        """Returns how far a walk has come; a fresh one where it has not begun."""
-        row = self._db.execute("SELECT * FROM walk WHERE crawl = ? AND name = ?", (crawl, name)).fetchone()
-        if row is None:
-            return ListingCursor(name, None, 0, 0, False)
-        return ListingCursor(name, row["next"], row["pages"], row["items"], bool(row["done"]))
+    def cursor(self, crawl: int, name: str) -> ListingCursor:
+        """Returns the progress of a listing; one that has not begun has no pages."""
+        query = "SELECT next, pages, items, done FROM listing WHERE crawl = ? AND name = ?"
+        row = self._db.execute(query, (crawl, name)).fetchone()
+        return ListingCursor(*row) if row else ListingCursor()
 
-    def add_page(
-        self, crawl: int, name: str, items: Sequence[dict[str, Any]], malformed: int, following: str | None
-    ) -> None:
-        """Stores a page's models and the place of the next page, both or neither."""
+    def add_page(self, crawl: int, name: str, models: list[ListedModel], malformed: int, following: str | None) -> None:
+        """Stores a page's models and the address of the next page, both or neither."""
+        page = {"crawl": crawl, "name": name, "next": following, "done": following is None}
         with self._transaction() as db:
-            db.executemany(UPSERT, [{**item, "crawl": crawl} for item in items])
-            db.execute(
-                """INSERT INTO walk VALUES (:crawl, :name, :next, 1, :items, :malformed, :done)
-                ON CONFLICT (crawl, name) DO UPDATE SET next = :next, pages = pages + 1, items = items + :items,
-                malformed = malformed + :malformed, done = :done""",
-                {
-                    "crawl": crawl,
-                    "name": name,
-                    "next": following,
-                    "items": len(items),
-                    "malformed": malformed,
-                    "done": following is None,
-                },
-            )
+            db.executemany(_UPSERT, ({**model._asdict(), "crawl": crawl} for model in models))
+            db.execute(_ADD_PAGE, {**page, "items": len(models), "malformed": malformed})
 
     def previously_listed(self, crawl: int) -> int:
         """Returns how many models the last complete listing before ``crawl`` had."""
-        found = self._one("SELECT summary FROM crawl WHERE id < ? AND listed ORDER BY id DESC LIMIT 1", crawl)
-        return int(json.loads(found)["listed"]) if found else 0
+        summary = self._one("SELECT summary FROM crawl WHERE id < ? AND listed ORDER BY id DESC LIMIT 1", crawl)
+        return ListingSummary(**json.loads(summary)).listed if summary else 0
 
     def n_listed(self, crawl: int) -> int:
         """Returns how many models the crawl has listed so far."""
-        return int(self._one("SELECT count(*) FROM model WHERE crawl = ?", crawl))
+        return self._count("crawl = :crawl", crawl)
 
-    def close_listing(self, crawl: int, missing: str) -> dict[str, int]:
-        """Marks the listing complete, settles what needs no reading, and returns the counts.
+    def close_listing(self, crawl: int, missing: str) -> None:
+        """Marks the listing complete, and sets the status of models that need no reading.
 
         Args:
             crawl: the crawl.
-            missing: the reason to give for models that were listed before and are no longer.
+            missing: the reason for models that were listed before and are no longer.
         """
-        asked = {"crawl": crawl}
         with self._transaction() as db:
-
-            def count(condition: str) -> int:
-                return int(db.execute(f"SELECT count(*) FROM model WHERE {condition}", asked).fetchone()[0])  # noqa: S608
-
-            summary = {
-                "listed": count("crawl = :crawl"),
-                "new": count("crawl = :crawl AND first_crawl = :crawl"),
-                "changed": count("crawl = :crawl AND first_crawl < :crawl AND read_sha IS NOT sha"),
-                "unchanged": count(f"crawl = :crawl AND NOT ({TO_READ})"),
-                "missing": count("crawl < :crawl AND status IS NOT 'gone'"),
+            before = {
+                "listed": self.n_listed(crawl),
+                "new": self._count("crawl = :crawl AND first_crawl = :crawl", crawl),
+                "changed": self._count("crawl = :crawl AND first_crawl < :crawl AND read_sha IS NOT sha", crawl),
+                "unchanged": self._count(f"crawl = :crawl AND NOT ({_TO_READ})", crawl),
+                "missing": self._count("crawl < :crawl AND status IS NOT 'gone'", crawl),
             }
-            db.execute(
-                """UPDATE model SET status = 'gone', reason = :missing, revision = NULL,
-                shard = NULL, row = NULL, text_sha256 = NULL
-                WHERE crawl < :crawl AND status IS NOT 'gone'""",
-                {**asked, "missing": missing},
-            )
-            db.execute(
-                """UPDATE model SET status = 'gone', reason = absent, read_sha = NULL, read_crawl = :crawl,
-                revision = NULL, shard = NULL, row = NULL, text_sha256 = NULL
-                WHERE crawl = :crawl AND absent IS NOT NULL""",
-                asked,
-            )
-            db.execute(
-                f"""UPDATE model SET status = 'no_card', reason = 'no README.md', read_sha = sha, read_gated = gated,
-                revision = sha, attempts = 0, shard = NULL, row = NULL, text_sha256 = NULL
-                WHERE has_readme = 0 AND sha IS NOT NULL AND {TO_READ}""",  # noqa: S608
-                asked,
-            )
-            db.execute(
-                f"""UPDATE model SET status = 'failed', reason = 'the listing names no commit', read_sha = NULL,
-                revision = NULL, shard = NULL, row = NULL, text_sha256 = NULL
-                WHERE sha IS NULL AND {TO_READ}""",  # noqa: S608
-                asked,
-            )
-            summary["to_read"] = count(f"sha IS NOT NULL AND {TO_READ}")
-            db.execute(
-                "UPDATE crawl SET listed = 1, summary = :s WHERE id = :crawl", {**asked, "s": json.dumps(summary)}
-            )
-        return summary
+            for statement in _RESOLVE_WITHOUT_READING:
+                db.execute(statement, {"crawl": crawl, "missing": missing})
+            summary = ListingSummary(**before, to_read=self.n_to_read(crawl))
+            db.execute("UPDATE crawl SET listed = 1, summary = ? WHERE id = ?", (json.dumps(summary._asdict()), crawl))
 
-    def summary(self, crawl: int) -> dict[str, int]:
-        """Returns the counts of a complete listing: listed, new, changed, unchanged, missing, to_read."""
-        return dict(json.loads(self._one("SELECT summary FROM crawl WHERE id = ?", crawl)))
+    def summary(self, crawl: int) -> ListingSummary:
+        """Returns the counts of a complete listing."""
+        return ListingSummary(**json.loads(self._one("SELECT summary FROM crawl WHERE id = ?", crawl)))
 
     def finish(self, crawl: int) -> None:
-        """Marks the crawl finished: nothing is left to read. The next run lists anew."""
+        """Marks the crawl finished: nothing is left to read. The next run lists again."""
         with self._transaction() as db:
             db.execute("UPDATE crawl SET finished = 1 WHERE id = ?", (crawl,))
 
     def ask_relisting(self, crawl: int) -> None:
-        """Lets the next run list anew, because reading cannot succeed with what was listed."""
+        """Makes the next run list again, because reading cannot succeed with what was listed."""
         with self._transaction() as db:
             db.execute("UPDATE crawl SET relist = 1 WHERE id = ?", (crawl,))
 
-    # ---- cards
+    # ---- files
 
-    def to_read(self, crawl: int, after: str, limit: int) -> list[sqlite3.Row]:
-        """Returns the next models (id, sha, gated, last_modified) to read, in order of id, beyond ``after``."""
-        return self._db.execute(
-            f"""SELECT model_id, sha, gated, last_modified FROM model
-            WHERE model_id > :after AND sha IS NOT NULL AND {TO_READ} ORDER BY model_id LIMIT :limit""",  # noqa: S608
-            {"crawl": crawl, "after": after, "limit": limit},
-        ).fetchall()
+    def to_read(self, crawl: int, after: str, limit: int) -> list[FileRequest]:
+        """Returns the next cards to read, in order of model id, beyond ``after``."""
+        query = f"""SELECT model_id, sha, gated FROM model
+            WHERE model_id > :after AND sha IS NOT NULL AND {_TO_READ} ORDER BY model_id LIMIT :limit"""  # noqa: S608
+        rows = self._db.execute(query, {"crawl": crawl, "after": after, "limit": limit})
+        return [FileRequest(*row) for row in rows.fetchall()]
 
     def n_to_read(self, crawl: int) -> int:
-        """Returns how many listed models are still to read."""
-        return int(
-            self._db.execute(
-                f"SELECT count(*) FROM model WHERE sha IS NOT NULL AND {TO_READ}",  # noqa: S608
-                {"crawl": crawl},
-            ).fetchone()[0]
-        )
+        """Returns how many cards are still to read."""
+        return self._count(f"sha IS NOT NULL AND {_TO_READ}", crawl)
 
-    def note(self, crawl: int, kind: str, outcomes: Iterable[Outcome], shard: int | None) -> None:
-        """Notes outcomes; those of a shard come in the order of its rows.
+    def record(self, crawl: int, kind: str, outcomes: Iterable[Outcome], shard: int | None) -> None:
+        """Stores outcomes; those of a shard come in the order of its rows.
 
         Args:
             crawl: the crawl.
             kind: ``cards`` or ``configs``.
             outcomes: what was read.
-            shard: the sealed shard that holds them; None for failures, which are in no shard.
+            shard: the shard that holds them; None for failures, which are in no shard.
         """
-        statement = NOTE if kind == "cards" else NOTE_CONFIG
         with self._transaction() as db:
             if shard is not None:
                 db.execute("INSERT OR IGNORE INTO shard VALUES (?, ?)", (kind, shard))
             for row, outcome in enumerate(outcomes):
-                sealed = shard is not None and outcome.text is not None
-                db.execute(
-                    statement,
-                    {
-                        **vars(outcome),
-                        "crawl": crawl,
-                        "shard": shard if sealed else None,
-                        "row": row if sealed else None,
-                        "text_sha256": outcome.text_sha256,
-                    },
-                )
+                has_text = shard is not None and outcome.text is not None
+                place = {"shard": shard, "row": row} if has_text else {"shard": None, "row": None}
+                facts = {"crawl": crawl, "text_sha256": outcome.text_sha256, **place}
+                db.execute(_RECORD[kind], {**vars(outcome), **facts})
 
-    def noted_shards(self, kind: str) -> set[int]:
-        """Returns the numbers of the shards that the ledger knows."""
+    def recorded_shards(self, kind: str) -> set[int]:
+        """Returns the numbers of the shards whose outcomes are stored."""
         return {int(r[0]) for r in self._db.execute("SELECT number FROM shard WHERE kind = ?", (kind,))}
 
     def forget_shard(self, kind: str, number: int) -> None:
-        """Lets the texts of a shard that is no longer there be read again."""
+        """Makes the next run read the texts of a lost shard again."""
         table = "model" if kind == "cards" else "config"
         with self._transaction() as db:
             db.execute(f"UPDATE {table} SET read_sha = NULL, status = NULL WHERE shard = ?", (number,))  # noqa: S608
             db.execute("DELETE FROM shard WHERE kind = ? AND number = ?", (kind, number))
             db.execute("UPDATE crawl SET finished = 0 WHERE id = (SELECT max(id) FROM crawl)")
 
-    def known(self, model_id: str) -> sqlite3.Row | None:
-        """Returns the row of one model."""
-        row: sqlite3.Row | None = self._db.execute("SELECT * FROM model WHERE model_id = ?", (model_id,)).fetchone()
-        return row
+    # ---- models
 
-    def has_config(self, crawl: int) -> Iterator[tuple[str, str]]:
-        """Yields id and sha of every listed model whose files include an adapter_config.json."""
-        yield from self._db.execute(
-            "SELECT model_id, sha FROM model WHERE crawl = ? AND has_config = 1 AND sha IS NOT NULL", (crawl,)
-        )
+    def model(self, model_id: str) -> ModelRow | None:
+        """Returns one model; None if it was never listed."""
+        row = self._db.execute(f"{_MODEL} WHERE model_id = ?", (model_id,)).fetchone()
+        return ModelRow(*row) if row else None
 
-    def config(self, model_id: str) -> sqlite3.Row | None:
-        """Returns what is known of one model's adapter_config.json."""
-        row: sqlite3.Row | None = self._db.execute("SELECT * FROM config WHERE model_id = ?", (model_id,)).fetchone()
-        return row
+    def models(self, crawl: int) -> Iterator[ModelRow]:
+        """Yields every model that the crawl listed, in order of id."""
+        yield from map(ModelRow._make, self._db.execute(f"{_MODEL} WHERE crawl = ? ORDER BY model_id", (crawl,)))
 
-    # ---- the result
+    def with_config(self, crawl: int) -> Iterator[FileRequest]:
+        """Yields the ``adapter_config.json`` of every listed model that has one."""
+        query = f"SELECT model_id, sha FROM model WHERE {_WITH_CONFIG}"  # noqa: S608
+        for model_id, sha in self._db.execute(query, {"crawl": crawl}):
+            yield FileRequest(model_id, sha)
 
-    def counts(self) -> dict[str, int]:
-        """Returns how many models have each status."""
-        return {str(s): int(n) for s, n in self._db.execute("SELECT status, count(*) FROM model GROUP BY status")}
+    def n_with_config(self, crawl: int) -> int:
+        """Returns how many listed models have an ``adapter_config.json``."""
+        return self._count(_WITH_CONFIG, crawl)
 
-    def failures(self) -> list[tuple[str, int]]:
-        """Returns the reasons of failed models with their numbers, the most frequent first."""
-        return [
-            (str(r), int(n))
-            for r, n in self._db.execute(
-                "SELECT reason, count(*) FROM model WHERE status = 'failed' GROUP BY reason ORDER BY 2 DESC, 1"
-            )
-        ]
+    def config(self, model_id: str) -> ConfigRow | None:
+        """Returns the outcome for one model's ``adapter_config.json``; None if it was never read."""
+        row = self._db.execute(_CONFIG, (model_id,)).fetchone()
+        return ConfigRow(*row) if row else None
 
-    def models(self, crawl: int) -> Iterator[sqlite3.Row]:
-        """Yields every model that the crawl listed, in the order of ids."""
-        yield from self._db.execute("SELECT * FROM model WHERE crawl = ? ORDER BY model_id", (crawl,))
+    def n_failed(self) -> int:
+        """Returns how many models have the status ``failed``."""
+        return int(self._one("SELECT count(*) FROM model WHERE status = 'failed'"))
 
     # ---- facts about the crawl
 
     def fact(self, key: str) -> str | None:
-        """Returns a stored fact (seed, last dump …)."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
+        """Returns a stored fact: the seed of the sample, the dump of a crawl."""
+        value: str | None = self._one("SELECT value FROM meta WHERE key = ?", key)
+        return value
 
     def keep_fact(self, key: str, value: str) -> None:
         """Stores a fact."""
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
-    def _one(self, query: str, *values: object) -> Any:
-        row = self._db.execute(query, values).fetchone()
-        return None if row is None else row[0]

@@ -1,8 +1,8 @@
-"""Raw shards: what was read from the Hub, in Parquet, each file sealed by one rename and never changed.
+"""Raw shards: the files read from the Hub, in Parquet. A shard is complete or absent, and never changes.
 
-In: outcomes of reading a file of a model. Out: rows by place, and the same rows in the order of model ids.
-Every shard is sorted by model id. So a walk over all models in that order reads each shard once from front
-to back, with one row group of each in memory, however many crawls wrote them.
+In: outcomes of reading a file of a model. Out: texts by shard and row. Every shard is sorted by model id. So a pass
+over all models in that order reads each shard once from front to back, with one row group of each in memory, whatever
+the number of crawls that wrote them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from peft_census.errors import SourceError, output_error
 
 ROW_GROUP = 128
 _OPEN_GROUPS = 512
-"""Row groups kept while reading; more shards than this may overlap, then groups are read again."""
+"""Row groups kept while reading. If more shards than this overlap, row groups are read again."""
 
 SCHEMA = pa.schema(
     [
@@ -38,14 +38,14 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of reading one file of one model.
+    """The outcome of reading one file of one model.
 
     Args:
         model_id: the model.
         sha: the commit that was asked for.
         status: as in ``schema.STATUSES``.
-        reason: why there is no text, or what was mended.
-        revision: the commit that was read; None where a bulk dump supplied the text.
+        reason: why there is no text, or what was repaired.
+        revision: the commit that was read; None if a bulk dump supplied the text.
         gated: the gate as listed at that time.
         attempts: how many attempts it took.
         text: the file; None without text.
@@ -67,10 +67,10 @@ class Outcome:
 
 
 class Shards:
-    """The sealed shards of one folder.
+    """The shards of one folder.
 
     Args:
-        folder: where they are; made if missing. Half-written files of a killed run are removed.
+        folder: where they are; created if it is missing. Unfinished files of a killed run are removed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -78,16 +78,16 @@ class Shards:
         self._groups: OrderedDict[int, tuple[int, pa.Array]] = OrderedDict()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for left_over in folder.glob("*.partial"):
-                left_over.unlink()
+            for unfinished in folder.glob("*.partial"):
+                unfinished.unlink()
         except OSError as error:
             raise output_error(folder, error) from error
 
     def numbers(self) -> list[int]:
-        """Returns the numbers of all sealed shards."""
+        """Returns the numbers of all shards."""
         return sorted(int(p.stem) for p in self.folder.glob("*.parquet") if p.stem.isdigit())
 
-    def seal(self, outcomes: list[Outcome]) -> tuple[int, list[Outcome]]:
+    def write(self, outcomes: list[Outcome]) -> tuple[int, list[Outcome]]:
         """Writes one shard; returns its number and the outcomes in the order of its rows."""
         ordered = sorted(outcomes, key=lambda o: o.model_id)
         number = max(self.numbers(), default=0) + 1
@@ -101,28 +101,28 @@ class Shards:
                 row_group_size=ROW_GROUP,
                 write_page_checksum=True,
             )
-            with partial.open("rb") as stream:
+            with partial.open("r+b") as stream:  # Windows does not flush a file that is open for reading only
                 os.fsync(stream.fileno())
-            partial.rename(self._path(number))
+            partial.replace(self._path(number))
         except OSError as error:
             raise output_error(self.folder, error) from error
         return number, ordered
 
     def outcomes(self, number: int) -> list[Outcome]:
-        """Returns all rows of a shard, for a ledger that was killed before it could note them."""
+        """Returns all rows of a shard, for a run that was killed before it stored them in the ledger."""
         return [Outcome(**row) for row in self._open(number).read().to_pylist()]
 
-    def text(self, number: int, row: int) -> str | None:
-        """Returns the text at a place; cheap where places are asked for in the order of model ids."""
-        group, offset = divmod(row, ROW_GROUP)
-        held = self._groups.get(number)
-        if held is None or held[0] != group:
-            held = (group, self._open(number).read_row_group(group, columns=["text"]).column(0).combine_chunks())
-            self._groups[number] = held
+    def text(self, place: tuple[int, int]) -> str | None:
+        """Returns the text at a shard and row; fast if places are asked for in the order of model ids."""
+        number, (group, offset) = place[0], divmod(place[1], ROW_GROUP)
+        cached = self._groups.get(number)
+        if cached is None or cached[0] != group:
+            texts = self._open(number).read_row_group(group, columns=["text"]).column(0).combine_chunks()
+            cached = self._groups[number] = (group, texts)
         self._groups.move_to_end(number)
         if len(self._groups) > _OPEN_GROUPS:
             self._groups.popitem(last=False)
-        value: str | None = held[1][offset].as_py()
+        value: str | None = cached[1][offset].as_py()
         return value
 
     def bytes(self) -> int:
@@ -138,5 +138,5 @@ class Shards:
             return pq.ParquetFile(path, page_checksum_verification=True)
         except (pa.ArrowException, OSError) as error:
             raise SourceError(
-                f"{path}: damaged raw shard ({error})", "remove this file and run again; its cards are read anew."
+                f"{path}: damaged raw shard ({error})", "remove this file and run again; its cards are read again."
             ) from error

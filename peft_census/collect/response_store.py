@@ -1,8 +1,8 @@
-"""The ledger of instruments: every answer kept as soon as it is read, so that re-running is resuming.
+"""Stored answers of GitHub and Civitai: each is written as soon as it is read, so that running again resumes.
 
-In: answers of GitHub or Civitai under a key. Out: the same answers, in the same order, after any interruption.
-One *campaign* is one set of questions to one endpoint. What it holds is never asked again; once it has grown
-old it is left alone and a new one is begun, because readings of two months do not mix.
+In: answers under a key. Out: the same answers in the same order, after any interruption. One *campaign* holds the
+answers to one set of questions to one endpoint. A stored answer is not requested again. A campaign older than
+``FRESH_DAYS`` is not continued, because readings of different months must not mix.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from peft_census.errors import SourceError, output_error
 from peft_census.snapshot.lock import exclusive_lock
+from peft_census.snapshot.records import read_record, to_json
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS campaign (
@@ -28,81 +29,93 @@ CREATE TABLE IF NOT EXISTS answer (
   asked_at TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (campaign, key));
 """
 FRESH_DAYS = 6
-"""An older campaign is not reused; a weekly census therefore asks anew each week."""
+"""An older campaign is not continued; a weekly census therefore asks again each week."""
+_HINT = "move it away and run again."
+Body = TypeVar("Body")
 
 
 class Campaign:
-    """The answers to one set of questions; see ``open_campaign``."""
+    """The stored answers to one set of questions; see ``open_campaign``."""
 
-    def __init__(self, base: sqlite3.Connection, number: int) -> None:
-        self._base = base
-        self._number = number
+    def __init__(self, base: sqlite3.Connection, number: int, store: Path) -> None:
+        self._base, self._number, self._store = base, number, store
 
-    def get(self, key: str) -> dict[str, Any] | None:
-        """Returns what was kept under ``key``, or None."""
+    def get(self, key: str, kind: type[Body]) -> Body | None:
+        """Returns the answer under ``key`` as a ``kind`` (a record); None if there is none."""
         row = self._base.execute(
             "SELECT body FROM answer WHERE campaign = ? AND key = ?", (self._number, key)
         ).fetchone()
-        return json.loads(row[0]) if row else None
+        return self._read(row[0], key, kind) if row else None
 
-    def put(self, key: str, asked_at: datetime, body: dict[str, Any]) -> None:
-        """Keeps ``body`` under ``key``; it is on disk when this returns."""
+    def put(self, key: str, asked_at: datetime, body: object) -> None:
+        """Stores ``body`` (a record) under ``key``; it is on disk when this returns."""
         with self._base:
             self._base.execute(
                 "INSERT INTO answer VALUES (?, ?, ?, ?)",
-                (self._number, key, asked_at.isoformat(), json.dumps(body)),
+                (self._number, key, asked_at.isoformat(), json.dumps(to_json(body))),
             )
 
-    def bodies(self, prefix: str = "") -> Iterator[tuple[str, datetime, dict[str, Any]]]:
-        """Yields ``(key, asked_at, body)`` in the order in which they were kept."""
+    def answers(self, prefix: str, kind: type[Body]) -> Iterator[tuple[str, datetime, Body]]:
+        """Yields ``(key, asked_at, body)`` in the order in which they were stored."""
         rows = self._base.execute(
             "SELECT key, asked_at, body FROM answer WHERE campaign = ? AND substr(key, 1, ?) = ? ORDER BY rowid",
             (self._number, len(prefix), prefix),
         )
         for key, asked_at, body in rows:
-            yield key, datetime.fromisoformat(asked_at), json.loads(body)
+            yield key, datetime.fromisoformat(asked_at), self._read(body, key, kind)
+
+    def times(self, prefix: str = "") -> list[datetime]:
+        """Returns when each answer was requested."""
+        rows = self._base.execute(
+            "SELECT asked_at FROM answer WHERE campaign = ? AND substr(key, 1, ?) = ?",
+            (self._number, len(prefix), prefix),
+        )
+        return [datetime.fromisoformat(asked_at) for (asked_at,) in rows]
 
     def drop(self, key: str) -> None:
-        """Forgets one answer, so that it is asked for again."""
+        """Removes one answer, so that it is requested again."""
         with self._base:
             self._base.execute("DELETE FROM answer WHERE campaign = ? AND key = ?", (self._number, key))
 
+    def _read(self, body: str, key: str, kind: type[Body]) -> Body:
+        return read_record(kind, json.loads(body), f"{self._store}, answer {key}", SourceError, _HINT)
+
 
 @contextmanager
-def open_campaign(ledger: Path, source: str, plan: dict[str, Any], fresh: bool = False) -> Iterator[Campaign]:
-    """Gives the campaign for ``plan``: a recent one, under way or finished, else a new one.
+def open_campaign(store: Path, source: str, plan: dict[str, Any], fresh: bool = False) -> Iterator[Campaign]:
+    """Gives the campaign for ``plan``: a recent one, finished or not, else a new one.
 
     Args:
-        ledger: SQLite file; its folder is made.
+        store: SQLite file; its folder is made.
         source: ``github``, ``github_sample`` or ``civitai``.
         plan: everything that decides which questions are asked, the endpoint included. Never a token.
-        fresh: start a new campaign whatever the ledger holds.
+        fresh: start a new campaign even if there is a recent one.
 
     Raises:
-        BusyError: another process is collecting with this ledger.
-        SourceError: the ledger is damaged.
+        BusyError: another process is collecting with this store.
+        SourceError: the store is damaged.
         OutputError: it cannot be written.
     """
     text = json.dumps(plan, sort_keys=True)
     sha = hashlib.sha256(text.encode()).hexdigest()
     try:
-        ledger.parent.mkdir(parents=True, exist_ok=True)
-        with exclusive_lock(ledger.with_suffix(".lock")), closing(sqlite3.connect(ledger)) as base:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive_lock(store.with_suffix(".lock")), closing(sqlite3.connect(store)) as base:
             base.execute("PRAGMA journal_mode=WAL")
             base.executescript(_SCHEMA)
-            found = None if fresh else _last(base, source, sha)
-            if found is None:
+            number = None if fresh else _last(base, source, sha)
+            if number is None:
                 with base:
-                    made = base.execute(
+                    inserted = base.execute(
                         "INSERT INTO campaign (source, plan_sha256, plan, opened_at) VALUES (?, ?, ?, ?)",
                         (source, sha, text, datetime.now(UTC).isoformat()),
                     )
-                found = int(made.lastrowid or 0)
-            yield Campaign(base, found)
+                number = int(inserted.lastrowid or 0)
+            yield Campaign(base, number, store)
     except sqlite3.DatabaseError as error:
-        raise SourceError(f"{ledger}: the ledger is damaged ({error})", "move it away and run again.") from error
+        raise SourceError(f"{store}: damaged ({error})", _HINT) from error
     except OSError as error:
-        raise output_error(ledger, error) from error
+        raise output_error(store, error) from error
 
 
 def _last(base: sqlite3.Connection, source: str, sha: str) -> int | None:

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.collect.base import Source
-from peft_census.collect.registry import Wish, make_source, open_hub
+from peft_census.collect import registry
+from peft_census.collect.hub.options import HubOptions
 from peft_census.errors import output_error
 from peft_census.pipeline.evaluate import scores_of_record
 from peft_census.pipeline.instruments import InstrumentResults
@@ -67,12 +68,17 @@ class Outcome:
     instrument_gaps: tuple[str, ...] = ()
 
 
-def estimate_cost(spec: str, quiet: bool = False, **hub: Any) -> tuple[dict[str, Any], str]:
+def make_source(spec: str, keep_first: bool = False, quiet: bool = False, hub: HubOptions | None = None) -> Source:
+    """Returns the source of cards that ``spec`` names, with the folder and batch size of the settings."""
+    return registry.make_source(spec, settings().raw, settings().batch_rows, keep_first, quiet, hub)
+
+
+def estimate_cost(spec: str, quiet: bool = False, hub: HubOptions | None = None) -> tuple[dict[str, Any], str]:
     """Returns what a census of a Hub source would cost, for tools and for people."""
     from peft_census.collect.hub.estimate import estimate
 
-    told = estimate(open_hub(Wish(spec, quiet, hub)))
-    return told.as_json(), str(told)
+    cost = estimate(make_source(spec, quiet=quiet, hub=hub))
+    return cost.as_json(), str(cost)
 
 
 def run_census(

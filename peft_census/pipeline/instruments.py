@@ -6,7 +6,7 @@ taxonomy's config classes and PEFT types are handed to collecting, which does no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,12 @@ import pyarrow as pa
 
 from peft_census.errors import UsageError
 from peft_census.settings import settings
+from peft_census.snapshot.instruments import CivitaiFrame, GithubDescription, NotRead
+from peft_census.snapshot.records import to_json
 
 if TYPE_CHECKING:
-    from peft_census.collect.instruments import Collected, InstrumentConfig
+    from peft_census.collect.instrument import Cost, InstrumentConfig
+    from peft_census.collect.instruments import CollectedInstruments
 
 Note = Callable[[str], None]
 
@@ -55,7 +58,7 @@ def make_instrument_config(
         civitai: ``all``, or the number of models of a declared sample.
         order: Civitai's order.
         types: Civitai's types, with commas; empty for all.
-        rest: the other fields of ``Wanted``.
+        rest: the other fields of ``InstrumentConfig``.
 
     Raises:
         UsageError: an instrument or a number that makes no sense.
@@ -63,12 +66,12 @@ def make_instrument_config(
     names = split_names(given)
     if not names:
         return None
-    from peft_census.collect.civitai import Frame
-    from peft_census.collect.instruments import InstrumentConfig, checked_config
+    from peft_census.collect.instrument import InstrumentConfig
+    from peft_census.collect.instruments import checked_config
 
     if civitai != "all" and not civitai.isdecimal():
         raise UsageError(f"--civitai {civitai}: not a number of models", "give a number, or 'all'.")
-    frame = Frame(0 if civitai == "all" else int(civitai), order, split_names([types]))
+    frame = CivitaiFrame(0 if civitai == "all" else int(civitai), order, split_names([types]))
     return checked_config(InstrumentConfig(names, civitai=frame, **rest))
 
 
@@ -90,60 +93,52 @@ def peft_types() -> dict[str, str]:
 
 def collect_instruments(wanted: InstrumentConfig, note: Note, progress: Callable[[int], object]) -> InstrumentResults:
     """Runs the instruments."""
-    from peft_census.collect.instruments import collect, content_sha256
+    from peft_census.collect.instrument import InstrumentRun
+    from peft_census.collect.instruments import collect
 
-    found = collect(wanted, peft_classes(), peft_types(), settings().raw, note, progress)
-    return InstrumentResults(found.tables, found.about, _coverage(found), tuple(found.gaps), content_sha256(found))
+    found = collect(InstrumentRun(wanted, peft_classes(), peft_types(), settings().raw, note, progress))
+    about = to_json(found.descriptions)
+    return InstrumentResults(found.tables, about, _coverage(found), found.gaps, found.content_sha256())
 
 
-def _coverage(found: Collected) -> list[dict[str, Any]]:
+def _coverage(found: CollectedInstruments) -> list[dict[str, Any]]:
     """Returns a row for each instrument and state: readings of GitHub, models of Civitai, runs of the benchmark."""
     rows: list[dict[str, Any]] = []
 
     def add(name: str, status: str, n: int, reason: str | None = None) -> None:
         rows.append({"source": name, "status": status, "reason": reason, "n": n})
 
-    for name, about in found.about.items():
-        if about["state"] in ("skipped", "failed"):
-            add(name, "skipped" if about["state"] == "skipped" else "missing", 0, about["reason"])
-        elif name == "github":
-            for status, n in about["readings"].items():
+    for name, description in found.descriptions.items():
+        if isinstance(description, NotRead):
+            add(name, "skipped" if description.state == "skipped" else "missing", 0, description.reason)
+        elif isinstance(description, GithubDescription):
+            for status, n in vars(description.readings).items():
                 if n:
                     add(name, "missing" if status == "failed" else status, n)
         else:
             add(name, "read", found.tables[name].num_rows)
-        if about["state"] == "partial":
+        if description.state == "partial":
             add(name, "missing", 0, "broke off; run the same command again")
     return rows
 
 
-def estimate(wanted: InstrumentConfig | None) -> dict[str, dict[str, Any]]:
-    """Returns for each instrument the requests and minutes it would cost; asks nothing."""
+def estimate(wanted: InstrumentConfig | None) -> dict[str, Cost]:
+    """Returns what each instrument would cost; sends nothing."""
     if wanted is None:
         return {}
-    from peft_census.collect import civitai
-    from peft_census.collect.github import search as github
+    from peft_census.collect.instruments import estimate
 
-    costs: dict[str, dict[str, Any]] = {}
-    for name in wanted.names:
-        if name == "github":
-            plan = github.plan_queries(peft_classes(), calibrate=wanted.calibrate is not None)
-            costs[name] = github.estimate_requests(plan, wanted.readings, wanted.sample)
-        elif name == "civitai":
-            costs[name] = civitai.estimate_requests(wanted.civitai)
-        else:
-            costs[name] = {"requests": 0, "minutes": 0.0}
-    return costs
+    return estimate(wanted, peft_classes())
 
 
-def estimate_text(costs: dict[str, dict[str, Any]]) -> str:
+def estimate_text(costs: Mapping[str, Cost]) -> str:
     """Returns the estimate in lines for people."""
     lines = []
     for name, cost in costs.items():
-        if cost["requests"] is None:
-            lines.append(f"{name:<10} {cost['note']}")
+        if cost.requests is None:
+            lines.append(f"{name:<10} {cost.note}")
         else:
-            more = cost.get("requests_if_incomplete")
+            more = cost.requests_if_incomplete
             extra = f"; at most {more:,} requests where readings come back incomplete" if more else ""
-            lines.append(f"{name:<10} {cost['requests']:,} requests, {cost['minutes']:,} minutes{extra}")
+            lines.append(f"{name:<10} {cost.requests:,} requests, {cost.minutes:,} minutes{extra}")
     return "\n".join(lines)

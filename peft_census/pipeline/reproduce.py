@@ -75,7 +75,7 @@ def reproduce_past(
     Raises:
         SourceError: not one revision could be read, or the server points to another host.
     """
-    from peft_census.collect.http.hub import ElsewhereError
+    from peft_census.collect.http.common import ElsewhereError
     from peft_census.pipeline.all_rules import count_by_all_rules
 
     readings = []
@@ -212,7 +212,7 @@ def _walk_facts(walk: RevisionPlan | None) -> dict[str, Any] | None:
         "around": walk.around.isoformat(),
         "commits_listed": len(commits),
         "commits_unreadable": walk.history.unreadable,
-        "whole_history": walk.history.whole,
+        "whole_history": walk.history.complete,
         "oldest_commit": commits[-1].date.isoformat(),
         "newest_commit": commits[0].date.isoformat(),
     }

@@ -57,7 +57,7 @@ def _reader(count: Count | None) -> Callable[[Iterator[pa.RecordBatch]], Iterato
     """Returns what runs on the workers. It imports there: the package must be installed on them."""
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from peft_census.collect.parquet import to_cards
+        from peft_census.collect.card_columns import to_cards
         from peft_census.tag import tag as tag_batch
 
         for batch in batches:

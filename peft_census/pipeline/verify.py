@@ -20,7 +20,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from peft_census.collect.hub.folders import LOCK as CRAWL_LOCK
+from peft_census.collect.hub.session import LOCK as CRAWL_LOCK
 from peft_census.collect.ledger import Ledger
 from peft_census.errors import CensusError, SnapshotError
 from peft_census.pipeline.census import LOCK as SNAPSHOTS_LOCK

@@ -1,79 +1,86 @@
-"""One process at a time: the lock of every folder that a run writes to over minutes or hours.
+"""One writer per folder: a lock file for every folder that a run writes to over minutes or hours.
 
-In: a lock file. Out: the right to write beside it, or word of who has it. The kernel keeps the lock (``flock``) and
-drops it with the process, however that ends: a file left behind by a killed run blocks nobody. Reading needs no lock.
+In: the path of a lock file. Out: the exclusive right to write in its folder, or an error that names the process that
+has it. The operating system releases the lock when its process ends, also when the process is killed. Reading needs no
+lock.
+
+The record of the holder is a second file, because Windows does not let other processes read a locked file.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
+
 from peft_census.errors import BusyError, output_error
+from peft_census.snapshot.records import record
 
-_held: set[int] = set()
-
-
-def _let_go() -> None:
-    """Drops a forked child's share of the locks, so that no orphan holds what its killed parent held."""
-    while _held:
-        os.close(_held.pop())
+HOLDER = ".holder"
+"""Added to the name of the lock file: the file that describes the process that has the lock."""
 
 
-os.register_at_fork(after_in_child=_let_go)
+@record
+class Holder:
+    """The process that has a lock."""
+
+    pid: int
+    host: str
+    since: str
+
+
+_holders = TypeAdapter(Holder)
 
 
 @contextmanager
 def exclusive_lock(file: Path) -> Iterator[None]:
-    """Holds the lock ``file`` (made if missing, with its folder) for this process.
+    """Holds the lock ``file`` for this process; creates the file and its folder if they are missing.
 
     Raises:
-        BusyError: another process holds it; the message names it.
-        OutputError: the file cannot be made, or its file system has no locks.
+        BusyError: another process holds it; the message names that process.
+        OutputError: the file cannot be created or locked.
     """
+    lock = FileLock(file, blocking=False, thread_local=False)
+    holder = file.with_name(file.name + HOLDER)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        lock.acquire()
+    except Timeout:
+        raise _busy(file, holder) from None
     except OSError as error:
         raise output_error(file.parent, error) from error
-    _held.add(lock)
     try:
-        _take(lock, file)
+        _describe(holder)
         yield
     finally:
-        if lock in _held:  # not in a forked child, where _let_go has closed it
-            _held.remove(lock)
-            os.ftruncate(lock, 0)
-            os.close(lock)
+        if lock.is_locked:  # a forked child does not inherit the lock
+            holder.unlink(missing_ok=True)
+            lock.release()
 
 
-def _take(lock: int, file: Path) -> None:
+def _describe(holder: Path) -> None:
+    this = Holder(os.getpid(), platform.node(), datetime.now(UTC).isoformat("T", "seconds"))
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        holder = {"pid": os.getpid(), "host": os.uname().nodename, "since": datetime.now(UTC).isoformat("T", "seconds")}
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, json.dumps(holder).encode(), 0)
-    except BlockingIOError:
-        raise _busy(lock, file) from None
+        holder.write_bytes(_holders.dump_json(this))
     except OSError as error:
-        raise output_error(file, error) from error
+        raise output_error(holder, error) from error
 
 
-def _busy(lock: int, file: Path) -> BusyError:
-    """Words who holds the lock; a holder that has not yet written its name stays unnamed."""
+def _busy(file: Path, holder: Path) -> BusyError:
+    """Returns the error for a lock that is held. The holder stays unnamed if it has not written its record yet."""
+    what = f"another census is running in {file.parent}"
     try:
-        holder = json.loads(os.pread(lock, 4096, 0))
-        pid, host = int(holder["pid"]), str(holder["host"])
-        who = f"process {pid} on {host}, since {holder['since']}"
-    except (ValueError, KeyError, TypeError):
-        return BusyError(f"another census is at work in {file.parent}", "wait for it, or stop it.")
-    there = "" if host == os.uname().nodename else f" on {host}"
+        other = _holders.validate_json(holder.read_bytes())
+    except (OSError, ValidationError):
+        return BusyError(what, "wait until it ends, or stop it.")
+    where = "" if other.host == platform.node() else f" on {other.host}"
     return BusyError(
-        f"another census is at work in {file.parent}: {who}",
-        f"wait for it, or stop it with `kill {pid}`{there}; the next run goes on from where it stopped.",
+        f"{what}: process {other.pid} on {other.host}, since {other.since}",
+        f"wait until it ends, or stop process {other.pid}{where}; the next run resumes.",
     )

@@ -57,7 +57,7 @@ def test_the_table_that_ships_is_whole() -> None:
     assert Counter(r["task"] for r in rows) == {"MetaMathQA": 63, "image-gen": 31}
     assert len({r["peft_type"] for r in rows if r["task"] == "MetaMathQA"}) == 38
     assert len({r["peft_type"] for r in rows if r["task"] == "image-gen"}) == 28
-    assert (about["commit"], about["runs"], about["bundled"]) == ("5d602fdb", 94, True)
+    assert (about.commit, about.runs, about.bundled) == ("5d602fdb", 94, True)
     assert sum(r["technique"] == "lora" for r in rows) == 11
     assert all(r["peft_type"] is None and r["technique"] is None for r in rows if "full-finetuning" in r["experiment"])
 
@@ -71,7 +71,7 @@ def test_known_values_come_back() -> None:
 
 
 def test_a_checkout_is_read_at_its_commit(tmp_path: Path) -> None:
-    """Results of a checkout come with its commit, and variants are told apart within one type."""
+    """Results of a checkout have its commit, and variants within one type are distinguished."""
     place = _checkout(
         tmp_path,
         _result("lora/plain", peft_type="LORA", init_lora_weights=True),
@@ -92,9 +92,9 @@ def test_a_checkout_is_read_at_its_commit(tmp_path: Path) -> None:
         "new/one": (None, None),
         "full-finetuning/x": (None, None),
     }
-    assert about["commit"] == "a" * 40
-    assert about["types_without_technique"] == ["NEWTYPE"]
-    assert not about["bundled"]
+    assert about.commit == "a" * 40
+    assert about.types_without_technique == ("NEWTYPE",)
+    assert not about.bundled
 
 
 def test_runs_that_failed_are_left_out(tmp_path: Path) -> None:
@@ -106,9 +106,18 @@ def test_runs_that_failed_are_left_out(tmp_path: Path) -> None:
 
 
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:
-    """A result file of another shape stops the reading with its name."""
+    """A result file of another shape is an error that names it."""
     with pytest.raises(BadInputError, match=r"0\.json"):
         read_benchmark(_checkout(tmp_path, {"run_info": {}}), TYPES)
+
+
+def test_a_damaged_table_is_named(tmp_path: Path) -> None:
+    """A table without the columns, or with an unknown task, is an error that names it."""
+    bundled_table = (Path(__file__).parents[2] / "data" / "benchmark" / "benchmark.csv").read_text(encoding="utf-8")
+    for text in ("a,b\n1,2\n", bundled_table.replace("MetaMathQA", "Chess")):
+        (tmp_path / "benchmark.csv").write_text(text, encoding="utf-8")
+        with pytest.raises(BadInputError, match=r"benchmark\.csv"):
+            read_benchmark(tmp_path, TYPES)
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:

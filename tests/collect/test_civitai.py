@@ -11,9 +11,12 @@ import pytest
 from civitai_replica import CivitaiReplica, Model, models_of, real_models
 from serving import SHARED, Faults, serve
 
-from peft_census.collect.civitai import Frame, checked_frame, civitai_client, crawl, describe_crawl, models_table
+from peft_census.collect.civitai import check as check_config
+from peft_census.collect.civitai import civitai_client, crawl, describe, models_table
+from peft_census.collect.instrument import InstrumentConfig
 from peft_census.collect.response_store import Campaign, open_campaign
 from peft_census.errors import SourceError, UsageError
+from peft_census.snapshot.instruments import CivitaiFrame as Frame
 from peft_census.snapshot.schema import check
 
 TYPES = {"LORA": 700, "LoCon": 40, "DoRA": 3, "Checkpoint": 250}
@@ -34,7 +37,7 @@ def _crawl(replica: CivitaiReplica, campaign: Campaign, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("sort", ["Oldest", "Most Downloaded"])
 def test_every_model_is_found_once_under_faults(campaign: Campaign, monkeypatch: pytest.MonkeyPatch, sort: str) -> None:
-    """With breaking requests, ties and hidden levels the crawl finds each model exactly once."""
+    """Under faults, with ties and content levels, each model is read exactly once."""
     models = models_of(TYPES, nsfw=0.3, ties=7)
     replica = CivitaiReplica(models, Faults(4, error=0.08, reset=0.05, truncate=0.05, html=0.05), busy_after=6)
     _crawl(replica, campaign, monkeypatch, Frame(sort=sort))
@@ -42,7 +45,7 @@ def test_every_model_is_found_once_under_faults(campaign: Campaign, monkeypatch:
     check("civitai", table)
     assert table["model_id"].to_pylist() == sorted(m.id for m in models)
     assert Counter(table["type"].to_pylist()) == TYPES
-    assert describe_crawl(campaign, Frame(sort=sort))["whole"]
+    assert describe("https://civitai.com", campaign, Frame(sort=sort)).whole
     assert max(replica.served.values()) == 1
 
 
@@ -60,59 +63,47 @@ def test_what_is_asked_is_explicit(campaign: Campaign, monkeypatch: pytest.Monke
 
 
 def test_a_declared_sample_stops(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sample of N models holds N, the first in the order asked, and says that it is not everything."""
+    """A sample of N models holds the first N in the order asked, and its description says that it is not everything."""
     frame = Frame(models=250)
     replica = CivitaiReplica(models_of(TYPES))
     _crawl(replica, campaign, monkeypatch, frame)
     table = models_table(campaign, frame)
     assert table.num_rows == 250
     assert table["model_id"].to_pylist() == list(range(1000, 1250))
-    assert (describe_crawl(campaign, frame)["whole"], replica.number) == (False, 3)
+    assert (describe("https://civitai.com", campaign, frame).whole, replica.number) == (False, 3)
 
 
 def test_newest_is_refused_because_it_loses_models(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The replica shows the defect: Newest loses one model a page; so that order is not offered."""
+    """The order Newest loses one model on each page (the replica does so too), so that it is refused."""
     replica = CivitaiReplica(models_of(TYPES))
     _crawl(replica, campaign, monkeypatch, Frame(sort="Newest"))
     lost = sum(TYPES.values()) - models_table(campaign, Frame()).num_rows
     assert lost == 9
     with pytest.raises(UsageError, match="loses one model"):
-        checked_frame(Frame(sort="Newest"))
+        check_config(InstrumentConfig(("civitai",), civitai=Frame(sort="Newest")))
 
 
-def test_the_paging_429_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The 429 against deep page numbers is returned at once; one with Retry-After is waited out."""
-    replica = CivitaiReplica(models_of(TYPES), busy_after=2)
-    with serve(replica) as url:
-        monkeypatch.setenv("CIVITAI_API_URL", url)
-        client = civitai_client()
-        assert client.get("/api/v1/models", [("limit", "100"), ("page", "11")]).status == 429
-        assert replica.number == 1
-        assert client.get("/api/v1/models", [("limit", "1")]).status == 200
-    assert replica.number == 3
-
-
-def test_a_refused_page_keeps_what_was_read(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unknown type is refused by the server with 400, said once and not repeated."""
+def test_a_refused_page_is_not_repeated(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown type gets status 400, which is an error after one request."""
     replica = CivitaiReplica(models_of(TYPES))
     with pytest.raises(SourceError, match="400"):
         _crawl(replica, campaign, monkeypatch, Frame(types=("lora",)))
     assert replica.number == 1
 
 
-def test_a_cursor_that_stands_still_is_noticed(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More models at one moment than fit on a page would be asked for ever; the crawl stops and says so."""
-    with pytest.raises(SourceError, match="stands still"):
+def test_a_cursor_that_does_not_advance_is_an_error(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If more models share one moment than fit on a page, the crawl stops with an error instead of repeating the page."""
+    with pytest.raises(SourceError, match="does not advance"):
         _crawl(CivitaiReplica(models_of({"LORA": 400}, ties=400)), campaign, monkeypatch, Frame())
 
 
 def test_malformed_items_are_counted_and_left_out(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An item without id or type costs itself, not its page."""
+    """An item without id or type is counted and left out; the rest of its page is read."""
     replica = CivitaiReplica(models_of(TYPES))
     replica.spoil = {1003, 1500}
     _crawl(replica, campaign, monkeypatch, Frame())
     assert models_table(campaign, Frame()).num_rows == sum(TYPES.values()) - 2
-    assert describe_crawl(campaign, Frame())["items_malformed"] == 2
+    assert describe("https://civitai.com", campaign, Frame()).items_malformed == 2
 
 
 def test_a_crawl_resumes_at_its_cursor(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +118,7 @@ def test_a_crawl_resumes_at_its_cursor(campaign: Campaign, monkeypatch: pytest.M
 
 
 def test_only_types_dates_and_counts_are_kept(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the table nor the ledger holds a name, a description or a user."""
+    """Neither the table nor the stored answers hold a name, a description or a user."""
     _crawl(
         CivitaiReplica([Model(5, "LORA", datetime(2024, 1, 2, tzinfo=UTC), downloads=9)]),
         campaign,
@@ -140,7 +131,7 @@ def test_only_types_dates_and_counts_are_kept(campaign: Campaign, monkeypatch: p
         datetime(2024, 1, 2, tzinfo=UTC),
         datetime(2024, 1, 2, tzinfo=UTC),
     )
-    kept = str(list(campaign.bodies()))
+    kept = str(list(campaign.answers("", dict)))
     assert "model 5" not in kept
     assert "words that" not in kept
     assert "user5" not in kept
@@ -156,4 +147,4 @@ def test_real_models_are_read(campaign: Campaign, monkeypatch: pytest.MonkeyPatc
     rows = models_table(campaign, Frame()).to_pylist()
     assert Counter(r["type"] for r in rows) == Counter(m.type for m in models)
     assert all(bool(r["created_at"]) == (r["versions"] > 0) for r in rows)
-    assert describe_crawl(campaign, Frame())["items_malformed"] == 0
+    assert describe("https://civitai.com", campaign, Frame()).items_malformed == 0

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import planted
@@ -15,19 +14,20 @@ from github_replica import BLOG_IMPORTS, File, GithubReplica, Moods, Window, cor
 from serving import SHARED, Faults, serve
 
 from peft_census.collect.github.calibration import count_checkout
+from peft_census.collect.github.instrument import estimate
 from peft_census.collect.github.search import (
     Query,
     ask_rounds,
     counts_table,
-    estimate_requests,
+    drop_failed,
     github_client,
     plan_queries,
     read_total,
-    retry_failed,
     search,
 )
-from peft_census.collect.http.rest import PoliteClient
-from peft_census.collect.http.retry_after import Answer
+from peft_census.collect.http.common import Answer
+from peft_census.collect.http.rest import RestClient
+from peft_census.collect.instrument import Cost, InstrumentConfig
 from peft_census.collect.response_store import Campaign, open_campaign
 from peft_census.errors import SourceError, UsageError
 from peft_census.snapshot.schema import check
@@ -37,7 +37,7 @@ SMALL = {"LoraConfig": 60, "LoHaConfig": 6, "AdaLoraConfig": 5}
 
 
 @contextmanager
-def client_for(replica: GithubReplica, monkeypatch: pytest.MonkeyPatch) -> Iterator[PoliteClient]:
+def client_for(replica: GithubReplica, monkeypatch: pytest.MonkeyPatch) -> Iterator[RestClient]:
     """Gives a client as the environment configures it, pointed at ``replica``."""
     with serve(replica) as url:
         monkeypatch.setenv("GITHUB_API_URL", url)
@@ -198,10 +198,10 @@ def test_refusals_of_the_search_become_rows(monkeypatch: pytest.MonkeyPatch, cam
         deep = read_total(search(client, "LoraConfig peft", page=11, per_page=100))
         blank = read_total(search(client, " ", page=1, per_page=1))
         plain = read_total(client.get("/search/code", [("q", "a"), ("page", "1"), ("page", "2")]))
-    assert (deep["status"], deep["reason"]) == ("refused", "422: Cannot access beyond the first 1000 results")
-    assert (blank["status"], blank["reason"]) == ("refused", "422: Validation Failed")
-    assert plain["status"] == "refused"
-    assert plain["reason"].startswith("400: Failed to deserialize query string")
+    assert (deep.status, deep.reason) == ("refused", "422: Cannot access beyond the first 1000 results")
+    assert (blank.status, blank.reason) == ("refused", "422: Validation Failed")
+    assert plain.status == "refused"
+    assert plain.reason.startswith("400: Failed to deserialize query string")
     assert replica.number == 3
 
 
@@ -212,7 +212,7 @@ def test_secondary_limits_are_waited_out(monkeypatch: pytest.MonkeyPatch, campai
     with client_for(replica, monkeypatch) as client:
         ask_rounds(client, campaign, plan, readings=1)
     assert set(counts_table(campaign, plan)["status"].to_pylist()) == {"read"}
-    assert client.traffic.retries == 1
+    assert replica.number == len(plan) + 1
 
 
 def test_a_reading_that_cannot_be_had_is_a_row_and_asked_next_time(
@@ -225,7 +225,8 @@ def test_a_reading_that_cannot_be_had_is_a_row_and_asked_next_time(
     row = counts_table(campaign, plan).to_pylist()[0]
     assert (row["status"], row["total_count"]) == ("failed", None)
     assert "502" in row["reason"]
-    assert retry_failed(campaign) == 1
+    drop_failed(campaign)
+    assert counts_table(campaign, plan).num_rows == 0
     with client_for(GithubReplica(corpus_of(SMALL)), monkeypatch) as client:
         ask_rounds(client, campaign, plan, readings=1)
     assert counts_table(campaign, plan)["status"].to_pylist() == ["read"]
@@ -258,9 +259,10 @@ def test_the_token_is_stored_nowhere(
 
 def test_the_estimate_counts_requests() -> None:
     """The estimate is what a run without faults costs, at one request in seven seconds."""
-    plan = plan_queries({f"t{n}": f"Class{chr(65 + n)}Config" for n in range(20)})
-    said = estimate_requests(plan, readings=3, sample=50)
-    assert said == {"requests": 230, "minutes": 32.8, "requests_if_incomplete": 350}
+    classes = {f"t{n}": f"Class{chr(65 + n)}Config" for n in range(20)}
+    assert estimate(InstrumentConfig(("github",), readings=3, sample=50), classes) == Cost(
+        230, 32.8, requests_if_incomplete=350
+    )
 
 
 @pytest.mark.parametrize("name", ["github_search_code_textmatch.page1.json", "github_search_code.page1.json"])
@@ -270,11 +272,11 @@ def test_real_answers_are_read(name: str) -> None:
     if not file.is_file():
         pytest.skip("real answers are not at hand")
     body = json.loads(file.read_text(encoding="utf-8"))
-    row = read_total(Answer(200, {}, json.dumps(body), datetime.now(UTC)))
+    row = read_total(Answer(200, {}, json.dumps(body).encode()))
     if "incomplete_results" in body:
-        assert (row["status"], row["total"]) == ("read", body["total_count"])
+        assert (row.status, row.total) == ("read", body["total_count"])
     else:
-        assert row["status"] == "failed"
+        assert row.status == "failed"
 
 
 def test_the_published_proportions_come_back(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:

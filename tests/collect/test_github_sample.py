@@ -10,7 +10,7 @@ import pytest
 from github_replica import File, GithubReplica, Moods, Window, corpus_of
 from serving import Faults, serve
 
-from peft_census.collect.github.sample import Slice, describe_sample, imports_table, sample_files
+from peft_census.collect.github.sample import Slice, describe_frames, imports_table, sample_files
 from peft_census.collect.github.search import github_client
 from peft_census.collect.response_store import Campaign, open_campaign
 from peft_census.snapshot.schema import check
@@ -64,9 +64,9 @@ def test_a_small_budget_is_kept(campaign: Campaign, monkeypatch: pytest.MonkeyPa
     """A small budget reads part of the frame, says how large the frame is, and asks no more than that."""
     replica = GithubReplica(corpus_of(MANY), Window(100_000, 60))
     _sample(replica, campaign, monkeypatch, 20)
-    frames = describe_sample(campaign, 20, 7)["frames"]
+    frames = describe_frames(campaign)
     assert replica.number <= 20
-    assert frames["python"]["files_in_frame"] == 2400
+    assert frames["python"].files_in_frame == 2400
     assert 0 < imports_table(campaign, CLASSES).num_rows < 2400
 
 
@@ -93,7 +93,7 @@ def test_incomplete_pages_are_asked_again(campaign: Campaign, monkeypatch: pytes
     """Totals of incomplete pages do not mislead the draw: the frame is found whole all the same."""
     replica = GithubReplica(corpus_of(MANY), Window(100_000, 60), moods=Moods(incomplete=0.15))
     _sample(replica, campaign, monkeypatch, 500)
-    assert describe_sample(campaign, 500, 7)["frames"]["python"]["files_in_frame"] == 2400
+    assert describe_frames(campaign)["python"].files_in_frame == 2400
 
 
 def test_copies_keep_their_blob(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""SOURCE=hub-api from end to end: resumable, incremental, complete, and the same whatever went wrong."""
+"""SOURCE=hub-api from end to end: resumable, incremental and complete, with the same result under every fault."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from pathlib import Path
 import planted
 import pytest
 
-from peft_census.collect.http.session import Limits
-from peft_census.collect.hub.api import HubApi, Selection
+from peft_census.collect.http.hub import Limits
+from peft_census.collect.hub.api import HubApi
+from peft_census.collect.hub.options import HubOptions
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.raw_shards import SCHEMA, Shards
 from peft_census.errors import BusyError, SourceError, UsageError
@@ -32,7 +33,7 @@ TODAY = "2026-11-01T00:00:00.000Z"
 
 def source(raw: Path, population: str = "all", limits: Limits = QUICK, **options: object) -> HubApi:
     """A quiet source."""
-    return HubApi(raw, Selection(population, **options), limits, quiet=True)  # type: ignore[arg-type]
+    return HubApi(raw, HubOptions(population, **options), limits, quiet=True)  # type: ignore[arg-type]
 
 
 def readable(catalogue: Catalogue) -> list[str]:
@@ -61,7 +62,7 @@ def crawl_with_all_faults(replica: Start, tmp_path: Path, n: int, quotas: dict[s
 
 
 def test_a_crawl_with_all_faults_ends_as_one_without(replica: Start, tmp_path: Path) -> None:
-    """Every readable card is served whole once, none twice, and what comes out is the same."""
+    """Every readable card is served completely once, and both crawls give the same cards."""
     server = crawl_with_all_faults(replica, tmp_path, 1200, {"api": 100, "resolvers": 700, "pages": 10}, 3.0)
     assert server.windows.refused["resolvers"] == 0
 
@@ -75,7 +76,7 @@ def test_a_crawl_of_20000_with_all_faults_ends_as_one_without(replica: Start, tm
 
 
 def test_every_model_listed_has_a_row_with_a_status(replica: Start, tmp_path: Path) -> None:
-    """Text, no card and gated are all there, in order of id, in the schema of the cards table."""
+    """The rows have the schema of the cards table and are in order of id, whether there is a text, no card or a gate."""
     catalogue = from_generator(300)
     server = replica(catalogue)
     made = source(tmp_path)
@@ -95,7 +96,7 @@ def test_every_model_listed_has_a_row_with_a_status(replica: Start, tmp_path: Pa
 
 
 def test_the_default_population_is_the_union_of_adapter_tags(replica: Start, tmp_path: Path) -> None:
-    """One listing a tag; models with several tags are read once; others are not read."""
+    """Each tag has one listing. A model with several tags is read once; a model without any is not read."""
     catalogue = from_generator(60)
     catalogue.put(Record("o/only-dora", commit_of(9), "d" * 24, "2025-01-01T00:00:00.000Z", "", {}, ("dora",)))
     server = replica(catalogue)
@@ -110,7 +111,7 @@ def test_the_default_population_is_the_union_of_adapter_tags(replica: Start, tmp
 def second_crawl(
     replica: Start, tmp_path: Path, n: int, changed: int, new: int, deleted: int
 ) -> tuple[int, dict[str, int]]:
-    """Crawls, lets the Hub move on, crawls again; returns README requests of the second crawl and its summary."""
+    """Crawls, changes the Hub, crawls again; returns the README requests and the summary of the second crawl."""
     catalogue = from_generator(n)
     server = replica(catalogue)
     source(tmp_path).prepare()
@@ -125,14 +126,14 @@ def second_crawl(
     again = source(tmp_path)
     again.prepare()
     with closing(Ledger(again.folder)) as ledger:
-        summary = ledger.summary(ledger.last_crawl())
+        summary = ledger.summary(ledger.last_crawl())._asdict()
     statuses = Counter(row["status"] for row in cards(again).to_pylist())
     assert "gone" not in statuses and statuses["text"] == len(ids) - deleted + new
     return server.readme_requests() - before, summary
 
 
 def test_a_second_crawl_reads_only_what_is_new_or_changed(replica: Start, tmp_path: Path) -> None:
-    """20 changed and 5 new cost 25 README requests; 2 deleted are known as such; the ledger says so."""
+    """20 changed and 5 new models cost 25 README requests; the summary counts them and the 2 deleted ones."""
     requests, summary = second_crawl(replica, tmp_path, 400, changed=20, new=5, deleted=2)
     assert requests == 25
     assert summary == {"listed": 403, "new": 5, "changed": 20, "unchanged": 378, "missing": 2, "to_read": 25}
@@ -147,7 +148,7 @@ def test_a_second_crawl_at_full_size(replica: Start, tmp_path: Path) -> None:
 
 
 def test_a_third_crawl_without_changes_gives_the_same_content(replica: Start, tmp_path: Path) -> None:
-    """A model that was deleted is in no later table, which is that of a crawl without a past."""
+    """A deleted model is in no later table; that table equals the one of a first crawl."""
     catalogue = from_generator(100)
     server = replica(catalogue)
     first = source(tmp_path)
@@ -166,7 +167,7 @@ def test_a_third_crawl_without_changes_gives_the_same_content(replica: Start, tm
 
 
 def test_failed_cards_are_counted_and_tried_again_without_a_new_listing(replica: Start, tmp_path: Path) -> None:
-    """A model that answers 500 is failed, with reason and attempts; the next run asks for it alone."""
+    """A model that answers 500 has the status failed, a reason and its attempts; the next run requests only this model."""
     catalogue = from_generator(60)
     server = replica(catalogue)
     bad = readable(catalogue)[7]
@@ -180,8 +181,8 @@ def test_failed_cards_are_counted_and_tried_again_without_a_new_listing(replica:
         None,
     )
     with closing(Ledger(first.folder)) as ledger:
-        known = ledger.known(bad)
-    assert known is not None and known["attempts"] == 12
+        known = ledger.model(bad)
+    assert known is not None and known.attempts == 12
     server.faults.always.clear()
     pages, requests = server.counts.pages, server.readme_requests()
     second = source(tmp_path)
@@ -191,7 +192,7 @@ def test_failed_cards_are_counted_and_tried_again_without_a_new_listing(replica:
 
 
 def test_a_hub_that_goes_away_ends_the_crawl_and_keeps_what_was_read(replica: Start, tmp_path: Path) -> None:
-    """After so many failures in a row the crawl stops, and a later run goes on."""
+    """After the allowed number of failures in a row the crawl stops; a later run resumes."""
     catalogue = from_generator(300)
     server = replica(catalogue)
     limits = Limits(**{**vars(QUICK), "attempts": 2, "failures_in_a_row": 10, "shard_rows": 20})
@@ -206,14 +207,14 @@ def test_a_hub_that_goes_away_ends_the_crawl_and_keeps_what_was_read(replica: St
     assert made.total() == 300
 
 
-def sealed_models(folder: Path) -> set[str]:
-    """Returns the models whose cards a dead crawl left in sealed shards, noted in its ledger or not."""
+def written_models(folder: Path) -> set[str]:
+    """Returns the models whose cards are in the shards of a killed crawl, recorded in its ledger or not."""
     shards = Shards(folder / "cards")
     return {outcome.model_id for number in shards.numbers() for outcome in shards.outcomes(number)}
 
 
 def kill_again_and_again(replica: Start, tmp_path: Path, n: int, kills: int, shard_rows: int) -> None:
-    """Kills crawls at random moments, lets the last one end, and compares it with one that was left in peace."""
+    """Kills crawls at random times, lets the last one finish, and compares it with an undisturbed one."""
     catalogue = from_generator(n)
     server = replica(catalogue)
     whole = source(tmp_path / "whole")
@@ -225,7 +226,7 @@ def kill_again_and_again(replica: Start, tmp_path: Path, n: int, kills: int, sha
     folder = source(raw).folder
     command = [sys.executable, "-m", "tests.replica.crawl", str(raw), "all", str(shard_rows)]
     for death in range(kills + 1):
-        sealed = sealed_models(folder)
+        sealed = written_models(folder)
         before = {m: server.counts.asked[m, "README.md"] for m in sealed}
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None and process.stdout.readline() == "begun\n"
@@ -244,25 +245,25 @@ def kill_again_and_again(replica: Start, tmp_path: Path, n: int, kills: int, sha
     assert cards(final).equals(table)
 
 
-def test_a_crawl_killed_eight_times_ends_as_one_left_in_peace(replica: Start, tmp_path: Path) -> None:
-    """kill -9 loses at most the shard under way; nothing that was sealed is asked for again."""
+def test_a_crawl_killed_eight_times_ends_as_an_undisturbed_one(replica: Start, tmp_path: Path) -> None:
+    """``kill -9`` loses at most the shard in progress; no card in a shard is requested again."""
     kill_again_and_again(replica, tmp_path, n=480, kills=8, shard_rows=15)
 
 
 @pytest.mark.slow
-def test_a_crawl_killed_fifty_times_ends_as_one_left_in_peace(replica: Start, tmp_path: Path) -> None:
+def test_a_crawl_killed_fifty_times_ends_as_an_undisturbed_one(replica: Start, tmp_path: Path) -> None:
     """The same at full size."""
     kill_again_and_again(replica, tmp_path, n=4000, kills=50, shard_rows=25)
 
 
-def test_a_shard_that_was_sealed_but_not_noted_is_taken_over(replica: Start, tmp_path: Path) -> None:
-    """The moment between rename and ledger loses nothing, and half-written files go."""
+def test_a_shard_that_was_written_but_not_recorded_is_used(replica: Start, tmp_path: Path) -> None:
+    """A kill between the rename of a shard and its record in the ledger loses nothing; partial files are removed."""
     catalogue = from_generator(50)
     server = replica(catalogue)
     made = source(tmp_path)
     info = made.prepare()
     ledger = Ledger(made.folder)
-    for number in ledger.noted_shards("cards"):
+    for number in ledger.recorded_shards("cards"):
         ledger.forget_shard("cards", number)
     ledger.close()
     (made.folder / "cards" / "000009.partial").write_bytes(b"half")
@@ -273,7 +274,7 @@ def test_a_shard_that_was_sealed_but_not_noted_is_taken_over(replica: Start, tmp
 
 
 def test_a_shard_that_was_removed_is_read_again(replica: Start, tmp_path: Path) -> None:
-    """Losing a raw file costs its cards' requests, not the census."""
+    """A lost raw file costs the requests for its cards; the result is the same."""
     server = replica(from_generator(50))
     made = source(tmp_path)
     info = made.prepare()
@@ -284,7 +285,7 @@ def test_a_shard_that_was_removed_is_read_again(replica: Start, tmp_path: Path) 
 
 
 def test_a_damaged_shard_is_named(replica: Start, tmp_path: Path) -> None:
-    """A flipped byte is an error that says which file to remove, not a wrong card."""
+    """A changed byte is an error that names the file to remove."""
     replica(from_generator(50))
     made = source(tmp_path)
     made.prepare()
@@ -299,7 +300,7 @@ def test_a_damaged_shard_is_named(replica: Start, tmp_path: Path) -> None:
 def test_no_file_of_a_crawl_holds_the_token(
     replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither ledger, shards, problems nor log lines, even where a server hands the token back."""
+    """The ledger, shards, problem log and log lines do not hold it, even if a server repeats the token."""
     token = planted.HUB
     monkeypatch.setenv("HF_TOKEN", token)
     caplog.set_level("DEBUG")
@@ -314,7 +315,7 @@ def test_no_file_of_a_crawl_holds_the_token(
 
 
 def test_problems_are_json_lines_and_never_show_a_secret(replica: Start, tmp_path: Path) -> None:
-    """One object a line: when, stage, where, what."""
+    """Each line is one object with the keys when, stage, where and what."""
     from peft_census.collect.problem_log import Problems
 
     with Problems(tmp_path / "problems.jsonl", (planted.HUB,)) as problems:
@@ -333,7 +334,7 @@ def test_problems_are_json_lines_and_never_show_a_secret(replica: Start, tmp_pat
 
 
 def test_a_listing_that_lost_half_its_models_is_refused(replica: Start, tmp_path: Path) -> None:
-    """Nothing is marked as deleted until that is accepted."""
+    """No model is marked as deleted until the smaller listing is accepted."""
     catalogue = from_generator(40)
     replica(catalogue)
     source(tmp_path).prepare()
@@ -347,19 +348,19 @@ def test_a_listing_that_lost_half_its_models_is_refused(replica: Start, tmp_path
 
 
 def test_two_runs_in_one_folder_are_refused(replica: Start, tmp_path: Path) -> None:
-    """The second says so and touches nothing."""
+    """The second run is an error and changes nothing."""
     replica(from_generator(5))
     first = source(tmp_path)
-    with first.session(), pytest.raises(BusyError, match="another census is at work"):
+    with first.session(), pytest.raises(BusyError, match="another census is running"):
         source(tmp_path).prepare()
 
 
 def test_a_list_of_ids_is_a_population_of_its_own(replica: Start, tmp_path: Path) -> None:
-    """Each id is looked up and read; those that are not there are gone."""
+    """Each id is looked up and read; ids that do not exist have the status gone."""
     server = replica(from_generator(30))
     names = tmp_path / "mine.txt"
     names.write_text("# mine\nowner-001/model-0000001\n\nnobody/nothing # typo\n", encoding="utf-8")
-    made = HubApi(tmp_path, Selection(ids=names), QUICK, quiet=True)
+    made = HubApi(tmp_path, HubOptions(ids=names), QUICK, quiet=True)
     made.prepare()
     assert [(r["model_id"], r["status"]) for r in cards(made).to_pylist()] == [
         ("nobody/nothing", "gone"),
@@ -370,15 +371,15 @@ def test_a_list_of_ids_is_a_population_of_its_own(replica: Start, tmp_path: Path
 
 @pytest.mark.parametrize("line", ["../x", "a/b/c", "https://huggingface.co/a/b"])
 def test_a_line_that_is_no_id_is_named(tmp_path: Path, line: str) -> None:
-    """With file and line number."""
+    """The error has the file and the line number."""
     names = tmp_path / "mine.txt"
     names.write_text(f"o/m\n{line}\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"mine\.txt, line 2"):
-        HubApi(tmp_path, Selection(ids=names))
+        HubApi(tmp_path, HubOptions(ids=names))
 
 
 def test_adapter_configs_are_read_for_a_declared_sample_only(replica: Start, tmp_path: Path) -> None:
-    """Five are asked for, five are read, once; the manifest says with which seed and out of how many."""
+    """Five are asked for and five are read, once; the manifest has the seed and the number of eligible models."""
     catalogue = from_generator(300)
     server = replica(catalogue)
     made = source(tmp_path, adapter_configs=5)
@@ -403,8 +404,8 @@ def test_without_being_asked_no_adapter_config_is_read(replica: Start, tmp_path:
     assert not any(file == "adapter_config.json" for _, file in server.counts.asked)
 
 
-def test_an_old_unfinished_crawl_is_listed_anew(replica: Start, tmp_path: Path) -> None:
-    """What was read stays read."""
+def test_an_old_unfinished_crawl_is_listed_again(replica: Start, tmp_path: Path) -> None:
+    """Cards that were read are not read again."""
     catalogue = from_generator(40)
     server = replica(catalogue)
     server.faults.always[f"{readable(catalogue)[0]}/resolve"] = 500
@@ -421,13 +422,13 @@ def test_an_old_unfinished_crawl_is_listed_anew(replica: Start, tmp_path: Path) 
 
 
 def test_shards_are_read_back_in_order_of_id(tmp_path: Path) -> None:
-    """Two crawls' shards overlap; each text is found at its place."""
+    """Where the shards of two crawls overlap, each text is at its shard and row."""
     from peft_census.collect.raw_shards import Outcome
 
     shards = Shards(tmp_path)
-    first, _ = shards.seal([Outcome(f"o/{i:04d}", "a" * 40, "text", text=f"t{i}") for i in range(998, -1, -2)])
-    second, ordered = shards.seal([Outcome(f"o/{i:04d}", "a" * 40, "text", text=f"t{i}") for i in range(1, 999, 2)])
+    first, _ = shards.write([Outcome(f"o/{i:04d}", "a" * 40, "text", text=f"t{i}") for i in range(998, -1, -2)])
+    second, ordered = shards.write([Outcome(f"o/{i:04d}", "a" * 40, "text", text=f"t{i}") for i in range(1, 999, 2)])
     assert [o.model_id for o in ordered] == sorted(o.model_id for o in ordered)
-    assert [shards.text((first, second)[i % 2], i // 2) for i in range(998)] == [f"t{i}" for i in range(998)]
+    assert [shards.text(((first, second)[i % 2], i // 2)) for i in range(998)] == [f"t{i}" for i in range(998)]
     assert shards.outcomes(second)[3].text == "t7"
     assert SCHEMA.names[0] == "model_id"

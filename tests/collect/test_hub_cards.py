@@ -1,11 +1,13 @@
-"""Reading cards: what each answer of the Hub means, and what is done to a text."""
+"""Reading cards: the meaning of each answer of the Hub, and the repair of texts."""
 
 from __future__ import annotations
 
 import pytest
 
-from peft_census.collect.http.hub import Answer, HubClient, TransientError
-from peft_census.collect.hub.cards import RELIST, Reader, Wanted, _decode, _refusal
+from peft_census.collect.http.common import Answer, TransientError
+from peft_census.collect.http.hub import HubClient
+from peft_census.collect.hub.cards import COMMIT_GONE, Reader, _decode, _refusal
+from peft_census.collect.ledger_rows import FileRequest
 from tests.collect.conftest import Start
 from tests.replica.catalogue import Catalogue, Record, commit_of, git_blob
 from tests.replica.crawl import QUICK
@@ -20,31 +22,31 @@ def catalogue_of(readme: bytes | None, gated: bool = False) -> Catalogue:
 
 def read(readme: bytes | None, client: HubClient | None = None, **wanted: str) -> tuple[str, str | None, str | None]:
     """Reads ``o/m``; returns status, reason and text."""
-    asked = Wanted(**{"model_id": "o/m", "sha": commit_of(1), "gated": "", **wanted})
+    asked = FileRequest(**{"model_id": "o/m", "sha": commit_of(1), "gated": "", **wanted})
     outcome = Reader(client or HubClient(QUICK)).read(asked)
     return outcome.status, outcome.reason, outcome.text
 
 
 def test_a_card_is_read_as_it_is(replica: Start) -> None:
-    """Front matter, line ends and all."""
+    """Front matter and line ends are unchanged."""
     replica(catalogue_of("---\r\ntags: [x]\r\n---\r\nGrüße\r\n".encode()))
     assert read(b"") == ("text", None, "---\r\ntags: [x]\r\n---\r\nGrüße\r\n")
 
 
 def test_a_byte_order_mark_is_dropped(replica: Start) -> None:
-    """As the Hub's own client does, and so the dump."""
+    """The Hub's own client drops it too, and so does the dump."""
     replica(catalogue_of(b"\xef\xbb\xbf# Title\n"))
     assert read(b"") == ("text", None, "# Title\n")
 
 
-def test_broken_utf8_is_mended_and_marked(replica: Start) -> None:
-    """One bad byte does not lose a card."""
+def test_broken_utf8_is_repaired_and_marked(replica: Start) -> None:
+    """One invalid byte does not lose a card."""
     replica(catalogue_of(b"# Title \xff\n"))
     assert read(b"") == ("text", "invalid UTF-8: unreadable bytes replaced", "# Title \ufffd\n")
 
 
 def test_a_long_card_is_cut_and_marked(replica: Start) -> None:
-    """At the limit, between characters."""
+    """The cut is at the limit and between two characters."""
     replica(catalogue_of("äöü".encode() * 10))
     client = HubClient(type(QUICK)(**{**vars(QUICK), "card_bytes": 9}))
     assert read(b"", client) == ("text", "cut at 9 bytes", "äöüä")
@@ -52,16 +54,16 @@ def test_a_long_card_is_cut_and_marked(replica: Start) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"  \n", b"Entry not found\n"])
 def test_an_empty_card_is_no_card(replica: Start, body: bytes) -> None:
-    """Nothing, blanks or a placeholder are not text."""
+    """An empty body, white space or a placeholder is not a text."""
     replica(catalogue_of(body))
     assert read(b"")[0] == "no_card"
 
 
 def test_missing_gated_and_vanished_are_told_apart(replica: Start) -> None:
-    """By the Hub's own error codes."""
+    """The Hub's error codes distinguish them."""
     server = replica(catalogue_of(None))
     assert read(None)[:2] == ("no_card", "no README.md")
-    assert read(None, sha="0" * 40)[:2] == ("failed", RELIST)
+    assert read(None, sha="0" * 40)[:2] == ("failed", COMMIT_GONE)
     assert read(None, model_id="o/other")[:2] == ("gone", "HTTP 401: deleted or private since it was listed")
     server.catalogue = catalogue_of(b"# x", gated=True)
     assert read(None, gated="auto")[:2] == ("gated", "HTTP 401: access must be asked for")
@@ -82,12 +84,12 @@ def test_missing_gated_and_vanished_are_told_apart(replica: Start) -> None:
 def test_refusals_are_read_by_code_then_by_what_was_listed(
     status: int, headers: dict[str, str], gated: str, expected: str
 ) -> None:
-    """A bare 401 is gated only where the listing said so; a bare 404 proves nothing."""
+    """A 401 without an error code means gated only if the listing says so; a 404 without one is a failure."""
     assert _refusal(Answer(status, headers, b""), gated, "README.md")[0] == expected
 
 
 def test_a_body_with_a_wrong_length_is_noticed_by_its_etag(replica: Start) -> None:
-    """A Content-Length that fits half a body looks whole; git's hash says otherwise."""
+    """Half a body with a matching Content-Length looks complete; git's hash shows the error."""
     text = b"# Title\n" * 50
     replica(catalogue_of(text), faults=Faults(wrong_length=0.5, seed=4))
     client = HubClient(type(QUICK)(**{**vars(QUICK), "attempts": 30}))
@@ -97,28 +99,28 @@ def test_a_body_with_a_wrong_length_is_noticed_by_its_etag(replica: Start) -> No
 
 
 def test_an_etag_that_never_was_a_hash_is_no_longer_compared() -> None:
-    """Five models that never match, and none that did: this server's ETag is something else."""
+    """After five models whose ETag does not match, and none whose ETag did, the comparison is switched off."""
     reader = Reader(HubClient(QUICK))
     answer = Answer(200, {"x-repo-commit": "a" * 40, "etag": f'"{"b" * 40}"'}, b"# Title\n")
     for i in range(4):
         with pytest.raises(TransientError, match="does not match"):
-            reader._check(answer, Wanted(f"o/m{i}", "a" * 40, ""))
-    reader._check(answer, Wanted("o/m4", "a" * 40, ""))
+            reader._check(answer, FileRequest(f"o/m{i}", "a" * 40, ""))
+    reader._check(answer, FileRequest("o/m4", "a" * 40, ""))
     assert reader.etag_is_hash is False
 
 
 def test_an_etag_that_once_was_a_hash_is_always_compared() -> None:
-    """However many bodies come broken after that."""
+    """The number of broken bodies after that does not matter."""
     reader = Reader(HubClient(QUICK))
     right = Answer(200, {"x-repo-commit": "a" * 40, "etag": f'W/"{git_blob(b"# x")}"'}, b"# x")
-    reader._check(right, Wanted("o/m", "a" * 40, ""))
+    reader._check(right, FileRequest("o/m", "a" * 40, ""))
     for i in range(9):
         with pytest.raises(TransientError, match="does not match"):
-            reader._check(Answer(200, right.headers, b"#"), Wanted(f"o/m{i}", "a" * 40, ""))
+            reader._check(Answer(200, right.headers, b"#"), FileRequest(f"o/m{i}", "a" * 40, ""))
 
 
 def test_a_card_kept_on_another_host_is_a_failure_of_that_card(replica: Start) -> None:
-    """Nothing is sent there, and the crawl goes on."""
+    """No request is sent to the other host, and the crawl continues."""
     elsewhere = replica(catalogue_of(b"# x"))
     replica(catalogue_of(b"# x"), faults=Faults(redirect_base=elsewhere.base))
     assert read(b"")[:2] == ("failed", "redirected to another host, which is refused")
@@ -137,12 +139,12 @@ def test_an_answer_that_names_no_commit_or_another_is_not_taken(replica: Start) 
     assert read(b"")[:2] == ("failed", "an answer that names no commit after 6 attempts")
     other = Answer(200, {"x-repo-commit": "b" * 40, "etag": '"x"'}, b"")
     with pytest.raises(TransientError, match="another commit"):
-        Reader(HubClient(QUICK))._check(other, Wanted("o/m", "a" * 40, ""))
+        Reader(HubClient(QUICK))._check(other, FileRequest("o/m", "a" * 40, ""))
 
 
 @pytest.mark.parametrize("cut", range(1, 12))
 def test_a_cut_never_splits_a_character(cut: int) -> None:
-    """Wherever the limit falls."""
+    """This holds for every position of the limit."""
     whole = "a€𝄞ü".encode()
     text, mended = _decode(Answer(200, {}, whole[:cut], cut=cut < len(whole)), cut)
     assert "a€𝄞ü".startswith(text)

@@ -1,4 +1,4 @@
-"""From the Hub to a sealed snapshot, by the command line: the same bytes whatever went wrong on the way."""
+"""From the Hub to a snapshot, by the command line: the same bytes under every fault."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from peft_census.collect.base import card_status
-from peft_census.collect.hub.api import HubApi, Selection
+from peft_census.collect.hub.api import HubApi
+from peft_census.collect.hub.options import HubOptions
 from peft_census.pipeline.census import run_census
 from peft_census.snapshot.snapshot import Snapshot
 from tests.collect.conftest import Start
@@ -22,14 +23,14 @@ REPO = Path(__file__).parents[2]
 
 
 def snapshot(folder: Path) -> Snapshot:
-    """Crawls into a new folder and seals a snapshot."""
-    source = HubApi(folder / "raw", Selection("all"), QUICK, quiet=True)
+    """Crawls into a new folder and writes a snapshot."""
+    source = HubApi(folder / "raw", HubOptions("all"), QUICK, quiet=True)
     return run_census(source, folder / "snapshots", lambda batches, total: batches).snapshot
 
 
 @pytest.mark.parametrize("models", [250, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_the_snapshot_of_a_faulty_crawl_is_byte_identical(replica: Start, tmp_path: Path, models: int) -> None:
-    """Every file of it, page and charts included."""
+    """Every file is compared, page and charts included."""
     server = replica(from_generator(models))
     smooth = snapshot(tmp_path / "smooth")
     server.faults = Faults(error=0.05, reset=0.02, truncated=0.02, wrong_length=0.02, html=0.02)
@@ -42,8 +43,8 @@ def test_the_snapshot_of_a_faulty_crawl_is_byte_identical(replica: Start, tmp_pa
     assert [f for f in files if (smooth.path / f).read_bytes() != (rough.path / f).read_bytes()] == []
 
 
-def test_a_census_with_failures_ends_with_code_3_and_says_how_to_go_on(replica: Start, run: Any) -> None:
-    """What is missing is named by reason, and the same command mends it."""
+def test_a_census_with_failures_ends_with_code_3_and_a_hint(replica: Start, run: Any) -> None:
+    """The gaps are named by reason, and the same command closes them."""
     catalogue = from_generator(60)
     for model_id in [m.id for m in catalogue.models.values() if m.gated]:
         catalogue.delete(model_id)
@@ -61,7 +62,7 @@ def test_a_census_with_failures_ends_with_code_3_and_says_how_to_go_on(replica: 
 
 
 def test_a_model_deleted_upstream_is_in_no_later_snapshot(replica: Start, run: Any, tmp_path: Path) -> None:
-    """Neither its id, nor its author, nor its labels: no table or page of the next snapshot knows it."""
+    """No table or page of the next snapshot has its id, its author or its labels."""
     catalogue = from_generator(40)
     day = "2025-01-01T00:00:00.000Z"
     words = b"Trained with LoRA by a whimsical person."
@@ -84,8 +85,8 @@ def test_a_model_deleted_upstream_is_in_no_later_snapshot(replica: Start, run: A
     assert len(pq.read_table(Path(later, "models.parquet"))) == 40
 
 
-def test_the_estimate_is_told_by_the_command_line(replica: Start, run: Any) -> None:
-    """As text and as JSON."""
+def test_the_command_line_prints_the_estimate(replica: Start, run: Any) -> None:
+    """The estimate is printed as text or as JSON."""
     replica(from_generator(60))
     told = run("estimate", "--source", "hub-api", "--population", "all", "--quiet", "--json")
     assert json.loads(told.stdout)["changes"]["listed"] == 60
@@ -94,7 +95,7 @@ def test_the_estimate_is_told_by_the_command_line(replica: Start, run: Any) -> N
 
 
 def test_a_list_of_ones_own_says_which_ids_are_not_there(replica: Start, run: Any, tmp_path: Path) -> None:
-    """A slip in a list of ids is named at the end of the run, beside what is gated and what has no card."""
+    """A misspelt id is named at the end of the run, with the numbers of gated models and models without a card."""
     catalogue = from_generator(60)
     replica(catalogue)
     gated = next(m.id for m in catalogue.models.values() if m.gated)
@@ -115,18 +116,18 @@ def test_a_list_of_ones_own_says_which_ids_are_not_there(replica: Start, run: An
     ],
 )
 def test_options_that_do_not_fit_are_usage_errors(run: Any, arguments: tuple[str, ...]) -> None:
-    """Before anything is asked of the Hub."""
+    """The error comes before any request."""
     assert run("census", *arguments).exit_code == 2
 
 
 def test_the_specimen_can_be_read_through_the_replica(replica: Start, tmp_path: Path) -> None:
-    """Its cards come out of the API as they went in, but for byte-order marks."""
+    """Its cards come out of the API unchanged, except for byte-order marks."""
     path = REPO / "data" / "specimen" / "cards.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     if not rows:
         pytest.skip("the specimen is empty")
     replica(from_specimen(path))
-    source = HubApi(tmp_path, Selection("all"), QUICK, quiet=True)
+    source = HubApi(tmp_path, HubOptions("all"), QUICK, quiet=True)
     source.prepare()
     found = {r["model_id"]: r["card"] for r in cards(source).to_pylist() if r["status"] == "text"}
     assert found == {r["model_id"]: r["text"].removeprefix("\ufeff") for r in rows if r["model_id"] in found}
@@ -134,10 +135,10 @@ def test_the_specimen_can_be_read_through_the_replica(replica: Start, tmp_path: 
 
 
 def test_real_records_can_be_read_through_the_replica(replica: Start, tmp_path: Path, shared: Path) -> None:
-    """Real ids, tags, dates and cards pass through listing and reading without one problem."""
+    """Real ids, tags, dates and cards are listed and read without a problem."""
     catalogue = from_real(shared / "real")
     replica(catalogue)
-    source = HubApi(tmp_path, Selection("adapters"), QUICK, quiet=True)
+    source = HubApi(tmp_path, HubOptions("adapters"), QUICK, quiet=True)
     source.prepare()
     rows = cards(source).to_pylist()
     assert len(rows) > 100

@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from peft_census.collect.hub.api import HubApi, Selection
-from peft_census.collect.hub.combined import Hub
-from peft_census.collect.hub.dump import DATASET, HubDump, Shard, _shard
+from peft_census.collect.hub.api import HubApi
+from peft_census.collect.hub.api_with_dump import HubApiWithDump
+from peft_census.collect.hub.download import Shard
+from peft_census.collect.hub.dump import DATASET, HubDump, _shard
 from peft_census.collect.hub.estimate import estimate
+from peft_census.collect.hub.options import HubOptions
 from peft_census.errors import SourceError, UsageError
 from tests.collect.conftest import Start
 from tests.replica.catalogue import Dataset, from_generator
@@ -53,7 +55,7 @@ TWO = {
 
 
 def test_a_dump_is_listed_pinned_and_downloaded_once(replica: Start, tmp_path: Path) -> None:
-    """Shards with any name are found over several pages; a second run downloads nothing."""
+    """The shards are listed over several pages, whatever their names; a second run downloads nothing."""
     server = replica(from_generator(1))
     extra = {f"data/train-0000{i}-of-5.parquet": parquet([f"c/{i}"]) for i in range(5)}
     dataset = with_dump(server, {"README.md": b"# x", "data/test-0.parquet": b"no", **TWO, **extra})
@@ -68,7 +70,7 @@ def test_a_dump_is_listed_pinned_and_downloaded_once(replica: Start, tmp_path: P
 
 
 def test_a_revision_can_be_named(replica: Start, tmp_path: Path) -> None:
-    """An older commit is read as it was, without the guard against shrinking."""
+    """An older commit can be read; the check for a smaller dump does not apply to it."""
     dataset = with_dump(replica(from_generator(1)), {"data/train-0.parquet": parquet(["a/1"])})
     old = dataset.main
     dataset.commit(TWO)
@@ -83,7 +85,7 @@ def test_a_revision_can_be_named(replica: Start, tmp_path: Path) -> None:
 
 
 def test_a_broken_download_is_resumed(replica: Start, tmp_path: Path) -> None:
-    """Truncated bodies cost a range, not the file; the result is whole."""
+    """After a truncated body only the rest is requested; the result is complete."""
     server = replica(from_generator(1), faults=Faults(truncated=0.6, reset=0.1, error=0.1, seed=8))
     body = parquet([f"a/{i}" for i in range(500)])
     with_dump(server, {"data/train-0.parquet": body})
@@ -95,7 +97,7 @@ def test_a_broken_download_is_resumed(replica: Start, tmp_path: Path) -> None:
 
 
 def test_a_download_begun_by_a_killed_run_is_resumed(replica: Start, tmp_path: Path) -> None:
-    """What is there is kept and the rest asked for; foreign bytes are found by the hash and thrown away."""
+    """The partial file is kept and the rest requested; if the hash does not match, the download starts again."""
     server = replica(from_generator(1))
     body = parquet(["a/1", "a/2"])
     with_dump(server, {"data/train-0.parquet": body})
@@ -113,7 +115,7 @@ def test_a_download_begun_by_a_killed_run_is_resumed(replica: Start, tmp_path: P
 
 
 def test_a_cdn_gets_no_token(replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shards may come from another host; the token stays here, and the signed address in no file."""
+    """Shards can come from another host. That host gets no token, and no file holds the signed address."""
     monkeypatch.setenv("HF_TOKEN", planted.HUB)
     cdn = replica(from_generator(1), faults=Faults(truncated=0.3, seed=2))
     server = replica(from_generator(1))
@@ -129,7 +131,7 @@ def test_a_cdn_gets_no_token(replica: Start, tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_dump_that_shrank_or_grew_older_is_refused(replica: Start, tmp_path: Path) -> None:
-    """Until it is accepted; the last good one is named."""
+    """The error names the last good dump; --accept-shrunk accepts the new one."""
     dataset = with_dump(replica(from_generator(1)), {"data/train-0.parquet": parquet(["a/1", "a/2"], day=9)})
     good = dataset.main
     dump(tmp_path).prepare()
@@ -144,7 +146,7 @@ def test_a_dump_that_shrank_or_grew_older_is_refused(replica: Start, tmp_path: P
 
 
 def test_content_with_a_wrong_hash_is_never_taken(replica: Start, tmp_path: Path) -> None:
-    """However often it is served."""
+    """All attempts fail, and no file is left."""
     server = replica(from_generator(1))
     dataset = with_dump(server, TWO)
     made = dump(tmp_path)
@@ -160,12 +162,12 @@ def test_content_with_a_wrong_hash_is_never_taken(replica: Start, tmp_path: Path
     "path", ["../../etc/train-0.parquet", "data/../train.parquet", "/train.parquet", "data/x/train.parquet"]
 )
 def test_a_path_that_leads_elsewhere_is_no_shard(path: str) -> None:
-    """Names from the server choose files, and never where we write."""
+    """Names from the server select files; they do not become paths on this machine."""
     assert _shard({"type": "file", "path": path, "oid": "a" * 40, "size": 1}) is None
 
 
 def test_a_shard_without_a_sound_hash_is_refused() -> None:
-    """A hash that could be a path is no hash."""
+    """A hash that could be a path is an error."""
     with pytest.raises(SourceError, match="without hash"):
         _shard({"type": "file", "path": "data/train-0.parquet", "oid": "../../x", "size": 1})
     assert _shard({"type": "file", "path": "train-0.parquet", "oid": "a" * 40, "size": 1}) == Shard(
@@ -174,7 +176,7 @@ def test_a_shard_without_a_sound_hash_is_refused() -> None:
 
 
 def hub_with_dump(replica: Start, n: int) -> tuple[Replica, list[str]]:
-    """A replica whose dump holds two of three cards, half of those at an older change."""
+    """A replica whose dump has two of three cards, half of them at an older change."""
     catalogue = from_generator(n)
     server = replica(catalogue)
     models = [m for m in catalogue.models.values() if "README.md" in m.files and not m.gated]
@@ -199,15 +201,15 @@ def hub_with_dump(replica: Start, n: int) -> tuple[Replica, list[str]]:
 
 
 def test_dump_and_api_make_one_population(replica: Start, tmp_path: Path) -> None:
-    """Cards that the dump holds at the listed change come from it, all others from the API, none twice."""
+    """Cards of the listed change come from the dump, all others from the API, none twice."""
     server, from_dump = hub_with_dump(replica, 300)
-    made = Hub(tmp_path, Selection("all"), QUICK, quiet=True, worth_a_dump=100)
+    made = HubApiWithDump(tmp_path, HubOptions("all"), QUICK, quiet=True, worth_a_dump=100)
     info = made.prepare()
     rows = cards(made).to_pylist()
     assert {r["model_id"] for r in rows if r["status"] == "text" and r["revision"] is None} == set(from_dump)
     assert not any(server.counts.asked[m, "README.md"] for m in from_dump)
     assert server.served_twice() == []
-    plain = HubApi(tmp_path, Selection("all"), QUICK, quiet=True)
+    plain = HubApi(tmp_path, HubOptions("all"), QUICK, quiet=True)
     plain.prepare()
     same = ("model_id", "status", "reason", "card", "downloads")
     assert [[r[c] for c in same] for r in rows] == [[r[c] for c in same] for r in cards(plain).to_pylist()]
@@ -215,17 +217,17 @@ def test_dump_and_api_make_one_population(replica: Start, tmp_path: Path) -> Non
 
 
 def test_a_small_crawl_needs_no_dump(replica: Start, tmp_path: Path) -> None:
-    """Below so many missing cards the API alone is asked."""
+    """If few cards are missing, only the API is used."""
     server, _ = hub_with_dump(replica, 100)
-    Hub(tmp_path, Selection("all"), QUICK, quiet=True).prepare()
+    HubApiWithDump(tmp_path, HubOptions("all"), QUICK, quiet=True).prepare()
     assert not any("datasets" in path for path in server.counts.paths)
 
 
 def test_an_estimate_reads_no_card_and_its_listing_is_not_wasted(replica: Start, tmp_path: Path) -> None:
-    """It names what a census would ask; the census then lists nothing again."""
+    """It counts the requests of a census; the census then uses the same listing."""
     catalogue = from_generator(200)
     server = replica(catalogue)
-    told = estimate(HubApi(tmp_path, Selection("all"), QUICK, quiet=True))
+    told = estimate(HubApi(tmp_path, HubOptions("all"), QUICK, quiet=True))
     assert server.readme_requests() == 0
     to_read = sum("README.md" in m.files for m in catalogue.models.values())
     assert told.changes == {"listed": 200, "new": 200, "changed": 0, "unchanged": 0, "missing": 0, "to_read": to_read}
@@ -233,7 +235,7 @@ def test_an_estimate_reads_no_card_and_its_listing_is_not_wasted(replica: Start,
     assert told.plan["api"] == (1_000_000, 300)
     assert "200 new" in str(told) and told.as_json()["spent"] == told.spent == server.counts.requests.total()
     pages = server.counts.pages
-    HubApi(tmp_path, Selection("all"), QUICK, quiet=True).prepare()
+    HubApi(tmp_path, HubOptions("all"), QUICK, quiet=True).prepare()
     assert server.counts.pages == pages
     assert server.counts.requests["resolvers"] <= told.requests["resolvers"]
 
@@ -251,9 +253,9 @@ def test_an_estimate_of_the_dump_downloads_nothing(replica: Start, tmp_path: Pat
 
 
 def test_an_estimate_of_dump_and_api_names_both(replica: Start, tmp_path: Path) -> None:
-    """The cards the dump may supply are in the worst case asked for one by one."""
+    """In the worst case the dump supplies no card, so that all are requested one by one."""
     server, _ = hub_with_dump(replica, 100)
-    told = estimate(Hub(tmp_path, Selection("all"), QUICK, quiet=True, worth_a_dump=10))
+    told = estimate(HubApiWithDump(tmp_path, HubOptions("all"), QUICK, quiet=True, worth_a_dump=10))
     assert Counter(told.changes)["to_read_at_most"] > 80
     assert told.requests["resolvers"] == 2 * told.changes["to_read_at_most"] + 1
     assert server.readme_requests() == 0

@@ -1,4 +1,4 @@
-"""The listing: paged, resumable, complete, and closed to whatever the server may put into it."""
+"""The listing is paged, resumable and complete, and validates what the server sends."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 import planted
 import pytest
 
-from peft_census.collect.http.hub import Answer, HubClient
-from peft_census.collect.hub.listing import is_model_id, listed_model, next_page, walk_ids, walk_listing
+from peft_census.collect.http.common import Answer
+from peft_census.collect.http.hub import HubClient
+from peft_census.collect.hub.listed_model import parse_model
+from peft_census.collect.hub.listing import look_up_ids, next_page, read_listing
+from peft_census.collect.hub.options import is_model_id
 from peft_census.collect.ledger import Ledger
 from peft_census.errors import SourceError
 from tests.collect.conftest import Start
@@ -20,11 +23,11 @@ from tests.replica.faults import Faults
 
 
 def listed(folder: Path, tag: str | None = None, client: HubClient | None = None) -> list[str]:
-    """Walks a listing; returns the ids."""
+    """Reads a listing; returns the ids."""
     with closing(Ledger(folder)) as ledger:
         crawl = ledger.open_crawl(3600)
-        walk_listing(client or HubClient(QUICK), ledger, crawl, tag, lambda n: None)
-        return [row["model_id"] for row in ledger.models(ledger.last_crawl())]
+        read_listing(client or HubClient(QUICK), ledger, crawl, tag, lambda n: None)
+        return [row.model_id for row in ledger.models(ledger.last_crawl())]
 
 
 @pytest.mark.parametrize(
@@ -46,35 +49,35 @@ def listed(folder: Path, tag: str | None = None, client: HubClient | None = None
     ],
 )
 def test_what_could_be_a_path_is_no_model_id(model_id: object) -> None:
-    """Ids with dots, slashes and signs out of place are refused."""
+    """Ids with misplaced dots, slashes or other signs are rejected."""
     assert not is_model_id(model_id)
     with pytest.raises(ValueError, match="model id"):
-        listed_model({"id": model_id})
+        parse_model({"id": model_id})
 
 
 def test_ordinary_ids_are_model_ids() -> None:
-    """Owner and name, or a bare name of the early days."""
+    """An id has an owner and a name, or only a name, as the first models have."""
     assert all(map(is_model_id, ("gpt2", "owner/name", "O-w_n.er/Na.me--x", "_a/_b")))
 
 
 def test_a_field_that_cannot_be_read_is_null_and_named() -> None:
-    """A model is not lost for a bad date or count."""
-    row = listed_model(
+    """A model with an invalid date or count is kept."""
+    row = parse_model(
         {"id": "o/m", "sha": "a" * 40, "createdAt": "yesterday", "downloads": True, "tags": ["x", 3], "likes": -1}
     )
-    assert row["created_at"] is row["downloads"] is row["likes"] is None
-    assert json.loads(row["tags"]) == ["x"]
-    assert row["mended"] == "unreadable in the listing: tags, downloads, likes, createdAt"
+    assert row.created_at is row.downloads is row.likes is None
+    assert json.loads(row.tags) == ["x"]
+    assert row.repaired == "unreadable in the listing: tags, downloads, likes, createdAt"
 
 
 def test_a_date_without_time_and_a_lone_surrogate_are_taken() -> None:
-    """Dates without time are midnight UTC; text that no encoding allows is mended."""
-    row = listed_model({"id": "o/m", "createdAt": "1970-01-02", "pipeline_tag": "\ud800x", "sha": "nonsense"})
-    assert (row["created_at"], row["pipeline_tag"], row["sha"]) == (86_400_000_000, "?x", None)
+    """A date without time is midnight UTC; a lone surrogate is replaced."""
+    row = parse_model({"id": "o/m", "createdAt": "1970-01-02", "pipeline_tag": "\ud800x", "sha": "nonsense"})
+    assert (row.created_at, row.pipeline_tag, row.sha) == (86_400_000_000, "?x", None)
 
 
 def test_every_model_of_a_tag_is_listed_once_over_many_pages(replica: Start, tmp_path: Path) -> None:
-    """Pages are followed to the end, ties in the date included."""
+    """Pages are followed to the end, also where dates are equal."""
     catalogue = from_generator(700)
     server = replica(catalogue)
     limits = type(QUICK)(**{**vars(QUICK), "page_items": 50})
@@ -84,7 +87,7 @@ def test_every_model_of_a_tag_is_listed_once_over_many_pages(replica: Start, tmp
 
 
 def test_models_that_come_and_go_between_pages_cost_no_other_model(replica: Start, tmp_path: Path) -> None:
-    """The key of the listing never moves: what stays is listed, whatever happens around it."""
+    """The sort key of a model never changes: models that stay are listed, whatever happens to others."""
     catalogue = from_generator(400)
     server = replica(catalogue)
     stay = {m for m in catalogue.models if not m.endswith(("00", "50"))}
@@ -102,7 +105,7 @@ def test_models_that_come_and_go_between_pages_cost_no_other_model(replica: Star
 
 
 def test_malformed_items_are_reported_and_skipped(replica: Start, tmp_path: Path) -> None:
-    """Four impossible items cost neither their page nor the models after them."""
+    """Four malformed items do not affect their page or the models after them."""
     malformed = (None, [], {"id": "../x"}, {"modelId": "o/m"}, {"id": "o/dated", "createdAt": 1, "self": {}})
     replica(from_generator(5), faults=Faults(malformed=malformed))
     reported: list[str] = []
@@ -115,13 +118,13 @@ def test_malformed_items_are_reported_and_skipped(replica: Start, tmp_path: Path
         "item has no valid model id; skipped",
     ]
     with closing(Ledger(tmp_path)) as ledger:
-        assert ledger.walk(1, "all").items == 6
+        assert ledger.cursor(1, "all").items == 6
 
 
 def test_a_link_to_another_host_is_refused_and_nothing_sent_there(
     replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the crawl nor the token follows a Link away from the endpoint."""
+    """The crawl does not follow a Link header to another host and sends no token there."""
     monkeypatch.setenv("HF_TOKEN", planted.HUB)
     elsewhere = replica(from_generator(10))
     replica(from_generator(10), faults=Faults(link_base=elsewhere.base))
@@ -142,13 +145,13 @@ def test_a_link_to_another_host_is_refused_and_nothing_sent_there(
     ],
 )
 def test_only_the_endpoints_own_api_is_a_next_page(link: str) -> None:
-    """Another scheme, host, port or path is refused, however it is spelt."""
+    """Another scheme, host, port or path is refused in every spelling."""
     with pytest.raises(SourceError, match="refused"):
         next_page(Answer(200, {"link": link}, b""), "/api/models", "https://hub.example")
 
 
 def test_a_relative_link_is_followed_and_rel_prev_is_not() -> None:
-    """What stays on the endpoint is kept as path and query."""
+    """A link on the endpoint becomes path and query."""
     both = '</api/models?cursor=a>; rel="prev", </api/models?cursor=b&limit=5>; rel="next"'
     assert next_page(Answer(200, {"link": both}, b""), "/api/models", "https://hub.example") == (
         "/api/models?cursor=b&limit=5"
@@ -158,14 +161,14 @@ def test_a_relative_link_is_followed_and_rel_prev_is_not() -> None:
 
 @pytest.mark.parametrize("what", ["limit", "sort", "filter", "paging"])
 def test_a_server_that_ignores_what_it_is_asked_is_noticed(replica: Start, tmp_path: Path, what: str) -> None:
-    """A mirror that drops limit, sort, filter or paging would lose models unseen; it is refused."""
+    """A mirror that ignores limit, sort, filter or paging would lose models; it is rejected."""
     replica(from_generator(120), faults=Faults(ignores=(what,)))
     with pytest.raises(SourceError, match=f"ignores '{what}'"):
         listed(tmp_path, "peft")
 
 
 def test_html_instead_of_json_is_asked_again(replica: Start, tmp_path: Path) -> None:
-    """An error page that claims to be fine does not end the listing."""
+    """An error page with status 200 does not end the listing."""
     replica(from_generator(300), faults=Faults(html=0.4, error=0.1, truncated=0.1, wrong_length=0.1, seed=5))
     limits = type(QUICK)(**{**vars(QUICK), "page_items": 20, "attempts": 40})
     ids = listed(tmp_path, None, HubClient(limits))
@@ -173,7 +176,7 @@ def test_html_instead_of_json_is_asked_again(replica: Start, tmp_path: Path) -> 
 
 
 def test_smaller_pages_are_asked_for_where_the_server_cannot_manage(replica: Start, tmp_path: Path) -> None:
-    """A 504 that does not pass leads to half the page, and so on."""
+    """A permanent 504 halves the page until it succeeds."""
     server = replica(from_generator(900), faults=Faults(too_many_expands=250))
     ids = listed(tmp_path, None, HubClient(type(QUICK)(**{**vars(QUICK), "attempts": 2})))
     assert len(ids) == 900
@@ -181,7 +184,7 @@ def test_smaller_pages_are_asked_for_where_the_server_cannot_manage(replica: Sta
 
 
 def test_a_broken_listing_goes_on_at_the_page_where_it_broke(replica: Start, tmp_path: Path) -> None:
-    """No page that was stored is asked for again."""
+    """No stored page is requested again."""
     server = replica(from_generator(300))
     limits = type(QUICK)(**{**vars(QUICK), "page_items": 30, "attempts": 1})
     server.after_page[5] = lambda catalogue: server.faults.always.update({"/api/models": 500})
@@ -196,13 +199,13 @@ def test_a_broken_listing_goes_on_at_the_page_where_it_broke(replica: Start, tmp
 
 
 def test_ids_of_ones_own_are_looked_up_one_by_one(replica: Start, tmp_path: Path) -> None:
-    """A model that is not there becomes gone, with the reason; the others are as listed."""
+    """A model that does not exist is gone, with the reason; the others are as listed."""
     replica(from_generator(9))
     with closing(Ledger(tmp_path)) as ledger:
         crawl = ledger.open_crawl(3600)
-        walk_ids(HubClient(QUICK), ledger, crawl, ["nobody/nothing", "owner-001/model-0000001"], lambda n: None)
+        look_up_ids(HubClient(QUICK), ledger, crawl, ["nobody/nothing", "owner-001/model-0000001"], lambda n: None)
         ledger.close_listing(crawl, "no longer in the list of ids")
-        rows = {row["model_id"]: (row["status"], row["reason"]) for row in ledger.models(ledger.last_crawl())}
+        rows = {row.model_id: (row.status, row.reason) for row in ledger.models(ledger.last_crawl())}
     assert rows == {
         "nobody/nothing": ("gone", "HTTP 401: deleted, private or never there"),
         "owner-001/model-0000001": (None, None),

@@ -1,4 +1,4 @@
-"""The polite client against a real server on loopback."""
+"""The client for GitHub and Civitai, against a real server on loopback; its waits take no time."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import planted
 import pytest
 from serving import Faults, Replica, Reply, Request, serve
 
-from peft_census.collect.http.rest import Pace, PoliteClient, checked_endpoint, pace_for
-from peft_census.collect.http.retry_after import Answer
+from peft_census.collect.http.rest import Pace, RestClient, checked_endpoint, pace_for
 from peft_census.errors import SourceError, UsageError
+from tests.collect.fake_time import FakeTime
 
 QUICK = Pace(floor_s=0.0, attempts=4, backoff_s=0.01, secondary_s=0.2, timeout_s=5.0)
 
 
 class Script(Replica):
-    """Answers one reply after the other, then the last one for ever."""
+    """Answers with one reply after the other, then always with the last."""
 
     def __init__(self, *replies: Reply | Callable[[Request], Reply], faults: Faults | None = None) -> None:
         super().__init__(faults)
@@ -38,15 +38,15 @@ def test_the_token_goes_to_the_endpoint_only() -> None:
     with serve(other) as elsewhere:
         first = Script(Reply({}, 302, {"Location": f"{elsewhere}/steal"}))
         with serve(first) as url, pytest.raises(SourceError, match="redirect"):
-            PoliteClient(url, QUICK, token=planted.GITHUB).get("/x", [])
+            RestClient(url, QUICK, token=planted.GITHUB).get("/x", [])
     assert [h.get("authorization") for h in first.seen] == [f"Bearer {planted.GITHUB}"]
     assert other.seen == []
 
 
-def test_a_token_that_comes_back_is_blotted_out() -> None:
-    """A server that repeats the token in its answer does not get it into what is kept."""
+def test_a_token_in_an_answer_is_redacted() -> None:
+    """A server that repeats the token in its answer does not get it into what is stored."""
     with serve(Script(lambda request: Reply({"message": request.headers["authorization"]}, 404))) as url:
-        answer = PoliteClient(url, QUICK, token=planted.GITHUB).get("/x", [])
+        answer = RestClient(url, QUICK, token=planted.GITHUB).get("/x", [])
     assert answer.message() == "Bearer (secret)"
 
 
@@ -58,7 +58,7 @@ def test_no_token_means_no_header(tmp_path: object, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("NETRC", netrc)
     script = Script(OK)
     with serve(script) as url:
-        PoliteClient(url, QUICK).get("/x", [])
+        RestClient(url, QUICK).get("/x", [])
     assert "authorization" not in script.seen[0]
     assert script.seen[0]["user-agent"].startswith("peft-census/")
 
@@ -72,109 +72,115 @@ def test_no_token_means_no_header(tmp_path: object, monkeypatch: pytest.MonkeyPa
         Reply("<html>sorry</html>", 200),
     ],
 )
-def test_passing_faults_are_asked_again(passing: Reply) -> None:
-    """A fault that passes costs another request, not the answer."""
+def test_transient_faults_are_retried(passing: Reply) -> None:
+    """After a transient fault the request is repeated, and the fault is reported."""
     script = Script(passing, passing, OK)
+    faults: list[str] = []
     with serve(script) as url:
-        client = PoliteClient(url, QUICK)
+        client = RestClient(url, QUICK, report=lambda where, what: faults.append(where))
         assert client.get("/x", []).json_object() == {"fine": True}
-    assert (client.traffic.requests, client.traffic.retries) == (3, 2)
+    assert script.number == 3
+    assert faults == ["/x", "/x"]
 
 
 def test_broken_connections_are_asked_again() -> None:
-    """Resets and bodies shorter than announced are noticed and asked again."""
+    """Requests whose connection breaks, or whose body is too short, are repeated."""
     script = Script(Reply({"text": "a" * 5000}), faults=Faults(seed=3, reset=0.3, truncate=0.3))
     with serve(script) as url:
-        client = PoliteClient(url, Pace(floor_s=0, attempts=20, backoff_s=0.001))
+        client = RestClient(url, Pace(floor_s=0, attempts=20, backoff_s=0.001))
         answers = [client.get("/x", [("n", str(n))]) for n in range(20)]
     assert all(len(a.json_object()["text"]) == 5000 for a in answers)
-    assert client.traffic.retries > 5
+    assert script.number > 25
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
 def test_final_refusals_are_not_asked_again(status: int) -> None:
-    """A refusal that waiting cannot mend is returned after one request."""
+    """A refusal that another attempt cannot change is returned after one request."""
     script = Script(Reply({"message": "no"}, status))
     with serve(script) as url:
-        assert PoliteClient(url, QUICK).get("/x", []).status == status
+        assert RestClient(url, QUICK).get("/x", []).status == status
     assert script.number == 1
 
 
-def test_a_spent_window_is_waited_for_before_asking() -> None:
-    """After a response with nothing remaining the next request leaves when the window has reset."""
-    reset = int(time.time()) + 2
-    spent = Reply({"fine": 1}, 200, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(reset)})
-    script = Script(spent, OK)
+def _limited(status: int, seconds: int, message: str = "API rate limit exceeded") -> Reply:
+    """Returns a reply that uses up the window, which resets in ``seconds`` by the server's clock."""
+    reset = str(int(time.time()) + seconds)
+    return Reply({"message": message}, status, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset})
+
+
+def test_a_used_up_window_is_waited_for_before_asking() -> None:
+    """After a response with nothing remaining the next request is sent when the window has reset."""
+    script, waits = Script(_limited(200, 100), OK), FakeTime()
     with serve(script) as url:
-        client = PoliteClient(url, QUICK)
+        client = RestClient(url, QUICK, clock=waits.clock)
         client.get("/x", [])
+        assert waits.slept == []
         client.get("/x", [])
-    assert time.time() >= reset
+    assert 90 < sum(waits.slept) < 101
     assert script.number == 2
 
 
 def test_a_primary_limit_is_waited_out() -> None:
-    """A 403 with nothing remaining is asked again after the reset, once."""
-    reset = int(time.time()) + 1
-    refused = Reply(
-        {"message": "API rate limit exceeded"}, 403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(reset)}
-    )
-    script = Script(refused, OK)
+    """A 403 with nothing remaining is repeated once, after the reset."""
+    script, waits = Script(_limited(403, 100), OK), FakeTime()
     with serve(script) as url:
-        assert PoliteClient(url, QUICK).get("/x", []).status == 200
-    assert time.time() >= reset
+        assert RestClient(url, QUICK, clock=waits.clock).get("/x", []).status == 200
+    assert 90 < sum(waits.slept) < 101
+    assert script.number == 2
 
 
-def test_a_secondary_limit_waits_as_told_and_then_longer() -> None:
-    """Retry-After is obeyed; without it the wait starts at the agreed minimum and doubles."""
-    said = {"message": "You have exceeded a secondary rate limit."}
-    script = Script(Reply(said, 403), Reply(said, 403), Reply(said, 429, {"Retry-After": "1"}), OK)
-    began = time.monotonic()
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": "You have exceeded a secondary rate limit."},
+        {
+            "message": "Wait.",
+            "documentation_url": "https://docs.github.com/rest/rate-limits#about-secondary-rate-limits",
+        },
+    ],
+)
+def test_a_secondary_limit_waits_as_told_and_then_longer(body: dict[str, str]) -> None:
+    """Retry-After is kept; without it the first wait is the configured one, and it doubles."""
+    script = Script(Reply(body, 403), Reply(body, 403), Reply(body, 429, {"Retry-After": "1"}), OK)
+    waits = FakeTime()
     with serve(script) as url:
-        client = PoliteClient(url, QUICK)
-        assert client.get("/x", []).status == 200
-    assert time.monotonic() - began >= 0.2 + 0.4 + 1.0
-    assert client.traffic.waited_s == pytest.approx(1.6, abs=0.2)
+        assert RestClient(url, QUICK, clock=waits.clock).get("/x", []).status == 200
+    assert waits.slept == [0.2, 0.4, 1.0]
 
 
-def test_a_secondary_limit_that_stays_ends_the_asking() -> None:
-    """After the last attempt the refusal is returned instead of being repeated for ever."""
+def test_a_secondary_limit_that_stays_is_returned() -> None:
+    """After the last attempt the refusal itself is returned."""
     script = Script(Reply({"message": "You have exceeded a secondary rate limit."}, 403))
     with serve(script) as url:
-        answer = PoliteClient(url, Pace(0.0, attempts=3, secondary_s=0.01)).get("/x", [])
+        answer = RestClient(url, Pace(0.0, attempts=3), clock=FakeTime().clock).get("/x", [])
     assert (answer.status, script.number) == (403, 3)
 
 
 def test_a_wait_of_hours_is_refused() -> None:
-    """A server that names a wait of hours gets an error that says when to come back."""
+    """A server that asks for a wait of hours gets an error that says how long."""
     with (
         serve(Script(Reply({}, 429, {"Retry-After": "86400"}))) as url,
         pytest.raises(SourceError, match="1440 minutes"),
     ):
-        PoliteClient(url, QUICK).get("/x", [])
+        RestClient(url, QUICK).get("/x", [])
 
 
-def test_hopeless_answers_are_not_asked_again() -> None:
-    """A 429 that the caller knows to be no rate limit is returned at once."""
-    script = Script(Reply({"error": "use cursors"}, 429))
-
-    def hopeless(answer: Answer) -> bool:
-        return "cursor" in answer.message()
-
+def test_long_waits_are_announced() -> None:
+    """A wait of more than ten seconds is one line for people, with host and reason."""
+    script, lines = Script(Reply({}, 503, {"Retry-After": "30"}), Reply({}, 503, {"Retry-After": "5"}), OK), []
     with serve(script) as url:
-        assert PoliteClient(url, QUICK, hopeless=hopeless).get("/x", []).status == 429
-    assert script.number == 1
+        RestClient(url, QUICK, note=lines.append, clock=FakeTime().clock).get("/x", [])
+    assert lines == ["127.0.0.1: waiting 30 s (HTTP 503: {})"]
 
 
 def test_the_pace_has_a_floor() -> None:
-    """Requests leave no faster than the pace allows."""
-    script = Script(OK)
-    began = time.monotonic()
-    with serve(script) as url:
-        client = PoliteClient(url, Pace(floor_s=0.1))
+    """Requests are sent no faster than the pace allows."""
+    waits = FakeTime()
+    with serve(Script(OK)) as url:
+        client = RestClient(url, Pace(floor_s=7.0), clock=waits.clock)
         for _ in range(4):
             client.get("/x", [])
-    assert time.monotonic() - began >= 0.3
+    assert waits.slept == [7.0, 7.0, 7.0]
 
 
 def test_a_dead_server_gives_one_clear_error() -> None:
@@ -182,7 +188,7 @@ def test_a_dead_server_gives_one_clear_error() -> None:
     with serve(Script(OK)) as url:
         pass
     with pytest.raises(SourceError, match="/x") as caught:
-        PoliteClient(url, Pace(0.0, attempts=2, backoff_s=0.01), token=planted.GITHUB).get("/x", [])
+        RestClient(url, Pace(0.0, attempts=2, backoff_s=0.01), token=planted.GITHUB).get("/x", [])
     assert planted.GITHUB not in str(caught.value)
 
 

@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import pyarrow as pa
 
-from peft_census.collect.civitai import _read_page
+from peft_census.collect.civitai import Page, read_page
 from peft_census.collect.github.imports import read_imports
 from peft_census.collect.github.search import read_total
-from peft_census.collect.http.decoding import decode_json
-from peft_census.collect.http.retry_after import Answer
-from peft_census.collect.hub.listing import is_model_id, listed_model
+from peft_census.collect.http.common import Answer, decode_json
+from peft_census.collect.hub.listed_model import parse_model
+from peft_census.collect.hub.options import is_model_id
 from peft_census.errors import SourceError
+from peft_census.snapshot.records import read_record, to_json
 from peft_census.snapshot.schema import EVIDENCE_LEVELS, FORMS, LOCATIONS, POLARITIES
 from peft_census.tag import load_taxonomy, read_card
 from peft_census.tag.configured import read_config
 from peft_census.tag.front_matter import read_front_matter
 from peft_census.tag.locations import Locations
 from peft_census.tag.mentions import scanner
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def text_of(data: bytes) -> str:
@@ -104,34 +102,34 @@ def listing(data: bytes) -> None:
     """An item of the Hub's listing is a row, or a ValueError; no strange id gets in."""
     for item in _json(data):
         try:
-            row = listed_model(item)
+            row = parse_model(item)
         except ValueError:
             continue
-        assert is_model_id(row["model_id"]) and ".." not in row["model_id"]
-        assert all(v is None or isinstance(v, str | int | float | bool) for v in row.values())
+        assert is_model_id(row.model_id) and ".." not in row.model_id
+        assert all(v is None or isinstance(v, str | int | float | bool) for v in row)
 
 
 def github(data: bytes) -> None:
     """A search answer is read, incomplete, refused or failed."""
     status, body = _answer(data)
-    found = read_total(Answer(status, {}, body, NOW))
-    assert found["status"] in ("read", "incomplete", "refused", "failed")
+    found = read_total(Answer(status, {}, body))
+    assert found.status in ("read", "incomplete", "refused", "failed")
 
 
 def civitai(data: bytes) -> None:
     """A page is rows, or a SourceError that names it."""
     status, body = _answer(data)
     try:
-        found = _read_page(Answer(status, {}, body, NOW), 1)
+        found = read_page(Answer(status, {}, body), 1)
     except SourceError as error:
         assert "page 1" in error.what
         return
-    json.dumps(found)
+    assert read_record(Page, json.loads(json.dumps(to_json(found))), "store") == found
 
 
-def _answer(data: bytes) -> tuple[int, str]:
+def _answer(data: bytes) -> tuple[int, bytes]:
     statuses = (200, 200, 200, 400, 403, 404, 422, 429, 500)
-    return statuses[data[0] % len(statuses)] if data else 200, text_of(data[1:])
+    return statuses[data[0] % len(statuses)] if data else 200, data[1:]
 
 
 def _json(data: bytes) -> list[Any]:

@@ -18,9 +18,8 @@ from helpers import write_cards
 from serving import Faults as WebFaults
 from serving import serve
 
-from peft_census.collect.http.hub import HubClient
-from peft_census.collect.http.rest import PoliteClient, pace_for
-from peft_census.collect.http.session import Limits
+from peft_census.collect.http.hub import HubClient, Limits
+from peft_census.collect.http.rest import RestClient, pace_for
 from peft_census.errors import CensusError
 from tests.collect.conftest import Start
 from tests.hostile.conftest import environment
@@ -153,8 +152,8 @@ def test_a_proxy_with_a_password_is_not_named(monkeypatch: pytest.MonkeyPatch, t
         monkeypatch.delenv(name, raising=False)
     reported: list[str] = []
     hub = HubClient(QUICK, lambda where, what: reported.append(f"{where} {what}"), "https://hub.example")
-    web = PoliteClient(
-        "https://hub.example", pace_for("http://127.0.0.1", 0), problem=lambda *said: reported.extend(said)
+    web = RestClient(
+        "https://hub.example", pace_for("http://127.0.0.1", 0), report=lambda *said: reported.extend(said)
     )
     for ask in (lambda: hub.get("/api/models", 100), lambda: web.get("/x", [])):
         with pytest.raises(CensusError) as caught:

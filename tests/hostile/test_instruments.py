@@ -12,12 +12,14 @@ from pathlib import Path
 import planted
 import pytest
 from civitai_replica import CivitaiReplica, models_of
-from collect_once import CLASSES, WANTED
+from collect_once import CLASSES, CONFIG
 from github_replica import GithubReplica, Window, corpus_of
 from helpers import REPO
 from serving import Faults, Replica, serve
 
+from peft_census.collect.instrument import InstrumentRun
 from peft_census.collect.instruments import collect
+from peft_census.snapshot.instruments import CivitaiDescription, GithubDescription
 from tests.hostile import DONE, SEED, sized
 
 FILES = {"LoraConfig": 900, "LoHaConfig": 250, "IA3Config": 150}
@@ -63,17 +65,19 @@ def test_instruments_killed_at_any_moment(tmp_path: Path, monkeypatch: pytest.Mo
         ended = [_kill_once([github, civitai], tmp_path / "killed", env, draw.randint(1, 6)) for _ in range(KILLS)]
         for name in ("GITHUB_API_URL", "CIVITAI_API_URL", "GITHUB_TOKEN"):
             monkeypatch.setenv(name, env[name])
-        resumed = collect(WANTED, CLASSES, {}, tmp_path / "killed")
+        resumed = collect(InstrumentRun(CONFIG, CLASSES, {}, tmp_path / "killed"))
         answers = sum(github.served.values()) + sum(civitai.served.values())
-        calm = collect(WANTED, CLASSES, {}, tmp_path / "calm")
+        calm = collect(InstrumentRun(CONFIG, CLASSES, {}, tmp_path / "calm"))
     DONE["collections of instruments killed (kill -9) and resumed"] += KILLS
     DONE["faults injected into GitHub and Civitai"] += github.faulted.total() + civitai.faulted.total()
     assert not any(ended)
-    assert resumed.gaps == []
-    assert {n: a["state"] for n, a in resumed.about.items()} == {"github": "read", "civitai": "read"}
+    assert resumed.gaps == ()
+    assert {n: d.state for n, d in resumed.descriptions.items()} == {"github": "read", "civitai": "read"}
     for name, table in calm.tables.items():
         assert resumed.tables[name].drop_columns("asked_at").equals(table.drop_columns("asked_at")), name
-    about = resumed.about
-    kept = sum(a["requests_kept"] for a in (about["github"], about["github"]["sample"], about["civitai"]))
+    of_github, of_civitai = resumed.descriptions["github"], resumed.descriptions["civitai"]
+    assert isinstance(of_github, GithubDescription) and isinstance(of_civitai, CivitaiDescription)
+    assert of_github.sample is not None
+    kept = sum(d.asked.requests_kept for d in (of_github, of_github.sample, of_civitai))
     assert kept <= answers <= kept + KILLS
     assert github.refused == 0

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from peft_census.collect.hub.api import HubApi, Selection
+from peft_census.collect.hub.api import HubApi
+from peft_census.collect.hub.options import HubOptions
 from peft_census.errors import SourceError
 from peft_census.snapshot.schema import STATUSES
 from tests.collect.conftest import Start
@@ -51,7 +52,7 @@ def test_a_crawl_through_bad_weather(replica: Start, tmp_path: Path, seed: int) 
     """Crawls through storms, each under other faults; the next one under a blue sky ends as if none had been."""
     dice = random.Random(seed)
     server = replica(from_generator(MODELS))
-    whole = HubApi(tmp_path / "peace", Selection("all"), LIMITS, quiet=True)
+    whole = HubApi(tmp_path / "peace", HubOptions("all"), LIMITS, quiet=True)
     info, table = whole.prepare(), cards(whole)
     for crawl in range(CRAWLS):
         folder = tmp_path / str(crawl)
@@ -59,7 +60,7 @@ def test_a_crawl_through_bad_weather(replica: Start, tmp_path: Path, seed: int) 
             storm(server, folder, dice)
             check_states(next(folder.rglob("ledger.sqlite"), None))
         server.faults, server.windows = Faults(), Windows()
-        final = HubApi(folder, Selection("all"), LIMITS, quiet=True)
+        final = HubApi(folder, HubOptions("all"), LIMITS, quiet=True)
         assert final.prepare() == info
         assert cards(final) == table
 
@@ -71,7 +72,7 @@ def storm(server: Replica, folder: Path, dice: random.Random) -> None:
     server.counts.asked.clear()
     before, began = server.counts.requests.total(), time.monotonic()
     with suppress(SourceError):  # the listing could not be read: the run says so and keeps what it has
-        HubApi(folder, Selection("all"), LIMITS, quiet=True).prepare()
+        HubApi(folder, HubOptions("all"), LIMITS, quiet=True).prepare()
     requests, refused = server.counts.requests.total() - before, server.windows.refused.total()
     DONE["minutes of the Hub's time crawled in bad weather"] += round((time.monotonic() - began) / WINDOW_SECONDS * 5)
     DONE["requests to the Hub in bad weather"] += requests

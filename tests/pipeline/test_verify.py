@@ -13,7 +13,7 @@ import pytest
 from helpers import write_cards
 
 from peft_census.collect.ledger import Ledger
-from peft_census.collect.ledger_sql import LISTED
+from peft_census.collect.ledger_rows import ListedModel
 from peft_census.collect.raw_shards import Outcome, Shards
 from peft_census.errors import BusyError
 from peft_census.pipeline.verify import examine
@@ -31,13 +31,11 @@ def house(run: Any, tmp_path: Path) -> Path:
     ledger, shards = Ledger(CRAWL), Shards(CRAWL / "cards")
     crawl = ledger.open_crawl(1e9)
     ids = [f"a/m{i}" for i in range(6)]
-    ledger.add_page(
-        crawl, "all", [dict.fromkeys(LISTED) | {"model_id": i, "sha": "s", "gated": ""} for i in ids], 0, None
-    )
+    ledger.add_page(crawl, "all", [ListedModel(i, "s") for i in ids], 0, None)
     ledger.close_listing(crawl, "missing")
     for part in (ids[:3], ids[3:]):
-        number, ordered = shards.seal([Outcome(i, "s", "text", text=f"Card of {i}.") for i in part])
-        ledger.note(crawl, "cards", ordered, number)
+        number, ordered = shards.write([Outcome(i, "s", "text", text=f"Card of {i}.") for i in part])
+        ledger.record(crawl, "cards", ordered, number)
     ledger.finish(crawl)
     ledger.close()
     return sealed

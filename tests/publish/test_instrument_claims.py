@@ -14,6 +14,7 @@ from literal_snapshot import LiteralSnapshot
 from peft_census.publish import make_claims
 from peft_census.publish.claims.instruments import instrument_claims, is_beside, side_by_side, side_by_side_md
 from peft_census.snapshot.manifest import TableInfo
+from peft_census.snapshot.records import to_json
 from peft_census.snapshot.schema import arrow_schema
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -58,9 +59,9 @@ def _readings(totals: dict[str, int], **more: Any) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=arrow_schema("github_counts"))
 
 
-def _github(endpoint: str = "https://api.github.com") -> dict[str, Any]:
+def _github(replica: bool = False) -> dict[str, Any]:
     readings = {"read": 3, "incomplete": 1, "refused": 0, "failed": 0}
-    return {"github": {"state": "read", "endpoint": endpoint, "readings": readings, "readings_wanted": 1}}
+    return {"github": {"state": "read", "asked": {"replica": replica}, "readings": readings, "readings_wanted": 1}}
 
 
 def test_a_snapshot_without_instruments_says_nothing_of_them(snapshot: LiteralSnapshot) -> None:
@@ -86,7 +87,7 @@ def test_each_claim_names_its_base_and_date(snapshot: LiteralSnapshot) -> None:
 def test_replica_answers_are_marked(snapshot: LiteralSnapshot) -> None:
     """A figure read from a replica says so in claim and table."""
     tables = {"github_counts": _readings({"lora": 7})}
-    filled = _with(snapshot, tables, _github("a replica on this machine"))
+    filled = _with(snapshot, tables, _github(replica=True))
     assert instrument_claims(filled)[0].quote.startswith("REPLICA")
     lines = side_by_side(filled, make_claims(filled)[0])
     assert "REPLICA" in lines[1].remark
@@ -112,11 +113,9 @@ def test_civitai_shows_both_denominators_and_what_locon_is(snapshot: LiteralSnap
     about = {
         "civitai": {
             "state": "read",
-            "endpoint": "https://civitai.com",
+            "asked": {"replica": False},
             "whole": False,
-            "models": 100,
-            "types": "all",
-            "sort": "Oldest",
+            "frame": {"models": 100, "types": [], "sort": "Oldest"},
         }
     }
     filled = _with(snapshot, {"civitai": pa.Table.from_pylist(rows, schema=arrow_schema("civitai"))}, about)
@@ -141,8 +140,8 @@ def test_the_benchmark_claims_no_cause(snapshot: LiteralSnapshot) -> None:
     """The benchmark's line and claim name commit, runs and single seeds, and have no share."""
     from peft_census.collect.benchmark import read_benchmark
 
-    table, facts = read_benchmark(None, {"LORA": "lora"})
-    filled = _with(snapshot, {"benchmark": table}, {"benchmark": {"state": "read", **facts}})
+    table, description = read_benchmark(None, {"LORA": "lora"})
+    filled = _with(snapshot, {"benchmark": table}, {"benchmark": to_json(description)})
     (claim,) = instrument_claims(filled)
     assert (claim.share, claim.base) == (None, 94)
     assert "one run and one seed each" in claim.quote

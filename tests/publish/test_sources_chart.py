@@ -31,10 +31,8 @@ def chart(make_snapshot: Callable[..., LiteralSnapshot], tmp_path: Path) -> Char
     facts = {
         "state": "read",
         "whole": True,
-        "models": 100,
-        "types": "all",
-        "sort": "Newest",
-        "endpoint": "https://civitai.com",
+        "frame": {"models": 100, "types": [], "sort": "Newest"},
+        "asked": {"replica": False},
     }
     about = {**_github(), "civitai": facts}
     tables = {"github_counts": _readings({"lora": 7100, "ia3": 900, "adalora": 2000}), "civitai": civitai}

@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from peft_census.collect.instruments import Wanted, collect
+from peft_census.collect.instrument import InstrumentConfig, InstrumentRun
+from peft_census.collect.instruments import collect
 
 CLASSES = {"lora": "LoraConfig", "loha": "LoHaConfig", "ia3": "IA3Config"}
-WANTED = Wanted(("github", "civitai"), readings=3, sample=30, seed=1)
+CONFIG = InstrumentConfig(("github", "civitai"), readings=3, sample=30, seed=1)
 
 if __name__ == "__main__":
-    gaps = collect(WANTED, CLASSES, {}, Path(sys.argv[1])).gaps
+    gaps = collect(InstrumentRun(CONFIG, CLASSES, {}, Path(sys.argv[1]))).gaps
     sys.exit(3 if gaps else 0)

@@ -24,7 +24,7 @@ from github_replica import BLOG_IMPORTS, TOKEN, GithubReplica, Window, corpus_of
 from serving import say, serve
 
 from peft_census.collect.github.search import TEXT_MATCHES, ask_rounds, counts_table, plan_queries, read_total, search
-from peft_census.collect.http.rest import Pace, PoliteClient
+from peft_census.collect.http.rest import Pace, RestClient
 from peft_census.collect.response_store import open_campaign
 from peft_census.errors import SourceError
 
@@ -167,23 +167,26 @@ def check_client(folder: Path) -> int:
     with running(serving, f"{base}/github/rate_limit", env):
         # It knows no language: (to it a word like any other), so the plan is asked for without qualifiers.
         plan = [q for q in plan_queries({n.lower(): n for n in counts}) if q.measure == "phrase"]
-        client = PoliteClient(f"{base}/github", Pace(0.0), BACKLOT_TOKEN, note=say)
+        faults: list[str] = []
+        client = RestClient(
+            f"{base}/github", Pace(0.0), BACKLOT_TOKEN, note=say, report=lambda where, what: faults.append(what)
+        )
         with open_campaign(folder / "backlot.sqlite", "github", {}, fresh=True) as campaign:
             ask_rounds(client, campaign, plan, readings=4)  # 12 requests: more than one window of 10
             rows = counts_table(campaign, plan).to_pylist()
         found = {(r["config_class"], r["status"], r["total_count"]) for r in rows}
         if found != {(name, "read", count) for name, count in counts.items()}:
             problems.append(f"totals {sorted(found)}")
-        say(f"client against backlot: {len(rows)} readings, {client.traffic}")
-        if client.traffic.retries:
-            problems.append(f"{client.traffic.retries} avoidable refusals")
+        say(f"client against backlot: {len(rows)} readings, {len(faults)} faults")
+        if faults:
+            problems.append(f"{len(faults)} avoidable refusals")
         deep = read_total(search(client, "peft", page=11, per_page=100))
         blank = read_total(search(client, " ", page=1, per_page=1))
-        if (deep["status"], blank["status"]) != ("refused", "refused"):
+        if (deep.status, blank.status) != ("refused", "refused"):
             problems.append(f"refusals {deep} {blank}")
         say(f"  beyond 1,000: {deep['reason']}; blank: {blank['reason']}")
         try:
-            search(PoliteClient(f"{base}/github", Pace(0.0), "wrong"), "peft", 1, 1)
+            search(RestClient(f"{base}/github", Pace(0.0), "wrong"), "peft", 1, 1)
             problems.append("a bad token was accepted")
         except SourceError as error:
             say(f"  bad token: {error.what}")
@@ -200,7 +203,7 @@ def check_client(folder: Path) -> int:
             say("  its 403, waited out by the client …")
             if search(client, "peft", 1, 1).status != 200:
                 problems.append("the client did not wait out a spent window")
-            say(f"  … {client.traffic}")
+            say(f"  … {len(faults)} faults")
     for problem in problems:
         say(f"SURPRISE {problem}")
     return len(problems)

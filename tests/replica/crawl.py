@@ -11,19 +11,20 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from peft_census.collect.http.session import Limits
-from peft_census.collect.hub.api import HubApi, Selection
+from peft_census.collect.http.hub import Limits
+from peft_census.collect.hub.api import HubApi
+from peft_census.collect.hub.options import HubOptions
 from peft_census.snapshot.schema import arrow_schema
 
 QUICK = Limits(
-    connect_seconds=5.0,
-    read_seconds=1.0,
-    answer_seconds=5.0,
+    connect_seconds=30.0,
+    read_seconds=30.0,
+    answer_seconds=60.0,
     backoff_seconds=0.01,
     longest_backoff=0.1,
     shard_rows=100,
 )
-"""As the defaults, but impatient: nothing on loopback takes long."""
+"""As the defaults, with short waits between attempts. The time-outs are long, so that a busy machine meets none."""
 
 
 def cards(source: HubApi) -> pa.Table:
@@ -35,7 +36,7 @@ def main() -> None:
     """Crawls once."""
     raw, population, shard_rows = sys.argv[1:]
     limits = Limits(**{**vars(QUICK), "shard_rows": int(shard_rows), "workers": 4})
-    source = HubApi(Path(raw), Selection(population), limits, quiet=True)
+    source = HubApi(Path(raw), HubOptions(population), limits, quiet=True)
     print("begun", flush=True)  # noqa: T201
     print(source.prepare().content_sha256)  # noqa: T201
 

@@ -6,6 +6,7 @@ import hashlib
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -59,10 +60,11 @@ class Windows:
     used: dict[str, int] = field(default_factory=dict)
     finished: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
+    monotonic: Callable[[], float] = time.monotonic
 
     def charge(self, bucket: str) -> tuple[bool, int, int]:
         """Charges one request; returns whether it is allowed, how many are left and the seconds to the reset."""
-        now = time.monotonic()
+        now = self.monotonic()
         start = self.start.setdefault(bucket, now)
         if now >= start + self.seconds:
             self.finished.setdefault(bucket, []).append((start, self.used.get(bucket, 0)))

@@ -62,6 +62,7 @@ class Replica:
         self.faults = faults or Faults()
         self.windows = windows or Windows()
         self.counts = Counts()
+        self.stopped = threading.Event()
         self.datasets: dict[str, Dataset] = {}
         self.cdn_base: str | None = None
         """Where large files are redirected to; None serves them directly."""
@@ -79,6 +80,7 @@ class Replica:
 
     def stop(self) -> None:
         """Stops serving and closes every connection."""
+        self.stopped.set()
         self.server.shutdown()
         self.server.close_all()
         self.server.server_close()
@@ -216,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.fault == "html":
             self._send(200, b"<!doctype html><title>One moment</title>", {"Content-Type": "text/html"})
         elif self.fault == "slow":
-            time.sleep(self.replica.faults.slow_seconds)
+            self.replica.stopped.wait(self.replica.faults.slow_seconds)
             return False
         else:
             return False

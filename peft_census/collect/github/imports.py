@@ -1,11 +1,11 @@
-"""Reading what a piece of Python takes from the ``peft`` package.
+"""Which names a piece of Python imports from the ``peft`` package.
 
-In: source text, whole or a fragment as a code search returns it (cut anywhere, indented, inside a notebook's
-JSON). Out: the names taken from ``peft`` or a module below it, by ``from peft… import`` or as ``peft.Name``.
-It refuses to guess: text in comments, strings and Markdown is not code, ``from .peft import`` and
-``from paddlenlp.peft import`` are other packages, and a doctest line is kept apart as an example.
+In: source text, complete or a fragment as a code search returns it (cut anywhere, indented, inside a notebook's JSON).
+Out: the names from ``peft`` or one of its modules, by ``from peft… import`` or as ``peft.Name``. Text in comments,
+strings and Markdown is not code; ``from .peft import`` and ``from paddlenlp.peft import`` are other packages; doctest
+lines are returned separately, as examples.
 
-Python's own tokenizer does the reading. The syntax tree cannot: it rejects a fragment that stops halfway.
+The text is read with Python's tokenizer. The syntax tree is no use: parsing fails on a fragment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from peft_census.collect.http.decoding import decode_json
+from peft_census.collect.http.common import decode_json
 
 _ROOT = "peft"
 _SKIP = (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
@@ -28,13 +28,13 @@ _MORE = re.compile(r"^\s*\.\.\.(?: |$)")
 
 @dataclass(frozen=True)
 class PeftNames:
-    """What one text takes from ``peft``.
+    """What one text imports from ``peft``.
 
     Args:
-        code: names that the code imports or reaches as ``peft.Name``; ``*`` for a star import.
+        code: names that the code imports or uses as ``peft.Name``; ``*`` for a star import.
         examples: the same for doctest lines.
-        uses_peft: whether the code imports or reaches ``peft`` at all.
-        cut: whether the text ends inside an import's brackets, so that names may be missing.
+        uses_peft: whether the code imports or uses ``peft`` at all.
+        cut: whether the text ends inside the brackets of an import, so that names may be missing.
     """
 
     code: frozenset[str] = frozenset()
@@ -44,25 +44,25 @@ class PeftNames:
 
 
 def read_imports(text: str, notebook: bool = False) -> PeftNames:
-    """Returns what ``text`` takes from ``peft``.
+    """Returns what ``text`` imports from ``peft``.
 
     Args:
         text: Python source or a fragment of it.
-        notebook: True where ``text`` is (a fragment of) a notebook's JSON.
+        notebook: whether ``text`` is a notebook's JSON or a fragment of it.
     """
     if notebook:
         text = notebook_code(text)
-    # Half a surrogate pair (a fragment cut inside an emoji) is no text that a tokenizer takes.
+    # The tokenizer rejects half a surrogate pair (a fragment cut inside an emoji).
     code, examples = _split_doctest(text.encode("utf-8", "replace").decode("utf-8"))
     code_reader, example_reader = _Reader(code), _Reader(examples)
     return PeftNames(code_reader.names, example_reader.names, code_reader.uses_peft, code_reader.cut)
 
 
 def notebook_code(text: str) -> str:
-    """Returns the code held in a notebook's JSON, or in a fragment of it.
+    """Returns the code in a notebook's JSON, or in a fragment of it.
 
-    A whole notebook is read as JSON, its code cells only. A fragment is read line by line: each line of a
-    cell is one JSON string. Cell types are out of sight there, so prose in a fragment passes as lines of text.
+    Of a complete notebook only the code cells are read. A fragment is read line by line: each line of a cell is one
+    JSON string. A fragment does not show the types of cells, so its prose is returned as well.
     """
     try:
         cells = decode_json(text)["cells"]
@@ -77,12 +77,12 @@ def notebook_code(text: str) -> str:
         try:
             pieces.append(json.loads(found[1], strict=False).rstrip("\n"))
         except ValueError:
-            continue  # not a string after all (a cut escape): no code in it that could be read
+            continue  # not a JSON string (a cut escape)
     return "\n".join(pieces)
 
 
 def _split_doctest(text: str) -> tuple[str, str]:
-    """Parts ``text`` into code and doctest lines, the latter without their prompts."""
+    """Returns the code and the doctest lines of ``text``, the latter without their prompts."""
     code: list[str] = []
     examples: list[str] = []
     prompted = False
@@ -94,10 +94,10 @@ def _split_doctest(text: str) -> tuple[str, str]:
 
 
 def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
-    """Yields the tokens of ``text``, going on after a line that Python's tokenizer cannot read.
+    """Yields the tokens of ``text`` and continues after a line that Python's tokenizer rejects.
 
-    Lines lose their indentation first: a fragment begins anywhere, and imports do not depend on it.
-    A line with a stray back-quote is Markdown or reStructuredText, never Python 3: all of it is dropped.
+    Indentation is removed first: a fragment begins anywhere, and imports do not depend on it. A line with a
+    back-quote outside strings is Markdown or reStructuredText, never Python 3; its tokens are dropped.
     """
     lines = [line.lstrip() for line in text.splitlines()]
     first = 0
@@ -107,7 +107,7 @@ def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
         bad: int | None = None
         try:
             for token in tokenize.generate_tokens(rest.readline):
-                # Python 3.12 and later call a back-quote an operator, earlier ones an error.
+                # A back-quote is an operator for Python 3.12 and later, an error for earlier versions.
                 if token.string == "`" or (token.type == tokenize.ERRORTOKEN and not token.string.isspace()):
                     bad = token.start[0]
                     break
@@ -130,18 +130,17 @@ def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
 
 
 class _Reader:
-    """Walks the tokens of one text twice: imports first, then ``module.Name`` chains."""
+    """Reads the tokens of one text twice: first imports, then ``module.Name`` chains."""
 
     def __init__(self, text: str) -> None:
         self._tokens = [t for t in _tokens(text) if t.type not in _SKIP] if _ROOT in text else []
-        self._at = 0
         self._found: set[str] = set()
         self._modules: set[str] = set()
         self._foreign: set[str] = set()
         self.uses_peft = False
         self.cut = False
         self._imports()
-        # A fragment seldom shows `import peft`; the bare name stands for it unless another import took it.
+        # A fragment seldom shows `import peft`: the name `peft` means the package unless another import binds it.
         if _ROOT not in self._foreign:
             self._modules.add(_ROOT)
         self._chains()
@@ -154,7 +153,7 @@ class _Reader:
         return 0 <= i < len(self._tokens) and self._tokens[i].type == tokenize.NAME
 
     def _dotted(self, i: int) -> tuple[str, int]:
-        """Returns the dotted name at ``i`` (leading dots included) and the place after it."""
+        """Returns the dotted name at token ``i``, leading dots included, and the index after it."""
         parts = []
         while self._word(i) in (".", "..."):
             parts.append(self._word(i))
@@ -208,7 +207,7 @@ class _Reader:
         return i
 
     def _bind_below(self, name: str, bound: str) -> None:
-        """Remembers a module imported from ``peft`` (``from peft.tuners import lora``): modules are lower case."""
+        """Records a module imported from ``peft`` (``from peft.tuners import lora``); module names are lower case."""
         if name.islower():
             self._modules.add(bound)
 
@@ -236,8 +235,8 @@ class _Reader:
                 continue
             self.uses_peft = True
             chain, after = self._dotted(i)
-            i = max(after, i + 1)  # a module bound to the word `import` is no chain: go on all the same
+            i = max(after, i + 1)  # a module bound to the word `import` is not a chain
             parts = [p for p in chain.split(".")[1:] if p]
-            # peft.tuners.lora.LoraConfig and peft.LoraConfig.from_pretrained both speak of the class.
+            # peft.tuners.lora.LoraConfig and peft.LoraConfig.from_pretrained both use the class.
             classes = [p for p in parts if p.lstrip("_")[:1].isupper()]
             self._found.update(classes[:1] or parts[-1:])

@@ -1,76 +1,66 @@
-"""GitHub code search as an instrument: how many files hold each config class of ``peft``.
+"""GitHub's code search: how many files contain each config class of ``peft``.
 
-In: technique ids with their config classes (the caller's business), a number of readings. Out: every reading
-as a row of ``github_counts``. It refuses to run without a token, to mix measures, and to hide an incomplete
-reading; a reading that could not be had is a row that says so.
+In: technique ids with their config classes, and how often each query is asked. Out: one row of ``github_counts`` for
+each reading, incomplete and failed ones included. Measures are never added up.
 
-GitHub's totals move from one request to the next, so one reading is none: each query is asked in several
+GitHub's totals change from one request to the next, so a single reading is not enough: each query is asked in several
 rounds, and the median is published with its range.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from peft_census.collect.http.rest import HopelessError, PoliteClient, on_this_machine, pace_for
-from peft_census.collect.http.retry_after import Answer
+from peft_census.collect.http.common import Answer, Report, UnrecoverableError, on_this_machine
+from peft_census.collect.http.rest import RestClient, api_client
+from peft_census.collect.instrument import READINGS, Note, Progress
 from peft_census.collect.response_store import Campaign
 from peft_census.errors import SourceError, UsageError
+from peft_census.snapshot.records import record
 from peft_census.snapshot.schema import arrow_schema
 
 ENDPOINT = "https://api.github.com"
 FLOOR_S = 7.0
-"""GitHub grants 10 code searches a minute (its documentation has also said 9): 60 / 9, rounded up."""
-READINGS = 3
+"""GitHub allows 10 code searches a minute (its documentation has also said 9): 60 / 9, rounded up."""
 GAP_S = 600.0
 """Least time between two readings of one query."""
 FAILURES = 3
-"""Readings that may fail in a row; after that GitHub is left alone until the next run."""
+"""Readings that may fail in a row before the run stops."""
 EXTRA_ROUNDS = 2
-"""Rounds added for queries whose readings came back incomplete."""
+"""Rounds added for queries with incomplete readings."""
 CALIBRATION_REPOSITORY = "huggingface/peft"
 TEXT_MATCHES = "application/vnd.github.text-match+json"
 
 ORDINARY = frozenset(
-    {
-        "BoneConfig",
-        "C3AConfig",
-        "CPTConfig",
-        "CartridgeConfig",
-        "DeftConfig",
-        "HRAConfig",
-        "LilyConfig",
-        "LoraConfig",
-        "MissConfig",
-        "OFTConfig",
-        "OSFConfig",
-        "PeanutConfig",
-        "PolyConfig",
-        "PrefixTuningConfig",
-        "PromptEncoderConfig",
-        "PromptTuningConfig",
-        "RoadConfig",
-        "ShadowConfig",
-    }
+    (
+        "BoneConfig C3AConfig CPTConfig CartridgeConfig DeftConfig HRAConfig "
+        "LilyConfig LoraConfig MissConfig OFTConfig OSFConfig PeanutConfig "
+        "PolyConfig PrefixTuningConfig PromptEncoderConfig PromptTuningConfig RoadConfig ShadowConfig"
+    ).split()
 )
 """Class names that other code uses too: as plain words (RoadConfig) or in other adapter libraries (LoraConfig)."""
 
 _CLASS = re.compile(r"[A-Za-z][A-Za-z0-9]{2,60}Config\Z")
-Note = Callable[[str], None]
-Problem = Callable[[str, str], None]
+
+
+@record
+class Reading:
+    """One reading of a total, as the columns of ``github_counts`` have it."""
+
+    status: str
+    reason: str | None
+    total: int | None = None
+    incomplete: bool | None = None
 
 
 @dataclass(frozen=True)
 class Query:
-    """One question to the code search."""
+    """One query to the code search."""
 
     technique: str
     config_class: str
@@ -79,7 +69,7 @@ class Query:
     text: str
 
     def key(self, reading: int) -> str:
-        """Returns the ledger key of one reading."""
+        """Returns the key under which one reading is stored."""
         return f"count|{reading}|{self.scope}|{self.measure}|{self.config_class}"
 
 
@@ -118,132 +108,122 @@ def plan_queries(classes: Mapping[str, str], calibrate: bool = False) -> list[Qu
     return plan
 
 
-def github_client(note: Note = lambda line: None, problem: Problem = lambda where, what: None) -> PoliteClient | None:
+def github_client(note: Note = lambda line: None, report: Report = lambda where, what: None) -> RestClient | None:
     """Returns a client for ``GITHUB_API_URL`` with ``GITHUB_TOKEN``, or None without a token."""
-    token = os.environ.get("GITHUB_TOKEN", "").strip()
-    if not token:
-        return None
-    endpoint = os.environ.get("GITHUB_API_URL", "").strip() or ENDPOINT
-    return PoliteClient(endpoint, pace_for(endpoint, FLOOR_S), token, note=note, problem=problem)
+    client = api_client("GITHUB", ENDPOINT, FLOOR_S, note, report)
+    return client if client.token else None
 
 
-def search(client: PoliteClient, query: str, page: int, per_page: int, fragments: bool = False) -> Answer:
+def search(client: RestClient, query: str, page: int, per_page: int, fragments: bool = False) -> Answer:
     """Returns the answer to one page of a code search.
 
     Raises:
-        HopelessError: the token is not accepted.
+        UnrecoverableError: the token is rejected.
         SourceError: no answer.
     """
     accept = TEXT_MATCHES if fragments else "application/vnd.github+json"
     answer = client.get("/search/code", [("q", query), ("per_page", str(per_page)), ("page", str(page))], accept)
     if answer.status == 401:
-        raise HopelessError(
-            f"GitHub does not accept GITHUB_TOKEN: {answer.message()}", "make a new token; it needs no scope."
+        raise UnrecoverableError(
+            f"GitHub rejects GITHUB_TOKEN: {answer.message()}", "make a new token; it needs no scope."
         )
     return answer
 
 
-def read_total(answer: Answer) -> dict[str, Any]:
-    """Returns status, reason, total and incomplete flag of a search answer, as one row keeps them."""
-    blank: dict[str, Any] = {"total": None, "incomplete": None}
-    if answer.status in (400, 404, 422):
-        return {"status": "refused", "reason": f"{answer.status}: {answer.message()}", **blank}
+def read_total(answer: Answer) -> Reading:
+    """Returns the reading in the answer to a search."""
     if answer.status != 200:
-        return {"status": "failed", "reason": f"{answer.status}: {answer.message()}", **blank}
+        status = "refused" if answer.status in (400, 404, 422) else "failed"
+        return Reading(status, f"{answer.status}: {answer.message()}")
     try:
         body = answer.json_object()
         total, incomplete = body["total_count"], body["incomplete_results"]
     except (ValueError, KeyError) as error:
-        return {"status": "failed", "reason": f"not a search answer ({type(error).__name__})", **blank}
+        return Reading("failed", f"not a search answer ({type(error).__name__})")
     if type(total) is not int or type(incomplete) is not bool or total < 0:
-        return {"status": "failed", "reason": "not a search answer (total_count)", **blank}
-    status = "incomplete" if incomplete else "read"
-    reason = "the search ran out of time, or searched nothing" if incomplete else None
-    return {"status": status, "reason": reason, "total": total, "incomplete": incomplete}
+        return Reading("failed", "not a search answer (total_count)")
+    if incomplete:
+        return Reading("incomplete", "the search ran out of time, or searched nothing", total, incomplete)
+    return Reading("read", None, total, incomplete)
 
 
 def ask_rounds(
-    client: PoliteClient,
+    client: RestClient,
     campaign: Campaign,
     plan: list[Query],
     readings: int = READINGS,
-    progress: Callable[[int], object] = lambda n: None,
+    progress: Progress = lambda n: None,
 ) -> None:
-    """Asks every query of ``plan`` in ``readings`` rounds; what the ledger holds is not asked again.
+    """Asks every query of ``plan`` in ``readings`` rounds; stored readings are not requested again.
 
-    Calibration queries are asked once: they check the instrument, they are not the measurement.
+    Calibration queries are asked once: they check the instrument and are not part of the measurement.
+
+    Raises:
+        SourceError: the token is rejected, or several readings in a row failed.
     """
-    gap = 0.0 if on_this_machine(client.endpoint) else GAP_S
-    started: datetime | None = None
+    gap = timedelta(seconds=0.0 if on_this_machine(client.endpoint) else GAP_S)
     failures = 0
-    for reading in range(1, readings + EXTRA_ROUNDS + 1):
-        todo = list(_due(campaign, plan, reading, readings))
-        if started and any(campaign.get(q.key(reading)) is None for q in todo):
-            _wait_until(started + timedelta(seconds=gap))
-        started = None
-        for query in todo:
-            asked_at = _ask_once(client, campaign, query, reading)
-            started = started or asked_at
+    for number in range(1, readings + EXTRA_ROUNDS + 1):
+        due = list(_due(campaign, plan, number, readings))
+        missing = [q for q in due if campaign.get(q.key(number), Reading) is None]
+        progress(len(due) - len(missing))
+        before = campaign.times(f"count|{number - 1}|")
+        if missing and before:
+            client.clock.sleep(max(0.0, (min(before) + gap - datetime.now(UTC)).total_seconds()))
+        for query in missing:
+            reading = _ask(client, campaign, query, number)
             progress(1)
-            kept = campaign.get(query.key(reading)) or {}
-            failures = failures + 1 if kept.get("status") == "failed" else 0
+            failures = failures + 1 if reading.status == "failed" else 0
             if failures == FAILURES:
                 raise SourceError(
-                    f"GitHub: {failures} readings in a row could not be had ({kept['reason']})",
-                    "run the same command again later; what was read is kept.",
+                    f"GitHub: {failures} readings in a row failed ({reading.reason})",
+                    "run the same command again later; it resumes where it stopped.",
                 )
 
 
-def _due(campaign: Campaign, plan: list[Query], reading: int, readings: int) -> Iterator[Query]:
-    """Yields the queries of one round: all in the first rounds, then those whose readings were incomplete."""
+def _due(campaign: Campaign, plan: list[Query], number: int, readings: int) -> Iterator[Query]:
+    """Yields the queries of one round: all in the first rounds, then those with incomplete readings."""
     for query in plan:
         if query.scope != "all":
-            if reading == 1:
+            if number == 1:
                 yield query
-        elif reading <= readings:
+        elif number <= readings:
             yield query
         else:
-            earlier = [campaign.get(query.key(n)) for n in range(1, reading)]
-            states = [e["status"] for e in earlier if e]
-            if states.count("read") < readings and not {"refused", "failed"} & set(states):
+            earlier = [campaign.get(query.key(n), Reading) for n in range(1, number)]
+            statuses = [reading.status for reading in earlier if reading]
+            if statuses.count("read") < readings and not {"refused", "failed"} & set(statuses):
                 yield query
 
 
-def _ask_once(client: PoliteClient, campaign: Campaign, query: Query, reading: int) -> datetime:
-    kept = campaign.get(query.key(reading))
-    if kept is None:
-        try:
-            answer = search(client, query.text, page=1, per_page=1)
-            row, asked_at = read_total(answer), answer.asked_at
-        except HopelessError:
-            raise
-        except SourceError as error:
-            row = {"status": "failed", "reason": error.what, "total": None, "incomplete": None}
-            asked_at = datetime.now().astimezone()
-        campaign.put(query.key(reading), asked_at, {**row, "asked_at": asked_at.isoformat()})
-        return asked_at
-    return datetime.fromisoformat(kept["asked_at"])
-
-
-def _wait_until(moment: datetime) -> None:
-    time.sleep(max(0.0, (moment - datetime.now(moment.tzinfo)).total_seconds()))
+def _ask(client: RestClient, campaign: Campaign, query: Query, number: int) -> Reading:
+    asked_at = datetime.now(UTC)
+    try:
+        answer = search(client, query.text, page=1, per_page=1)
+        reading, asked_at = read_total(answer), answer.asked_at
+    except UnrecoverableError:
+        raise
+    except SourceError as error:
+        reading = Reading("failed", error.what)
+    campaign.put(query.key(number), asked_at, reading)
+    return reading
 
 
 def counts_table(campaign: Campaign, plan: list[Query], local: Mapping[tuple[str, str], int] | None = None) -> pa.Table:
-    """Returns ``github_counts`` from the ledger.
+    """Returns ``github_counts`` from the stored readings.
 
     Args:
         campaign: the readings.
         plan: the queries that were asked.
-        local: (measure, class) to the number of files in the checkout, where one was given.
+        local: (measure, class) to the number of files in a checkout of PEFT, if there is one.
     """
     queries = {(q.scope, q.measure, q.config_class): q for q in plan}
     rows = []
-    for key, asked_at, body in campaign.bodies("count|"):
-        _, reading, scope, measure, name = key.split("|")
+    for key, asked_at, reading in campaign.answers("count|", Reading):
+        _, number, scope, measure, name = key.split("|")
         query = queries.get((scope, measure, name))
         if query is None:
-            continue  # asked for by an earlier run with other wishes (calibration)
+            continue  # asked by an earlier run with other options (calibration)
         rows.append(
             {
                 "technique": query.technique,
@@ -251,12 +231,12 @@ def counts_table(campaign: Campaign, plan: list[Query], local: Mapping[tuple[str
                 "measure": measure,
                 "scope": scope,
                 "query": query.text,
-                "reading": int(reading),
+                "reading": int(number),
                 "asked_at": asked_at,
-                "status": body["status"],
-                "reason": body["reason"],
-                "total_count": body["total"],
-                "incomplete_results": body["incomplete"],
+                "status": reading.status,
+                "reason": reading.reason,
+                "total_count": reading.total,
+                "incomplete_results": reading.incomplete,
                 "local_count": (local or {}).get((measure, name)) if scope != "all" else None,
             }
         )
@@ -264,22 +244,7 @@ def counts_table(campaign: Campaign, plan: list[Query], local: Mapping[tuple[str
     return pa.Table.from_pylist(rows, schema=arrow_schema("github_counts"))
 
 
-def retry_failed(campaign: Campaign) -> int:
-    """Forgets failed readings, so that re-running asks for them again; returns how many."""
-    failed = [key for key, _, body in campaign.bodies("count|") if body["status"] == "failed"]
-    for key in failed:
+def drop_failed(campaign: Campaign) -> None:
+    """Removes failed readings, so that they are requested again."""
+    for key in [key for key, _, reading in campaign.answers("count|", Reading) if reading.status == "failed"]:
         campaign.drop(key)
-    return len(failed)
-
-
-def estimate_requests(plan: list[Query], readings: int = READINGS, sample: int = 0) -> dict[str, float]:
-    """Returns ``requests`` and ``minutes`` for a plan, without extra rounds, and what those could add."""
-    measured = sum(1 for q in plan if q.scope == "all")
-    requests = measured * readings + (len(plan) - measured) + sample
-    extra = measured * EXTRA_ROUNDS
-    rounds_gap = max(0.0, GAP_S - measured * FLOOR_S) * (readings - 1)
-    return {
-        "requests": requests,
-        "minutes": round((requests * FLOOR_S + rounds_gap) / 60, 1),
-        "requests_if_incomplete": requests + extra,
-    }

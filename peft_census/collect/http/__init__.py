@@ -1,1 +1,1 @@
-"""The HTTP clients."""
+"""HTTP clients: ``hub`` for the Hugging Face Hub, ``rest`` for GitHub and Civitai."""

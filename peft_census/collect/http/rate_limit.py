@@ -1,28 +1,42 @@
-"""Pacing: how fast a server lets us go, learnt from the ``RateLimit`` headers of every response.
+"""Pacing: when the next request may be sent, by the rate limits that the server reports.
 
-In: what each response said about its bucket. Out: leave to send, or a wait. One fixed window is kept per
-bucket; a request is charged when it leaves, not when it returns, so that many in flight cannot overdraw.
-Nothing here knows a URL or a socket.
+In: the rate-limit headers of each response. Out: permission to send, or a wait. ``Pacer`` keeps one fixed window per
+bucket of the Hub, for many threads. No URL and no socket here. Time comes from a ``Clock``, which tests replace.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 ANONYMOUS = {"api": 500, "resolvers": 3000, "pages": 100}
-"""The Hub's published anonymous quotas for 300 seconds: assumed until a response says otherwise."""
+"""The Hub's documented quotas per 300 seconds without a token: assumed until a response reports others."""
 
 _SPREAD = 0.9
-"""The second half of a quota is spread over this part of the time left, as the Hub's documentation asks; the
-second by which a server may round is left out, lest the window end before the quota is used."""
+"""The second half of a quota is spread over this part of the remaining time, as the Hub's documentation asks. The
+last second is left out, because a server may round the reset; otherwise the window could end with quota unused."""
+
+_POLL_SECONDS = 0.1
+"""Longest sleep of a waiting thread: responses to other threads may shorten its wait."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The monotonic time in seconds, and how to wait for it to pass."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+SYSTEM_CLOCK = Clock()
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """What one response said: bucket, requests left, seconds to the reset, and the quota where it was named."""
+    """What one response reports: bucket, requests left, seconds to the reset and, where given, quota and window."""
 
     bucket: str
     left: int
@@ -32,29 +46,29 @@ class Allowance:
 
 
 class Window:
-    """One bucket's fixed window. Times are those of one monotonic clock, given by the caller.
+    """The fixed window of one bucket. All times are read from one monotonic clock by the caller.
 
-    A response that was sent at ``s``, came back at ``r`` and named ``t`` seconds proves that the window ends
-    before ``r + t + 1``, whether the server rounds ``t`` down or up. The earliest such proof is kept: waiting
-    for it never comes too early, and with many responses it is hardly late.
+    A response that was requested at ``s``, received at ``r`` and reports ``t`` seconds proves that the window ends
+    before ``r + t + 1``, whether the server rounds ``t`` up or down. The earliest such bound is kept: waiting for it
+    is never too short, and with many responses it is hardly too long.
 
-    A request that ended without a response (reset, timed out) stays charged: the server may have counted it after the
-    last number it named, or may read it only in the next window. So it counts for the window it ended in and the next.
+    A request that failed without a response stays charged. The server may have counted it after the last number that
+    it reported, or may count it in the next window; it is charged to the window in which it failed and to the next.
     """
 
     def __init__(self, limit: int, seconds: float) -> None:
         self.limit, self.seconds = limit, seconds
         self.left = self.lowest = limit
         self.in_flight = self.lost = self.owed = 0
-        self.known = self.heard = False
+        self.bounded = self.answered = False
         self.ends_after = self.ends_by = self.rolled = 0.0
         self.blocked_until = self.next_at = 0.0
 
     def wait(self, now: float) -> float:
-        """Returns the seconds until the next request may leave; 0 for at once."""
+        """Returns the seconds until the next request may be sent; 0 if at once."""
         if now < self.blocked_until:
             return self.blocked_until - now
-        if not self.heard:
+        if not self.answered:
             return 1.0 if self.in_flight else 0.0
         if now >= self.ends_by:
             self._roll(now)
@@ -63,125 +77,135 @@ class Window:
         return max(0.0, self.next_at - now)
 
     def take(self, now: float) -> None:
-        """Charges one request that leaves now."""
+        """Charges one request that is sent now."""
         if self.left < self.limit / 2:
             self.next_at = now + max(0.0, self.ends_by - 1 - now) * _SPREAD / max(self.left, 1)
         self.left -= 1
         self.in_flight += 1
 
     def lose(self) -> None:
-        """Notes that a request in flight ended without a response."""
+        """Records that a request in flight failed without a response."""
         self.in_flight -= 1
         self.lost += 1
 
-    def learn(self, sent: float, received: float, said: Allowance) -> None:
-        """Takes in what a response said; a late answer of an earlier window is left aside."""
-        self.heard = True
-        after, by = sent + said.reset, received + said.reset + 1
-        if sent < self.rolled or (self.known and by <= self.ends_after):
+    def learn(self, sent: float, received: float, allowance: Allowance) -> None:
+        """Updates the window from a response; a late response about an earlier window is ignored."""
+        self.answered = True
+        after, by = sent + allowance.reset, received + allowance.reset + 1
+        if sent < self.rolled or (self.bounded and by <= self.ends_after):
             return
-        self.limit, self.seconds = said.limit or self.limit, said.seconds or self.seconds
-        if not self.known or after >= self.ends_by:
-            if self.known:
+        self.limit, self.seconds = allowance.limit or self.limit, allowance.seconds or self.seconds
+        if not self.bounded or after >= self.ends_by:
+            if self.bounded:
                 self.owed, self.lost = self.lost, 0
-            self.known, self.lowest, self.ends_after, self.ends_by = True, said.left, after, by
-            self.left, self.next_at = said.left - self._unsettled(), 0.0
+            self.bounded, self.lowest, self.ends_after, self.ends_by = True, allowance.left, after, by
+            self.left, self.next_at = allowance.left - self._unconfirmed(), 0.0
             return
-        self.lowest = min(self.lowest, said.left)
+        self.lowest = min(self.lowest, allowance.left)
         self.ends_after, self.ends_by = max(self.ends_after, after), min(self.ends_by, by)
-        self.left = min(max(self.left, self.lowest - self._unsettled()), self.lowest)
+        self.left = min(max(self.left, self.lowest - self._unconfirmed()), self.lowest)
 
-    def _unsettled(self) -> int:
-        """Returns how many requests the server may have counted without our having been told."""
+    def _unconfirmed(self) -> int:
+        """Returns how many requests the server may have counted without having reported it."""
         return self.in_flight + self.lost + self.owed
 
     def _roll(self, now: float) -> None:
         self.owed, self.lost = self.lost, 0
-        self.left, self.lowest, self.known = self.limit - self._unsettled(), self.limit, False
+        self.left, self.lowest, self.bounded = self.limit - self._unconfirmed(), self.limit, False
         self.rolled, self.ends_by, self.next_at = now, now + self.seconds + 1, 0.0
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """Leave to send one request."""
+    """Permission to send one request: the expected bucket, the bucket charged, and the time."""
 
-    kind: str
+    expected: str
     bucket: str
     sent: float
 
 
 class Pacer:
-    """Gives leave to send, one window per bucket, to any number of threads."""
+    """Gives permission to send to any number of threads, with one window per bucket."""
 
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
         self._windows = {bucket: Window(limit, 300) for bucket, limit in ANONYMOUS.items()}
-        self._bucket_of: dict[str, str] = {}
+        self._reported: dict[str, str] = {}
+        """Expected bucket to the bucket that responses report."""
 
-    def reserve(self, kind: str) -> Ticket:
-        """Waits until a request of ``kind`` (the bucket we expect it to draw on) may leave."""
-        with self._changed:
-            while True:
-                bucket = self._bucket_of.get(kind, kind)
-                window = self._window(bucket)
-                wait = window.wait(time.monotonic())
+    def reserve(self, expected: str) -> Ticket:
+        """Waits until a request that should draw on bucket ``expected`` may be sent, and charges it."""
+        while True:
+            with self._lock:
+                bucket = self._reported.get(expected, expected)
+                window, now = self._window(bucket), self._clock.monotonic()
+                wait = window.wait(now)
                 if wait <= 0:
-                    now = time.monotonic()
                     window.take(now)
-                    return Ticket(kind, bucket, now)
-                self._changed.wait(min(wait, 1.0))
+                    return Ticket(expected, bucket, now)
+            self._clock.sleep(min(wait, _POLL_SECONDS))
 
-    def settle(self, ticket: Ticket, said: Allowance | None, answered: bool = True) -> None:
-        """Closes a ticket with what its response said; None where it said nothing, or none came (not ``answered``)."""
-        received = time.monotonic()
-        with self._changed:
+    def settle(self, ticket: Ticket, allowance: Allowance | None, answered: bool = True) -> None:
+        """Closes a ticket.
+
+        Args:
+            ticket: of the request.
+            allowance: what the response reports; None where it has no rate-limit headers.
+            answered: whether there was a response.
+        """
+        received = self._clock.monotonic()
+        with self._lock:
+            window = self._window(ticket.bucket)
             if answered:
-                self._window(ticket.bucket).in_flight -= 1
+                window.in_flight -= 1
             else:
-                self._window(ticket.bucket).lose()
-            if said is not None:
-                self._bucket_of[ticket.kind] = said.bucket
-                self._window(said.bucket).learn(ticket.sent, received, said)
-            elif self._window(ticket.bucket).in_flight == 0:
-                self._unheard(ticket.bucket, received)
-            self._changed.notify_all()
+                window.lose()
+            if allowance is not None:
+                self._reported[ticket.expected] = allowance.bucket
+                self._window(allowance.bucket).learn(ticket.sent, received, allowance)
+            elif window.in_flight == 0 and not window.answered:
+                # A server without the headers is held to the documented anonymous quota.
+                window.answered, window.ends_by = True, received + window.seconds
 
     def block(self, ticket: Ticket, seconds: float) -> None:
-        """Lets nothing of the ticket's bucket leave for ``seconds``: the wait that the server named."""
-        with self._changed:
-            window = self._window(self._bucket_of.get(ticket.kind, ticket.bucket))
-            window.blocked_until = max(window.blocked_until, time.monotonic() + seconds)
+        """Stops the ticket's bucket for ``seconds``: the wait that the server asked for."""
+        with self._lock:
+            window = self._window(self._reported.get(ticket.expected, ticket.bucket))
+            window.blocked_until = max(window.blocked_until, self._clock.monotonic() + seconds)
 
-    def left(self, kind: str) -> tuple[int, int]:
-        """Returns how many requests of ``kind`` are left in this window, and the quota."""
-        with self._changed:
-            window = self._window(self._bucket_of.get(kind, kind))
+    def left(self, expected: str) -> tuple[int, int]:
+        """Returns how many requests are left in the window of bucket ``expected``, and its quota."""
+        with self._lock:
+            window = self._window(self._reported.get(expected, expected))
             return max(window.left, 0), window.limit
 
     def plan(self) -> dict[str, tuple[int, float]]:
-        """Returns quota and window of each bucket that a response has named."""
-        with self._changed:
-            return {b: (w.limit, w.seconds) for b, w in self._windows.items() if w.known or w.rolled}
+        """Returns quota and window length of each bucket that a response has reported."""
+        with self._lock:
+            return {b: (w.limit, w.seconds) for b, w in self._windows.items() if w.bounded or w.rolled}
 
     def _window(self, bucket: str) -> Window:
         return self._windows.setdefault(bucket, Window(ANONYMOUS["pages"], 300))
 
-    def _unheard(self, bucket: str, now: float) -> None:
-        """A server without the headers is held to the published anonymous quota."""
-        window = self._window(bucket)
-        if not window.heard:
-            window.heard, window.ends_by = True, now + window.seconds
 
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Returns the seconds that ``Retry-After`` gives, as a number or a date; None if it gives none.
 
-def retry_after(value: str | None, date: str | None) -> float | None:
-    """Returns the seconds that a ``Retry-After`` names, as a number or (against the ``Date`` header) a date."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value.strip())
+    A date is compared with the server's own ``Date``, so that a wrong clock on this machine does not matter.
+    """
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
     try:
-        until = parsedate_to_datetime(value)
-        since = parsedate_to_datetime(date) if date else None
+        return max(0.0, parsedate_to_datetime(value).timestamp() - server_time(headers))
     except ValueError:
         return None
-    return max(0.0, until.timestamp() - (since.timestamp() if since else time.time()))
+
+
+def server_time(headers: Mapping[str, str]) -> float:
+    """Returns the server's clock as a Unix time, from ``Date``; this machine's where that is missing or malformed."""
+    try:
+        return parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except ValueError:
+        return time.time()

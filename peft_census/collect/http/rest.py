@@ -1,150 +1,138 @@
-"""Asking a web API politely: one request at a time, paced, retried where that helps, never where it hurts.
+"""The HTTP client for GitHub and Civitai, over requests: one request at a time.
 
-In: an endpoint, a pace and perhaps a token. Out: answers as text with their headers. It refuses plain http
-outside this machine, redirects, bodies without end, and to send the token anywhere but to the endpoint.
-Used by the sources that are read with ``requests`` (GitHub, Civitai).
+In: an endpoint, a pace and perhaps a token. Out: answers with their headers. Unencrypted HTTP to another machine,
+redirects and bodies over 64 MB are refused.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import random
-import time
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import requests
-import tenacity
+from tenacity import wait_random_exponential
 
 from peft_census import __version__
-from peft_census.collect.http.retry_after import Answer, is_secondary, retry_after, until_reset
+from peft_census.collect.http.common import (
+    TRANSIENT,
+    Answer,
+    ElsewhereError,
+    NoAnswerError,
+    Report,
+    TransientError,
+    UnrecoverableError,
+    clean_headers,
+    may_receive_token,
+    on_this_machine,
+    plain_address,
+    redact,
+    send_with_retries,
+)
+from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock, retry_after, server_time
 from peft_census.errors import SourceError, UsageError
 
 USER_AGENT = f"peft-census/{__version__} (census of PEFT techniques; reads public search counts)"
 _BODY_LIMIT = 64 * 1024 * 1024
 _LONGEST_WAIT = 3900.0
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+_UNKNOWN_RESET = 60.0
+_RESET_MARGIN = 0.05
+_ANNOUNCED_WAIT = 10.0
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast to ask and how long to insist.
+    """How often one API is asked.
 
     Args:
         floor_s: least time between the starts of two requests.
         attempts: how often one request is tried.
-        backoff_s: first wait after a passing fault; it doubles.
-        secondary_s: first wait after a secondary limit that names no time; it doubles.
-        timeout_s: longest silence of the server.
+        backoff_s: upper bound of the first random wait after a fault; it doubles.
+        longest_backoff_s: where it stops doubling.
+        secondary_s: first wait after a secondary limit without ``Retry-After``; it doubles.
+        timeout_s: for connecting, and between two parts of an answer.
     """
 
     floor_s: float
     attempts: int = 6
     backoff_s: float = 1.0
+    longest_backoff_s: float = 30.0
     secondary_s: float = 60.0
     timeout_s: float = 60.0
 
 
-@dataclass
-class Traffic:
-    """What was asked so far, for progress lines and for the ledger."""
-
-    requests: int = 0
-    retries: int = 0
-    waited_s: float = 0.0
-    faults: list[str] = field(default_factory=list)
-
-
-class HopelessError(SourceError):
-    """Nothing further would be answered: a bad token, a redirect, a wait of hours."""
-
-
-class _AgainError(Exception):
-    """A passing fault: ``wait`` seconds are asked for by the server, or None to back off."""
-
-    def __init__(self, why: str, wait: float | None, answer: Answer | None = None) -> None:
-        super().__init__(why)
-        self.wait = wait
-        self.answer = answer
-
-
 class _Bearer(requests.auth.AuthBase):
-    """Adds the token for the endpoint alone; being an ``auth`` it also keeps ``.netrc`` out."""
+    """Adds the token to requests to the endpoint. An ``auth`` object also keeps requests from reading ``.netrc``."""
 
-    def __init__(self, token: str | None, origin: str) -> None:
-        self._token = token
-        self._origin = origin
+    def __init__(self, token: str | None, endpoint: str) -> None:
+        self._token, self._endpoint = token, endpoint
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token and _origin(request.url or "") == self._origin:
+        if self._token and may_receive_token(request.url or "", self._endpoint):
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
 
-class PoliteClient:
-    """Asks one endpoint, one request at a time.
+@dataclass
+class RestClient:
+    """Requests to one endpoint, from one thread.
 
     Args:
-        endpoint: base URL; https, or http on this machine (a replica).
-        pace: see ``Pace``.
-        token: sent as a bearer token to the endpoint's host only; never shown.
-        hopeless: tells answers that look passing but never pass (a 429 that is no rate limit).
-        note: called with one line when a wait is longer than a moment.
-        problem: called with path and fault for everything that had to be asked again.
+        endpoint: base URL: https, or http on this machine (a replica).
+        pace: how often to ask.
+        token: sent as a bearer token, to the endpoint only.
+        note: called with one line when a wait is longer than ten seconds.
+        report: called with path and fault of each attempt that failed.
+        clock: time for pacing and retries.
     """
 
-    def __init__(
-        self,
-        endpoint: str,
-        pace: Pace,
-        token: str | None = None,
-        hopeless: Callable[[Answer], bool] = lambda answer: False,
-        note: Callable[[str], None] = lambda line: None,
-        problem: Callable[[str, str], None] = lambda where, what: None,
-    ) -> None:
-        self.endpoint = checked_endpoint(endpoint)
-        self.pace = pace
-        self.traffic = Traffic()
-        self._hopeless = hopeless
-        self._note = note
-        self._problem = problem
-        self._next = 0.0
-        self._token = token
+    endpoint: str
+    pace: Pace
+    token: str | None = field(default=None, repr=False)
+    note: Callable[[str], None] = lambda line: None
+    report: Report = lambda where, what: None
+    clock: Clock = SYSTEM_CLOCK
+
+    def __post_init__(self) -> None:
+        self.endpoint = checked_endpoint(self.endpoint)
+        self._next = 0.0  # the monotonic time at which the next request may be sent
         self._session = requests.Session()
-        self._session.auth = _Bearer(token, _origin(self.endpoint))
+        self._session.auth = _Bearer(self.token, self.endpoint)
         self._session.headers["User-Agent"] = USER_AGENT
 
     def get(self, path: str, query: list[tuple[str, str]], accept: str = "application/json") -> Answer:
-        """Returns the server's final answer, whatever its status; faults that pass are tried again.
+        """Returns the answer to GET ``path``, whatever its status; transient faults are tried again.
 
         Raises:
-            SourceError: no answer after all attempts, or a redirect.
+            NoAnswerError: no answer after all attempts.
+            UnrecoverableError: a redirect, or a wait of hours.
+            SourceError: the body is too long.
         """
-        retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self.pace.attempts),
-            wait=self._wait,
-            retry=tenacity.retry_if_exception_type(_AgainError),
-            before_sleep=self._count_retry,
-            reraise=True,
-        )
-        try:
-            return retrying(self._ask, path, query, accept)
-        except _AgainError as last:
-            self.traffic.faults.append(str(last))
-            self._problem(path, str(last))
-            if last.answer is not None:
-                return last.answer
-            raise SourceError(
-                f"{self.endpoint}{path}: {last} ({self.pace.attempts} attempts)",
-                "run the same command again later; what was read is kept.",
-            ) from last
 
-    def _ask(self, path: str, query: list[tuple[str, str]], accept: str) -> Answer:
-        self._keep_pace()
+        def on_fault(fault: TransientError, wait: float) -> None:
+            self.report(path, str(fault))
+            self._announce(wait, str(fault))
+
+        jitter = wait_random_exponential(multiplier=self.pace.backoff_s, max=self.pace.longest_backoff_s)
+        where = self.endpoint + path
+        try:
+            return send_with_retries(
+                lambda: self._send(path, query, accept), where, self.pace.attempts, jitter, self.clock, on_fault
+            )
+        except NoAnswerError as error:
+            if error.answer is None:
+                raise
+            return error.answer
+
+    def _send(self, path: str, query: list[tuple[str, str]], accept: str) -> Answer:
+        wait = self._next - self.clock.monotonic()
+        if wait > 0:
+            self._announce(wait, "to stay within the rate limit")
+            self.clock.sleep(wait)
+        self._next = self.clock.monotonic() + self.pace.floor_s
         asked_at = datetime.now(UTC)
-        self.traffic.requests += 1
         try:
             with self._session.get(
                 self.endpoint + path,
@@ -154,134 +142,114 @@ class PoliteClient:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                headers = {k.lower(): v for k, v in response.headers.items()}
-                # Before the body: where that breaks off, the limit it was counted against still stands.
-                self._learn(Answer(response.status_code, headers, "", asked_at))
-                text = _read(response)
-                if self._token:  # a server that repeats the token would carry it into ledger and log
-                    text = text.replace(self._token, "(secret)")
-                answer = Answer(response.status_code, headers, text, asked_at)
-        except (requests.RequestException, UnicodeDecodeError) as error:
-            # The text of some of these errors holds the URL, never a header: the token cannot leak here.
-            raise _AgainError(f"no whole answer: {type(error).__name__}", None) from error
-        return self._judge(answer, path)
+                headers = clean_headers(response.headers, self.token)
+                if _is_used_up(headers):  # before the body is read, which may fail
+                    self._next = max(self._next, self.clock.monotonic() + _until_reset(headers))
+                body = redact(_read(response), self.token)
+        except requests.RequestException as error:
+            # The text of some of these errors holds the URL, never a header, and so never the token.
+            raise TransientError(f"no complete answer: {type(error).__name__}") from error
+        answer = Answer(response.status_code, headers, body, asked_at=asked_at)
+        self._check(answer, path)
+        return answer
 
-    def _learn(self, answer: Answer) -> None:
-        """Takes in when the next request may leave."""
-        if answer.headers.get("x-ratelimit-remaining") == "0":
-            self._next = max(self._next, time.monotonic() + until_reset(answer))
-
-    def _judge(self, answer: Answer, path: str) -> Answer:
-        """Returns a final answer, raises ``_AgainError`` for a passing one."""
-        spent = answer.headers.get("x-ratelimit-remaining") == "0"
-        if 300 <= answer.status < 400:
-            raise HopelessError(
+    def _check(self, answer: Answer, path: str) -> None:
+        """Raises TransientError for an answer that another attempt may change."""
+        status, headers = answer.status, answer.headers
+        if 300 <= status < 400:
+            raise ElsewhereError(
                 f"{self.endpoint}{path}: answered with a redirect, which is not followed",
                 "check the configured endpoint.",
             )
-        if answer.status == 200:
-            # A gateway's page of apologies also comes with 200.
-            if not answer.text.lstrip().startswith("{"):
-                raise _AgainError("status 200, but not a JSON object", None)
-            return answer
-        if self._hopeless(answer):
-            return answer
-        limited = answer.status in (403, 429)
-        named = retry_after(answer)
-        why = f"status {answer.status}: {answer.message()}"
-        if limited and named is not None:
-            raise _AgainError(why, named, answer)
-        if limited and spent:
-            raise _AgainError(why, until_reset(answer), answer)
-        if limited and is_secondary(answer):
-            raise _AgainError(why, -1.0, answer)
-        if answer.status in _PASSING:
-            raise _AgainError(why, named, answer)
-        return answer
-
-    def _keep_pace(self) -> None:
-        pause = self._next - time.monotonic()
-        if pause > 0:
-            self._announce(pause, "to stay within the rate limit")
-            self.traffic.waited_s += pause
-            time.sleep(pause)
-        self._next = time.monotonic() + self.pace.floor_s
-
-    def _wait(self, state: tenacity.RetryCallState) -> float:
-        fault = state.outcome.exception() if state.outcome else None
-        turn = state.attempt_number - 1
-        named = fault.wait if isinstance(fault, _AgainError) else None
-        if named is None:
-            return float(self.pace.backoff_s * 2**turn * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
-        if named < 0:
-            return float(self.pace.secondary_s * 2**turn)
-        if named > _LONGEST_WAIT:
-            raise HopelessError(
-                f"{self.endpoint} asks to wait {named / 60:.0f} minutes",
-                "run the same command again then; what was read is kept.",
+        if status == 200:
+            try:
+                answer.json_object()
+            except ValueError:  # a gateway's error page also has status 200
+                raise TransientError("status 200, but not a JSON object") from None
+            return
+        limited = status in (403, 429)
+        wait = retry_after(headers)
+        if limited and wait is None and _is_used_up(headers):
+            wait = _until_reset(headers)
+        secondary = limited and wait is None and _is_secondary(answer)
+        if not (status in TRANSIENT or status == 429 or (limited and (wait is not None or secondary))):
+            return
+        if wait is not None and wait > _LONGEST_WAIT:
+            raise UnrecoverableError(
+                f"{self.endpoint} asks to wait {wait / 60:.0f} minutes",
+                "run the same command again after that; it resumes where it stopped.",
             )
-        return named
+        backoff = self.pace.secondary_s if secondary else None
+        raise TransientError(f"HTTP {status}: {answer.message()}", wait, status >= 500, backoff, answer)
 
-    def _count_retry(self, state: tenacity.RetryCallState) -> None:
-        pause = state.next_action.sleep if state.next_action else 0.0
-        why = state.outcome.exception() if state.outcome else None
-        self.traffic.retries += 1
-        self._problem(str(state.args[0]), str(why))
-        self.traffic.waited_s += pause
-        self.traffic.faults.append(str(why))
-        self._announce(pause, str(why))
+    def _announce(self, wait: float, reason: str) -> None:
+        if wait > _ANNOUNCED_WAIT:
+            self.note(f"{urlsplit(self.endpoint).hostname}: waiting {wait:.0f} s ({reason})")
 
-    def _announce(self, pause: float, why: str) -> None:
-        if pause > 10:
-            self._note(f"{urlsplit(self.endpoint).hostname}: waiting {pause:.0f} s ({why})")
+
+def api_client(
+    name: str,
+    endpoint: str,
+    floor_s: float,
+    note: Callable[[str], None] = lambda line: None,
+    report: Report = lambda where, what: None,
+) -> RestClient:
+    """Returns a client for ``endpoint``, or for ``{name}_API_URL`` if that is set, with the token ``{name}_TOKEN``."""
+    endpoint = os.environ.get(f"{name}_API_URL", "").strip() or endpoint
+    token = os.environ.get(f"{name}_TOKEN", "").strip() or None
+    return RestClient(endpoint, pace_for(endpoint, floor_s), token, note, report)
 
 
 def pace_for(endpoint: str, floor_s: float) -> Pace:
-    """Returns the pace for ``endpoint``: ``floor_s`` between requests, and hurried only on this machine."""
+    """Returns the pace for ``endpoint``: ``floor_s`` between requests, and none for a replica on this machine."""
     if on_this_machine(endpoint):
         return Pace(floor_s=0.0, backoff_s=0.02, secondary_s=1.0, timeout_s=10.0)
     return Pace(floor_s=floor_s)
 
 
 def checked_endpoint(url: str) -> str:
-    """Returns ``url`` without a closing slash.
+    """Returns ``url`` without a trailing slash.
 
     Raises:
-        UsageError: not a URL, or plain http to another machine.
+        UsageError: not a base URL, or unencrypted http to another machine.
     """
-    parts = urlsplit(url)
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        shown = f"{parts.scheme}://{parts.hostname}"
-        raise UsageError(
-            f"endpoint {shown}: name, password or query in it", "leave them out; a token goes into a variable."
-        )
+    address, parts = plain_address(url, "the endpoint"), urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"endpoint {url!r} is not a base URL", "for example https://api.github.com")
     if parts.scheme == "http" and not on_this_machine(url):
         raise UsageError(f"endpoint {url!r} is not encrypted", "use https; http is for replicas on this machine.")
-    return url.rstrip("/")
+    return address
 
 
-def on_this_machine(url: str) -> bool:
-    """Tells whether ``url`` names the loopback interface."""
-    host = urlsplit(url).hostname or ""
+def _is_used_up(headers: Mapping[str, str]) -> bool:
+    return headers.get("x-ratelimit-remaining") == "0"
+
+
+def _until_reset(headers: Mapping[str, str]) -> float:
+    """Returns the seconds until the rate limit resets, by the server's clock."""
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return max(0.0, int(headers["x-ratelimit-reset"]) - server_time(headers)) + _RESET_MARGIN
+    except (KeyError, ValueError):
+        return _UNKNOWN_RESET
+
+
+def _is_secondary(answer: Answer) -> bool:
+    """Returns whether a refusal is one of GitHub's secondary limits.
+
+    No header and no code marks them: only the link to the documentation does, or the message where there is no link.
+    """
+    try:
+        body = answer.json_object()
     except ValueError:
         return False
+    marks = f"{body.get('documentation_url')} {body.get('message')}".lower().replace("-", " ")
+    return "secondary rate limit" in marks or "abuse detection" in marks
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
-
-
-def _read(response: requests.Response) -> str:
-    pieces = []
-    size = 0
-    for piece in response.iter_content(65_536):
-        size += len(piece)
-        if size > _BODY_LIMIT:
+def _read(response: requests.Response) -> bytes:
+    body = bytearray()
+    for part in response.iter_content(65_536):
+        body += part
+        if len(body) > _BODY_LIMIT:
             raise SourceError(f"{response.url.split('?')[0]}: more than {_BODY_LIMIT >> 20} MB in one answer")
-        pieces.append(piece)
-    return b"".join(pieces).decode("utf-8")
+    return bytes(body)

@@ -1,8 +1,7 @@
 """SOURCE=hub-api: the Hub's own listing, then the cards that are new or changed since the last run.
 
-In: a population of models. Out: their cards, in order of model id, from sealed raw shards. Running the same
-command again is how a broken crawl goes on, how failed cards are tried again, and how a finished one is
-brought up to date. Refuses to run twice at once in one folder.
+In: a population of models. Out: their cards, in order of model id, from raw shards. Running the same command again
+resumes an interrupted crawl, retries failed cards, and updates a finished crawl. One folder has one run at a time.
 """
 
 from __future__ import annotations
@@ -10,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,88 +19,31 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from peft_census.collect.base import SourceInfo, cards_batch
-from peft_census.collect.http.hub import HubClient, endpoint
-from peft_census.collect.http.session import Limits
-from peft_census.collect.hub import config_sample as hub_sample
+from peft_census.collect.http.hub import HubClient, Limits, endpoint
 from peft_census.collect.hub.cards import read_cards
-from peft_census.collect.hub.folders import LOCK, crawl_folder
-from peft_census.collect.hub.listing import is_model_id, walk_ids, walk_listing
+from peft_census.collect.hub.config_sample import draw_sample, read_sample
+from peft_census.collect.hub.listing import look_up_ids, read_listing
+from peft_census.collect.hub.options import ADAPTER_TAGS, HubOptions, read_ids
+from peft_census.collect.hub.session import crawl_folder, hub_session
 from peft_census.collect.ledger import Ledger
-from peft_census.collect.problem_log import Problems, progress
+from peft_census.collect.ledger_rows import ConfigRow, ModelRow
+from peft_census.collect.problem_log import progress
 from peft_census.collect.raw_shards import Shards
+from peft_census.collect.registry import SourceRequest
 from peft_census.errors import SourceError, UsageError
-from peft_census.snapshot.lock import exclusive_lock
-from peft_census.snapshot.schema import arrow_schema
 
-ADAPTER_TAGS = (
-    "peft",
-    "lora",
-    "adapter-transformers",
-    "adapterhub",
-    "adapter",
-    "adapters",
-    "qlora",
-    "dora",
-    "rslora",
-    "adalora",
-    "lycoris",
-    "locon",
-    "loha",
-    "lokr",
-    "ia3",
-    "oft",
-    "boft",
-    "vera",
-    "prefix-tuning",
-    "prompt-tuning",
-    "p-tuning",
-    "soft-prompt",
-    "textual_inversion",
-    "hypernetwork",
-)
-"""Hub tags of the default population, one listing each: several in one request would be ANDed."""
-
-POPULATIONS = ("adapters", "all")
 FRESH_SECONDS = 86_400
-"""An unfinished crawl older than this is listed anew; what was read stays read."""
+"""Age up to which an unfinished crawl is resumed; an older one is listed again and keeps the cards that it read."""
 
 _MISSING = {
     "all": "no longer listed: deleted or private",
     "adapters": "no longer listed: deleted, private or no longer tagged",
     "ids": "no longer in the list of ids",
 }
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which models a crawl is about.
-
-    Args:
-        population: ``adapters`` or ``all``.
-        ids: a file with one model id a line, instead of a population.
-        adapter_configs: how many ``adapter_config.json`` to sample; 0 for none.
-        seed: of that sample.
-        accept_shrunk: take a listing or dump that is much smaller than the last one.
-    """
-
-    population: str = "adapters"
-    ids: Path | None = None
-    adapter_configs: int = 0
-    seed: int | None = None
-    accept_shrunk: bool = False
-
-    def __post_init__(self) -> None:
-        if self.population not in POPULATIONS:
-            raise UsageError(f"no population {self.population!r}", f"choose {' or '.join(POPULATIONS)}.")
-        if self.adapter_configs < 0:
-            raise UsageError("--adapter-configs must not be negative")
-
-    @property
-    def name(self) -> str:
-        """Names the crawl's folder."""
-        if self.ids is None:
-            return self.population
-        return "ids-" + hashlib.sha256("\n".join(read_ids(self.ids)).encode()).hexdigest()[:12]
+_SHARED = tuple(
+    "model_id author created_at last_modified downloads likes library_name pipeline_tag status revision".split()
+)
+"""Columns that the crawl state and the cards table share."""
 
 
 @dataclass
@@ -109,14 +52,14 @@ class HubApi:
 
     Args:
         raw: folder for raw data.
-        selection: which models.
-        limits: how patient and how parallel.
+        options: which models.
+        limits: time-outs, attempts and sizes.
         quiet: no progress bars.
-        batch_rows: rows a batch.
+        batch_rows: rows per batch.
     """
 
     raw: Path
-    selection: Selection = field(default_factory=Selection)
+    options: HubOptions = field(default_factory=HubOptions)
     limits: Limits = field(default_factory=Limits)
     quiet: bool = False
     batch_rows: int = 1024
@@ -125,75 +68,80 @@ class HubApi:
 
     def __post_init__(self) -> None:
         self.base = endpoint()
-        self.folder = crawl_folder(self.raw, self.base, f"{self.kind}-{self.selection.name}")
-        self.requests = 0
+        self.folder = crawl_folder(self.raw, self.base, f"{self.kind}-{self.options.name}")
         self.crawl = 0
         self._details: dict[str, object] = {}
-        self._sample: dict[str, str] = {}
+        self._sample: frozenset[str] = frozenset()
+
+    @classmethod
+    def open(cls, request: SourceRequest) -> HubApi:
+        """Returns the source for a request.
+
+        Raises:
+            UsageError: it names a revision, which the API does not have.
+        """
+        if request.revision is not None:
+            raise UsageError(f"{request.spec!r}: only hub-dump takes a revision", f"use --source {request.name}.")
+        return cls(request.raw, request.hub, quiet=request.quiet, batch_rows=request.batch_rows)
 
     def prepare(self) -> SourceInfo:
-        """Lists, reads what is missing, and hashes the result.
+        """Lists the models, reads the missing cards, and hashes the result.
 
         Raises:
             SourceError: the Hub gives no usable answer; running again resumes.
         """
         with self.session() as (client, ledger):
             self.crawl = self.list_models(client, ledger)
-            self.supply(client, ledger)
-            self._read(client, ledger)
+            self.prefill(client, ledger)
+            self._read_cards(client, ledger)
             self._read_sample(client, ledger)
-            if not ledger.counts().get("failed"):
+            if not ledger.n_failed():
                 ledger.finish(self.crawl)
-            self.requests = client.requests
         return self.info()
 
-    def supply(self, client: HubClient, ledger: Ledger) -> None:
-        """Lets a subclass supply cards before the rest is read one by one."""
+    def prefill(self, client: HubClient, ledger: Ledger) -> None:
+        """Hook for a subclass that has another supply of cards: runs before the rest is read one by one."""
 
     @contextmanager
     def session(self) -> Iterator[tuple[HubClient, Ledger]]:
-        """Opens client, ledger and problem log, for this process alone."""
-        with ExitStack() as stack:
-            stack.enter_context(exclusive_lock(self.folder / LOCK))
-            ledger = Ledger(self.folder)
-            stack.callback(ledger.close)
-            client = HubClient(self.limits, base=self.base)
-            problems = stack.enter_context(Problems(self.folder / "problems.jsonl", (client.token or "",)))
-            client.report = lambda where, what: problems.record(self.kind, where, what)
+        """Opens client and ledger, and locks the folder for this process."""
+        hub = hub_session(self.folder, self.base, self.limits, self.kind)
+        with hub as client, closing(Ledger(self.folder)) as ledger:
             yield client, ledger
 
     def list_models(self, client: HubClient, ledger: Ledger) -> int:
-        """Opens or resumes a crawl, completes its listing, and returns its number."""
+        """Begins or resumes a crawl, completes its listing, and returns its number."""
         self._reconcile(ledger)
         crawl = ledger.open_crawl(FRESH_SECONDS)
         if ledger.is_listed(crawl):
             return crawl
         with progress("listing", " models", None, self.quiet, ledger.n_listed(crawl)) as bar:
-            tick = _ticking(bar, client, "api")
-            if self.selection.ids is not None:
-                walk_ids(client, ledger, crawl, read_ids(self.selection.ids), tick)
+            tick = _ticker(bar, client, "api")
+            if self.options.ids is not None:
+                look_up_ids(client, ledger, crawl, read_ids(self.options.ids), tick)
             else:
-                for tag in ADAPTER_TAGS if self.selection.population == "adapters" else (None,):
-                    walk_listing(client, ledger, crawl, tag, tick)
+                for tag in ADAPTER_TAGS if self.options.population == "adapters" else (None,):
+                    read_listing(client, ledger, crawl, tag, tick)
         self._check_size(ledger, crawl)
-        ledger.close_listing(crawl, _MISSING[self.selection.name.partition("-")[0]])
+        ledger.close_listing(crawl, _MISSING[self.options.kind])
         return crawl
 
     def info(self) -> SourceInfo:
-        """Returns what the manifest says of this source: a hash of what was read, never of how or when."""
+        """Returns the provenance. The hash depends on what was read, not on how or when."""
         content = hashlib.sha256()
         with closing(Ledger(self.folder)) as ledger:
             for row in ledger.models(self.crawl):
-                config = ledger.config(row["model_id"]) if row["model_id"] in self._sample else None
-                fields = [row["model_id"], row["revision"], row["status"], row["reason"], row["text_sha256"]]
-                content.update(json.dumps([*fields, config["text_sha256"] if config else None]).encode())
+                config = self._config(ledger, row.model_id)
+                fields = [row.model_id, row.revision, row.status, row.reason, row.text_sha256]
+                content.update(json.dumps([*fields, config.text_sha256 if config else None]).encode())
             listed = ledger.n_listed(self.crawl)
-        where = urlsplit(self.base).hostname
+        name = self.options.name
+        tags = {"tags": list(ADAPTER_TAGS)} if name == "adapters" else {}
         return SourceInfo(
             kind=self.kind,
-            label=f"{where}: {self.selection.name} ({listed:,} models)",
+            label=f"{urlsplit(self.base).hostname}: {name} ({listed:,} models)",
             content_sha256=content.hexdigest(),
-            details={"population": self.selection.name, "listed": listed, **self._tags(), **self._details},
+            details={"population": name, "listed": listed, **tags, **self._details},
         )
 
     def total(self) -> int:
@@ -202,86 +150,60 @@ class HubApi:
             return ledger.n_listed(self.crawl)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yields all models listed, in order of id; those that could not be read carry status and reason.
+        """Yields all models listed, in order of id; those that could not be read have a status and a reason.
 
-        A model that was listed by an earlier crawl only (deleted, private) is in the ledger, and nowhere else.
+        Models that only an earlier crawl listed (deleted, private) stay in the ledger and are not yielded.
         """
-        ledger, cards, configs = Ledger(self.folder), Shards(self.folder / "cards"), Shards(self.folder / "configs")
-        try:
-            waiting: list[dict[str, Any]] = []
-            for row in ledger.models(self.crawl):
-                config = ledger.config(row["model_id"]) if row["model_id"] in self._sample else None
-                waiting.append(_card_row(row, config, cards, configs))
-                if len(waiting) >= self.batch_rows:
-                    yield _batch(waiting)
-                    waiting = []
-            if waiting:
-                yield _batch(waiting)
-        finally:
-            ledger.close()
+        cards, configs = Shards(self.folder / "cards"), Shards(self.folder / "configs")
+        with closing(Ledger(self.folder)) as ledger:
+            models = ledger.models(self.crawl)
+            while rows := list(islice(models, self.batch_rows)):
+                columns: dict[str, pa.Array | list[object]] = {c: [getattr(r, c) for r in rows] for c in _SHARED}
+                columns["tags"] = [json.loads(r.tags) if r.tags else None for r in rows]
+                columns["reason"] = [_reason(r) for r in rows]
+                columns["card"] = [_text(cards, r) for r in rows]
+                columns["adapter_config"] = [_text(configs, self._config(ledger, r.model_id)) for r in rows]
+                yield cards_batch(columns, len(rows))
 
-    def _tags(self) -> dict[str, object]:
-        return {"tags": list(ADAPTER_TAGS)} if self.selection.name == "adapters" else {}
+    def _config(self, ledger: Ledger, model_id: str) -> ConfigRow | None:
+        """Returns the outcome for a configuration that is in the sample; None for other models."""
+        return ledger.config(model_id) if model_id in self._sample else None
 
-    def _read(self, client: HubClient, ledger: Ledger) -> None:
+    def _read_cards(self, client: HubClient, ledger: Ledger) -> None:
         to_read = ledger.n_to_read(self.crawl)
         if to_read:
             with progress("reading", " cards", to_read, self.quiet) as bar:
-                read_cards(
-                    client, ledger, Shards(self.folder / "cards"), self.crawl, _ticking(bar, client, "resolvers")
-                )
+                tick = _ticker(bar, client, "resolvers")
+                read_cards(client, ledger, Shards(self.folder / "cards"), self.crawl, tick)
 
     def _read_sample(self, client: HubClient, ledger: Ledger) -> None:
-        if not self.selection.adapter_configs:
-            return
-        sample = hub_sample.draw(ledger, self.crawl, self.selection.adapter_configs, self.selection.seed)
-        hub_sample.read_sample(client, ledger, Shards(self.folder / "configs"), self.crawl, sample)
-        self._sample = dict(sample.models)
-        self._details["adapter_configs"] = sample.declaration()
+        if self.options.adapter_configs:
+            sample = draw_sample(ledger, self.crawl, self.options.adapter_configs, self.options.seed)
+            read_sample(client, ledger, Shards(self.folder / "configs"), self.crawl, sample)
+            self._sample = frozenset(request.model_id for request in sample.requests)
+            self._details["adapter_configs"] = sample.declaration()
 
     def _check_size(self, ledger: Ledger, crawl: int) -> None:
         before, now = ledger.previously_listed(crawl), ledger.n_listed(crawl)
-        if now * 2 < before and not self.selection.accept_shrunk:
+        if now * 2 < before and not self.options.accept_shrunk:
             raise SourceError(
                 f"{self.base} lists {now:,} models; the last complete listing had {before:,}",
                 "if that is right run again with --accept-shrunk; nothing was marked as deleted.",
             )
 
     def _reconcile(self, ledger: Ledger) -> None:
-        """Brings ledger and shards into agreement after a killed run or a removed file."""
+        """Makes the ledger agree with the shards after a killed run or the removal of a file."""
         for kind in ("cards", "configs"):
             shards = Shards(self.folder / kind)
-            there, noted = set(shards.numbers()), ledger.noted_shards(kind)
-            for lost in sorted(noted - there):
+            existing, recorded = set(shards.numbers()), ledger.recorded_shards(kind)
+            for lost in sorted(recorded - existing):
                 ledger.forget_shard(kind, lost)
-            for unnoted in sorted(there - noted):
-                ledger.note(ledger.last_crawl(), kind, shards.outcomes(unnoted), unnoted)
+            for unrecorded in sorted(existing - recorded):
+                ledger.record(ledger.last_crawl(), kind, shards.outcomes(unrecorded), unrecorded)
 
 
-def read_ids(path: Path) -> list[str]:
-    """Returns the model ids of a file, one a line, without repeats; ``#`` starts a comment.
-
-    Raises:
-        UsageError: no such file, not text, or a line that is no model id.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read ({error})", "give a text file with one model id a line.") from error
-    ids = []
-    for number, line in enumerate(lines, 1):
-        model_id = line.partition("#")[0].strip()
-        if model_id and not is_model_id(model_id):
-            raise UsageError(f"{path}, line {number}: {model_id!r} is not a model id", "write owner/name.")
-        if model_id:
-            ids.append(model_id)
-    if not ids:
-        raise UsageError(f"{path}: no model id in it", "give a text file with one model id a line.")
-    return sorted(set(ids))
-
-
-def _ticking(bar: Any, client: HubClient, bucket: str) -> Callable[[int], None]:
-    """Returns what moves a bar on and shows what is left of the budget."""
+def _ticker(bar: Any, client: HubClient, bucket: str) -> Callable[[int], None]:
+    """Returns a function that advances ``bar`` and shows what is left of the rate limit."""
 
     def tick(n: int) -> None:
         bar.update(n)
@@ -291,24 +213,14 @@ def _ticking(bar: Any, client: HubClient, bucket: str) -> Callable[[int], None]:
     return tick
 
 
-def _card_row(row: Any, config: Any, cards: Shards, configs: Shards) -> dict[str, Any]:
-    text = cards.text(row["shard"], row["row"]) if row["status"] == "text" else None
-    reasons = [r for r in (row["reason"], row["mended"] if row["status"] == "text" else None) if r]
-    return {
-        **{c: row[c] for c in ("model_id", "author", "created_at", "last_modified", "downloads", "likes")},
-        **{c: row[c] for c in ("library_name", "pipeline_tag", "status", "revision")},
-        "tags": json.loads(row["tags"]) if row["tags"] else None,
-        "reason": "; ".join(reasons) or None,
-        "card": text,
-        "adapter_config": configs.text(config["shard"], config["row"])
-        if config and config["status"] == "text"
-        else None,
-    }
+def _text(shards: Shards, row: ModelRow | ConfigRow | None) -> str | None:
+    return shards.text(row.place) if row is not None and row.place is not None else None
 
 
-def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
-    schema = arrow_schema("cards")
-    columns: dict[str, pa.Array | list[object]] = {
-        f.name: pa.array([row[f.name] for row in rows], f.type) for f in schema
-    }
-    return cards_batch(columns, len(rows))
+def _reason(row: ModelRow) -> str | None:
+    """Returns why there is no text, or what was repaired in the card and in the listing."""
+    reasons = [r for r in (row.reason, row.repaired if row.status == "text" else None) if r]
+    return "; ".join(reasons) or None
+
+
+open_source = HubApi.open

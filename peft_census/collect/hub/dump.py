@@ -1,22 +1,19 @@
 """SOURCE=hub-dump[@REVISION]: the public bulk dump of model cards, at a pinned commit.
 
-In: a dataset of Parquet shards on the Hub. Out: its cards, shards by name, rows in file order. Shards are
-listed, never guessed; each is downloaded once, resumed where it broke, and checked against the hash that the
-listing names. Refuses a new dump that shrank or grew older against the last one: rows were lost at the source.
+In: a dataset of Parquet shards on the Hub. Out: its cards, shards by name, rows in file order. The Hub lists the
+shards; each one is downloaded once. A new dump that has fewer rows than the last one, or an older newest card, is
+rejected: rows were lost at the source.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import random
 import re
 import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,32 +22,34 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from peft_census.collect.base import SourceInfo
-from peft_census.collect.http.decoding import decode_json
-from peft_census.collect.http.hub import Answer, HubClient, NoAnswerError, TransientError, endpoint
-from peft_census.collect.http.session import Limits
-from peft_census.collect.hub.folders import LOCK, crawl_folder
+from peft_census.collect.base import Source, SourceInfo
+from peft_census.collect.http.common import Answer, TransientError, decode_json
+from peft_census.collect.http.hub import HubClient, Limits, endpoint
+from peft_census.collect.hub.download import Shard, download
 from peft_census.collect.hub.listing import next_page
+from peft_census.collect.hub.options import HubOptions
+from peft_census.collect.hub.session import crawl_folder, hub_session
 from peft_census.collect.parquet import Files
-from peft_census.collect.problem_log import Problems, progress
+from peft_census.collect.problem_log import progress
+from peft_census.collect.registry import SourceRequest
 from peft_census.errors import SourceError, UsageError, output_error
-from peft_census.snapshot.lock import exclusive_lock
 
 DATASET = "librarian-bots/model_cards_with_metadata"
 _SHA = re.compile(r"[0-9a-f]{40}")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,99}")
-_LISTING_BYTES = 16_000_000
-_RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+_ANSWER_BYTES = 16_000_000
 
 
-@dataclass(frozen=True)
-class Shard:
-    """One file of the dump as the Hub lists it."""
+def open_source(request: SourceRequest) -> Source:
+    """Returns the source ``hub-dump``, at the revision that the spec names.
 
-    path: str
-    size: int
-    oid: str
-    is_lfs: bool
+    Raises:
+        UsageError: the revision cannot be one, or an option needs the API.
+    """
+    accept_shrunk = request.hub.accept_shrunk
+    if request.hub != HubOptions(accept_shrunk=accept_shrunk):
+        raise UsageError("--ids, --population and --adapter-configs need the API", "use --source hub or hub-api.")
+    return HubDump(request.raw, request.revision, accept_shrunk, quiet=request.quiet, batch_rows=request.batch_rows)
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,15 @@ class Dump:
     shards: tuple[Shard, ...]
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How large a dump is: its rows, and the date of its newest card."""
+
+    revision: str
+    rows: int
+    newest: str | None
+
+
 @dataclass
 class HubDump:
     """A Source over the bulk dump.
@@ -68,10 +76,10 @@ class HubDump:
     Args:
         raw: folder for raw data.
         revision: commit, branch or tag; None for the newest.
-        accept_shrunk: take a dump that has fewer rows, or an older newest card, than the last one.
-        limits: how patient.
+        accept_shrunk: accept a dump that has fewer rows, or an older newest card, than the last one.
+        limits: time-outs, attempts and sizes.
         quiet: no progress bars.
-        batch_rows: rows a batch.
+        batch_rows: rows per batch.
         dataset: the dataset's id.
     """
 
@@ -91,7 +99,7 @@ class HubDump:
         self._files: Files | None = None
 
     def prepare(self) -> SourceInfo:
-        """Pins the commit, downloads what is missing, and checks it.
+        """Resolves the revision to a commit, downloads what is missing, and checks it.
 
         Raises:
             SourceError: no usable answer, a wrong hash, or a dump that shrank.
@@ -100,7 +108,7 @@ class HubDump:
             return self.take(client, self.find(client))
 
     def take(self, client: HubClient, dump: Dump) -> SourceInfo:
-        """As ``prepare``, for a dump that was found before."""
+        """Does what ``prepare`` does, for a dump that is known already."""
         folder = self.fetch(client, dump)
         files = self._files = Files(str(folder), self.batch_rows, keep_first=True)
         info = files.prepare()
@@ -120,40 +128,32 @@ class HubDump:
         """Yields the dump's cards."""
         return self._prepared().batches()
 
-    @contextmanager
-    def session(self) -> Iterator[HubClient]:
-        """Opens client and problem log, for this process alone."""
-        with ExitStack() as stack:
-            stack.enter_context(exclusive_lock(self.folder / LOCK))
-            client = HubClient(self.limits, base=self.base)
-            problems = stack.enter_context(Problems(self.folder / "problems.jsonl", (client.token or "",)))
-            client.report = lambda where, what: problems.record("hub-dump", where, what)
-            yield client
+    def session(self) -> AbstractContextManager[HubClient]:
+        """Opens a client and locks the folder for this process."""
+        return hub_session(self.folder, self.base, self.limits, "hub-dump")
 
     def find(self, client: HubClient) -> Dump:
         """Returns the commit and its shards."""
-        path = f"api/datasets/{self.dataset}"
-        facts = self._json(client, f"{path}/revision/{quote(self.revision or 'main')}")
-        sha = facts.get("sha") if isinstance(facts, dict) else None
+        path, hint = f"api/datasets/{self.dataset}", "check the revision; a commit vanishes when a history is squashed."
+        facts, _ = get_json(client, f"{path}/revision/{quote(self.revision or 'main')}", dict, hint)
+        sha = facts.get("sha")
         if not isinstance(sha, str) or not _SHA.fullmatch(sha):
             raise SourceError(f"{self.dataset}: the Hub names no commit", "check HF_ENDPOINT and try again later.")
-        entries: list[Any] = []
-        where: str | None = f"{path}/tree/{sha}?recursive=true"
-        while where:
-            answer = self._answer(client, where)
-            entries += decode_json(answer.body)
-            where = next_page(answer, where, client.base)
-        found = tuple(sorted((s for e in entries if (s := _shard(e))), key=lambda s: s.path))
-        if not found:
+        shards: list[Shard] = []
+        address: str | None = f"{path}/tree/{sha}?recursive=true"
+        while address:
+            entries, address = get_json(client, address, list, hint)
+            shards += filter(None, map(_shard, entries))
+        if not shards:
             raise SourceError(f"{self.dataset}@{sha}: no Parquet file in it", "look at the dataset's page.")
-        return Dump(sha, found)
+        return Dump(sha, tuple(sorted(shards, key=lambda s: s.path)))
 
     def missing(self, dump: Dump) -> list[Shard]:
-        """Returns the shards that are not yet here."""
+        """Returns the shards that are not downloaded yet."""
         return [s for s in dump.shards if not self._local(s).is_file()]
 
     def fetch(self, client: HubClient, dump: Dump) -> Path:
-        """Downloads what is missing, checks for shrinking, and returns a folder with the dump's shards in order."""
+        """Downloads what is missing, checks the size, and returns a folder with the dump's shards in order."""
         missing = self.missing(dump)
         try:
             self._local(dump.shards[0]).parent.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ class HubDump:
         return folder
 
     def _gather(self, dump: Dump) -> Path:
-        """Links the shards into one folder under numbered names; the server's paths never become ours."""
+        """Links the shards into one folder. The names are numbers: paths of the server are not used on this machine."""
         folder = self.folder / "revisions" / dump.sha
         folder.mkdir(parents=True, exist_ok=True)
         for number, shard in enumerate(dump.shards):
@@ -177,32 +177,32 @@ class HubDump:
                 try:
                     os.link(self._local(shard), link)
                 except OSError:  # a file system without links
-                    shutil.copy2(self._local(shard), link.with_suffix(".partial"))
-                    link.with_suffix(".partial").rename(link)
+                    partial = link.with_suffix(".partial")
+                    shutil.copy2(self._local(shard), partial)
+                    partial.replace(link)
         return folder
 
     def _check_size(self, dump: Dump, folder: Path) -> None:
-        """Refuses a shrunken or older dump, unless it was asked for by revision; remembers an accepted one."""
+        """Rejects a smaller or older dump than the last one, unless its revision was named; stores an accepted one."""
         if self.revision is not None:
             return
-        rows, newest = _extent(folder)
-        memory = self.folder / "last.json"
-        last = json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else None
-        if last and last["revision"] != dump.sha and not self.accept_shrunk:
+        now, file = _extent(dump.sha, folder), self.folder / "last.json"
+        last = Extent(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+        if last and last.revision != now.revision and not self.accept_shrunk:
             worse = []
-            if rows < last["rows"]:
-                worse.append(f"has {rows:,} rows, the last had {last['rows']:,}")
-            if (newest or "") < (last["newest"] or ""):
-                worse.append(f"has no card newer than {newest}, the last had {last['newest']}")
+            if now.rows < last.rows:
+                worse.append(f"has {now.rows:,} rows, the last had {last.rows:,}")
+            if (now.newest or "") < (last.newest or ""):
+                worse.append(f"has no card newer than {now.newest}, the last had {last.newest}")
             if worse:
                 raise SourceError(
                     f"{self.dataset}@{dump.sha} {' and '.join(worse)}",
-                    f"rows were lost at the source; take the last one with SOURCE=hub-dump@{last['revision']}, "
+                    f"rows were lost at the source; take the last one with SOURCE=hub-dump@{last.revision}, "
                     "or run with --accept-shrunk.",
                 )
-        partial = memory.with_suffix(".partial")
-        partial.write_text(json.dumps({"revision": dump.sha, "rows": rows, "newest": newest}), encoding="utf-8")
-        partial.replace(memory)
+        partial = file.with_suffix(".partial")
+        partial.write_text(json.dumps(asdict(now)), encoding="utf-8")
+        partial.replace(file)
 
     def _local(self, shard: Shard) -> Path:
         return self.folder / "files" / f"{shard.oid}.parquet"
@@ -212,88 +212,31 @@ class HubDump:
             raise UsageError("the dump is not prepared", "call prepare() first.")
         return self._files
 
-    def _answer(self, client: HubClient, where: str) -> Answer:
-        answer = client.get(where, _LISTING_BYTES, check_json)
-        if answer.status != 200:
-            code = answer.header("x-error-code") or "no further word"
-            raise SourceError(
-                f"{client.base}/{where.partition('?')[0]}: HTTP {answer.status} ({code})",
-                "check the revision; old ones can vanish when the dataset's history is squashed.",
-            )
-        return answer
 
-    def _json(self, client: HubClient, where: str) -> Any:
-        return decode_json(self._answer(client, where).body)
-
-
-def download(client: HubClient, url: str, target: Path, shard: Shard, tick: Callable[[int], Any]) -> None:
-    """Downloads one shard to ``target``: resumed, checked, and moved there only when right.
+def get_json(client: HubClient, address: str, expected: type, hint: str) -> tuple[Any, str | None]:
+    """Returns the parsed answer at ``address``, and the address of the next page if there is one.
 
     Raises:
-        NoAnswerError: attempts in a row brought nothing further, or the wrong content.
+        SourceError: no answer of the type ``expected``, or an error status; ``hint`` is for the latter.
     """
-    part = target.with_suffix(".part")
-    tick(part.stat().st_size if part.is_file() else 0)
-    failures, reason = 0, ""
-    while failures < client.limits.attempts:
-        before = part.stat().st_size if part.is_file() else 0
+
+    def check(answer: Answer) -> None:
         try:
-            if before < shard.size:
-                _append(client, url, part, shard.size, tick)
-            if _digest(part, shard) == shard.oid:
-                part.rename(target)
-                return
-            part.unlink()
-            reason = "content does not match the listed hash"
-        except TransientError as error:
-            reason = str(error)
-            if part.is_file() and part.stat().st_size > before:
-                failures = 0
-        failures += 1
-        client.report(shard.path, reason)
-        longest = min(client.limits.longest_backoff, client.limits.backoff_seconds * 2**failures)
-        time.sleep(random.uniform(0, longest))  # noqa: S311 (jitter)
-    raise NoAnswerError(shard.path, f"{reason} after {failures} attempts", failures)
+            value = decode_json(answer.body)
+        except ValueError:
+            raise TransientError("not JSON") from None
+        if not isinstance(value, expected):
+            raise TransientError(f"not a JSON {expected.__name__}")
 
-
-def _append(client: HubClient, url: str, part: Path, size: int, tick: Callable[[int], Any]) -> None:
-    """Adds what is missing to ``part``."""
-    have = part.stat().st_size if part.is_file() else 0
-    headers = {"accept-encoding": "identity", **({"range": f"bytes={have}-"} if have else {})}
-    with client.stream(url, headers, elsewhere=True) as (response, _):
-        status = response.status_code
-        if status in _RETRIED:
-            raise TransientError(f"HTTP {status}")
-        if status not in (200, 206, 416):
-            raise NoAnswerError(part.stem, f"HTTP {status}", 1)
-        resumed = status == 206 and response.headers.get("content-range", "").startswith(f"bytes {have}-")
-        if have and not resumed:
-            tick(-have)
-        with part.open("ab" if resumed else "wb") as stream:
-            if status == 416 or (status == 206 and not resumed):
-                raise TransientError("wrong range")
-            for piece in response.iter_bytes():
-                stream.write(piece)
-                tick(len(piece))
-                if stream.tell() > size:
-                    stream.truncate(0)
-                    raise TransientError("longer than listed")
-    if part.stat().st_size < size:
-        raise TransientError("body cut short")
-
-
-def _digest(path: Path, shard: Shard) -> str:
-    """Returns the file's name in the listing's own terms: SHA-256 for large files, git's blob hash for others."""
-    with path.open("rb") as stream:
-        if shard.is_lfs:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-        digest.update(stream.read())
-        return digest.hexdigest()
+    answer = client.get(address, _ANSWER_BYTES, check)
+    if answer.status != 200:
+        code = answer.header("x-error-code") or "no error code"
+        raise SourceError(f"{client.base}/{address.partition('?')[0]}: HTTP {answer.status} ({code})", hint)
+    return decode_json(answer.body), next_page(answer, address, client.base)
 
 
 def _shard(entry: Any) -> Shard | None:
-    """Returns the shard that an entry of the dataset's tree describes; None for other files."""
+    """Returns the shard that an entry of the dataset's file tree describes; None for other files."""
     if not isinstance(entry, dict) or entry.get("type") != "file":
         return None
     path = entry.get("path")
@@ -307,8 +250,8 @@ def _shard(entry: Any) -> Shard | None:
     return Shard(path, size, oid, isinstance(lfs, dict))
 
 
-def _extent(folder: Path) -> tuple[int, str | None]:
-    """Returns the rows of a dump and the date of its newest card."""
+def _extent(sha: str, folder: Path) -> Extent:
+    """Returns the size of the dump in ``folder``."""
     rows, newest = 0, None
     for path in sorted(folder.glob("*.parquet")):
         try:
@@ -319,12 +262,4 @@ def _extent(folder: Path) -> tuple[int, str | None]:
                 newest = max(filter(None, (newest, latest)), default=None)
         except pa.ArrowException as error:
             raise SourceError(f"{path}: not readable Parquet ({error})", "remove it and run again.") from error
-    return rows, newest.isoformat() if newest else None
-
-
-def check_json(answer: Answer) -> None:
-    """Raises TransientError unless the body is JSON."""
-    try:
-        decode_json(answer.body)
-    except ValueError:
-        raise TransientError("not JSON") from None
+    return Extent(sha, rows, newest.isoformat() if newest else None)

@@ -1,28 +1,30 @@
-"""What a census of the Hub would cost, before it is begun.
+"""The cost of a census of the Hub, before it begins.
 
-In: a source of the Hub. Out: requests per rate-limit bucket, minutes, bytes, disk, and what changed since last
-time. Fetches the listing only (which the census then goes on from), or the dump's list of files; no card.
+In: a source of the Hub. Out: requests per rate-limit bucket, minutes, bytes, disk space, and the changes since the last
+run. Reads only the listing (which the census then resumes from) or the dump's list of files, and no card.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
+from peft_census.collect.base import Source
 from peft_census.collect.http.hub import HubClient
 from peft_census.collect.http.rate_limit import ANONYMOUS
 from peft_census.collect.hub.api import HubApi
-from peft_census.collect.hub.combined import Hub
+from peft_census.collect.hub.api_with_dump import HubApiWithDump
 from peft_census.collect.hub.dump import HubDump
 from peft_census.collect.raw_shards import Shards
+from peft_census.errors import UsageError
 
 RESOLVERS_OF = {500: 3_000, 1_000: 5_000, 2_500: 12_000, 3_000: 20_000, 6_000: 50_000, 10_000: 100_000}
-"""Published quotas of one plan: API → Resolvers, in 300 seconds. The listing shows only the first."""
+"""Published quotas in 300 seconds: API to Resolvers of the same plan. The answers to a listing have only the first."""
 _HOPS = 2
-"""A card takes two requests: /resolve/ and the cache that it redirects to. Both are counted, to be safe."""
+"""Requests per card: /resolve/ and the cache that it redirects to. Whether the Hub counts both is not known."""
 _CARD_BYTES = 2_500
-"""A card over the wire with headers; the public dump's mean is 1,840 bytes of text."""
+"""Mean size of a card with its headers; the public dump has 1,840 bytes of text per card."""
 _SHARD_BYTES = 900
-"""A card in a sealed shard."""
+"""Mean size of a card in a shard."""
 
 
 @dataclass
@@ -30,13 +32,13 @@ class Estimate:
     """The cost of a census.
 
     Args:
-        source: what was asked about.
-        requests: by bucket, still to come.
-        spent: requests that the estimate itself took.
-        plan: requests allowed by bucket, in a window of so many seconds.
-        minutes: at that plan; downloads of the dump not counted.
-        bytes: over the network.
-        disk: below the raw folder.
+        source: the source.
+        requests: requests still to come, by bucket.
+        spent: requests that the estimate took.
+        plan: by bucket, requests allowed and the seconds of the window.
+        minutes: time under that plan, without downloads of the dump.
+        bytes: bytes over the network.
+        disk: bytes below the raw folder.
         changes: models listed, new, changed, unchanged, missing, to read; or the dump's shards.
     """
 
@@ -71,19 +73,27 @@ class Estimate:
         )
 
 
-def estimate(source: HubApi | HubDump) -> Estimate:
-    """Returns what ``source`` would cost now."""
-    return _of_dump(source) if isinstance(source, HubDump) else _of_api(source)
+def estimate(source: Source) -> Estimate:
+    """Returns what ``source`` would cost now.
+
+    Raises:
+        UsageError: it is not a source of the Hub.
+    """
+    if isinstance(source, HubDump):
+        return _of_dump(source)
+    if isinstance(source, HubApi):
+        return _of_api(source)
+    raise UsageError("only sources of the Hub have a cost", "choose one of hub-dump, hub-api, hub.")
 
 
 def _of_api(source: HubApi) -> Estimate:
     with source.session() as (client, ledger):
         crawl = source.list_models(client, ledger)
         to_read = ledger.n_to_read(crawl)
-        changes = {**ledger.summary(crawl), "to_read": to_read}
+        changes = ledger.summary(crawl)._replace(to_read=to_read)._asdict()
         spent, plan = client.requests, _plan(client)
         requests, size, disk = {"resolvers": to_read * _HOPS}, to_read * _CARD_BYTES, to_read * _SHARD_BYTES
-        if isinstance(source, Hub) and to_read >= source.worth_a_dump:
+        if isinstance(source, HubApiWithDump) and to_read >= source.worth_a_dump:
             dump = HubDump(source.raw, limits=source.limits, quiet=source.quiet)
             shards = dump.missing(dump.find(client))
             changes["to_read_at_most"] = changes.pop("to_read")
@@ -91,11 +101,11 @@ def _of_api(source: HubApi) -> Estimate:
             size += sum(s.size for s in shards)
             disk += sum(s.size for s in shards)
             spent = client.requests
-        if source.selection.adapter_configs:
-            requests["resolvers"] += source.selection.adapter_configs * _HOPS
+        if source.options.adapter_configs:
+            requests["resolvers"] += source.options.adapter_configs * _HOPS
         disk += Shards(source.folder / "cards").bytes() + ledger.path.stat().st_size
     return Estimate(
-        f"{source.kind} {source.selection.name}", requests, spent, plan, _minutes(requests, plan), size, disk, changes
+        f"{source.kind} {source.options.name}", requests, spent, plan, _minutes(requests, plan), size, disk, changes
     )
 
 
@@ -120,7 +130,7 @@ def _of_dump(source: HubDump) -> Estimate:
 
 
 def _plan(client: HubClient) -> dict[str, tuple[int, float]]:
-    """Returns the quotas that the Hub named, and for the other bucket what the same plan has."""
+    """Returns the quotas that the Hub's answers named; for a bucket without answers the quota of the same plan."""
     api, seconds = client.pacer.plan().get("api", (ANONYMOUS["api"], 300.0))
     resolvers = client.pacer.plan().get("resolvers", (RESOLVERS_OF.get(api, api * 5), seconds))
     return {"api": (api, seconds), "resolvers": resolvers}

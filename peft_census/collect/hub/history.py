@@ -1,8 +1,11 @@
-"""The bulk dump's past: which commits it has, which lie nearest to a day, and what they would cost to read.
+"""The history of the bulk dump: its commits, those nearest to a day, and the cost of reading them.
 
-In: a dataset and a day. Out: its revisions by nearness, with the bytes to download. Nothing of the cards is
-fetched here. A revision that is listed but gone (histories are squashed) is reported as missing, and one whose
-shards are those of a nearer revision as the same: a commit that touched no card is no second opinion.
+In: a dataset and a day. Out: its revisions by distance from that day, with the bytes to download. Planning fetches no
+card. A revision that is listed but gone (a history can be squashed) is ``missing``. A revision with the shards of a
+nearer one is ``same``: a commit that changed no card is not an independent measurement.
+
+``HfApi.list_repo_commits`` does not serve here: it sends the token to any host that ``Link`` names, one malformed entry
+is a TypeError, and it always reads the complete list.
 """
 
 from __future__ import annotations
@@ -15,20 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from peft_census.collect.base import SourceInfo
-from peft_census.collect.http.decoding import decode_json
-from peft_census.collect.http.hub import Answer, ElsewhereError, HubClient, TransientError
-from peft_census.collect.http.session import Limits
-from peft_census.collect.hub.dump import Dump, HubDump, check_json
-from peft_census.collect.hub.listing import next_page
+from peft_census.collect.http.common import ElsewhereError
+from peft_census.collect.http.hub import HubClient, Limits
+from peft_census.collect.hub.dump import Dump, HubDump, get_json
 from peft_census.errors import SourceError
 
 PAGE = 100
-"""Commits asked for at a time."""
+"""Commits per request."""
 _MOST_PAGES = 100
-_PAGE_BYTES = 16_000_000
 _SHA = re.compile(r"[0-9a-f]{40}")
 _LOOKED_AT = 3
-"""For each wanted revision so many commits are looked at, at most: some touch no card."""
+"""At most so many commits are examined for each revision asked for: some change no card."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class History:
     """The commits that were listed, newest first.
 
     Args:
-        commits: as the Hub dates them.
-        whole: whether the listing was read to its end.
-        unreadable: entries without a sound commit or date.
+        commits: with the Hub's dates.
+        complete: whether the listing was read to its end.
+        unreadable: entries without a valid commit or date.
     """
 
     commits: tuple[Commit, ...]
-    whole: bool
+    complete: bool
     unreadable: int = 0
 
 
@@ -59,12 +59,12 @@ class Revision:
     """One revision of the dump, before it is read.
 
     Args:
-        commit: which.
-        days: calendar days from the day asked for; below 0 before it.
-        state: ``ready``; ``same`` as a nearer revision; ``missing`` where the Hub does not hand it out.
+        commit: its commit.
+        days: calendar days from the day asked for; negative before it.
+        state: ``ready``; ``same`` as a nearer revision; ``missing`` if the Hub does not serve it.
         reason: why it is not ready.
-        dump: its shards; None where it is missing.
-        missing_files: shards still to download, counted once where several revisions share them.
+        dump: its shards; None if it is missing.
+        missing_files: shards still to download; a shard that a nearer revision has too is not counted again.
         missing_bytes: their size.
     """
 
@@ -79,14 +79,14 @@ class Revision:
 
 @dataclass(frozen=True)
 class RevisionPlan:
-    """What a walk over the dump's past would read.
+    """The revisions that a reproduction would read.
 
     Args:
         dataset: the dataset's id.
         around: the day asked for.
         revisions: nearest first.
         history: the commits that were listed.
-        requests: requests that the plan took.
+        requests: how many requests the plan took.
     """
 
     dataset: str
@@ -103,13 +103,13 @@ class RevisionPlan:
 
 @dataclass
 class RevisionHistory:
-    """The dump's past.
+    """The history of the dump.
 
     Args:
         raw: folder for raw data, shared with the source ``hub-dump``.
-        limits: how patient.
+        limits: time-outs, attempts and sizes.
         quiet: no progress bars.
-        batch_rows: rows a batch.
+        batch_rows: rows per batch.
     """
 
     raw: Path
@@ -118,7 +118,7 @@ class RevisionHistory:
     batch_rows: int = 1024
 
     def plan(self, around: date, most: int) -> RevisionPlan:
-        """Returns the ``most`` revisions nearest to noon of ``around``, and what they cost.
+        """Returns the ``most`` revisions nearest to noon of ``around``, and their cost.
 
         Raises:
             SourceError: the Hub gave no usable list of commits.
@@ -126,36 +126,36 @@ class RevisionHistory:
         source = self._source(None)
         with source.session() as client:
             history = list_commits(client, source.dataset, around, most * _LOOKED_AT)
-            revisions = list(self._look(client, source, history, around, most))
+            revisions = list(self._examine(client, source, history, around, most))
             return RevisionPlan(source.dataset, around, tuple(revisions), history, client.requests)
 
     def fetch(self, revision: Revision) -> tuple[HubDump, SourceInfo]:
-        """Downloads what is missing of one revision and returns its source, prepared.
+        """Downloads what is missing of one revision and returns its prepared source.
 
         Raises:
             SourceError: it could not be downloaded.
         """
         if revision.dump is None:
             raise SourceError(f"revision {revision.commit.sha} is missing", "choose another one.")
-        made = self._source(revision.commit.sha)
-        with made.session() as client:
-            return made, made.take(client, revision.dump)
+        source = self._source(revision.commit.sha)
+        with source.session() as client:
+            return source, source.take(client, revision.dump)
 
     def place(self, revision: Revision) -> str:
-        """Returns the beginning of the paths of a revision's files, which mean nothing on another machine."""
+        """Returns the folder of a revision's files, as messages name it; it means nothing on another machine."""
         return f"{self._source(revision.commit.sha).folder}/revisions/{revision.commit.sha}/"
 
     def _source(self, sha: str | None) -> HubDump:
         return HubDump(self.raw, sha, limits=self.limits, quiet=self.quiet, batch_rows=self.batch_rows)
 
-    def _look(
+    def _examine(
         self, client: HubClient, source: HubDump, history: History, around: date, most: int
     ) -> Iterator[Revision]:
-        """Yields revisions by nearness until ``most`` differ from one another, or are missing."""
-        seen: dict[tuple[str, ...], str] = {}
+        """Yields revisions by nearness until ``most`` are different from one another or missing."""
+        examined: dict[tuple[str, ...], str] = {}
         missing = 0
         for commit in by_nearness(history.commits, around)[: most * _LOOKED_AT]:
-            if len(seen) + missing >= most:
+            if len(examined) + missing >= most:
                 return
             days = (commit.date.astimezone(UTC).date() - around).days
             try:
@@ -167,58 +167,52 @@ class RevisionHistory:
                 yield Revision(commit, days, "missing", error.what)
                 continue
             oids = tuple(s.oid for s in dump.shards)
-            if oids in seen:
-                yield Revision(commit, days, "same", f"the same cards as {seen[oids][:12]}", dump)
+            if oids in examined:
+                yield Revision(commit, days, "same", f"the same cards as {examined[oids][:12]}", dump)
                 continue
-            known = {oid for others in seen for oid in others}
-            seen[oids] = commit.sha
+            known = {oid for others in examined for oid in others}
+            examined[oids] = commit.sha
             lacking = [s for s in source.missing(dump) if s.oid not in known]
             yield Revision(commit, days, "ready", None, dump, len(lacking), sum(s.size for s in lacking))
 
 
 def list_commits(client: HubClient, dataset: str, around: date, enough: int) -> History:
-    """Returns the dataset's commits, newest first, down to ``enough`` of them before ``around``.
+    """Returns the dataset's commits, newest first, until ``enough`` of them are before ``around``.
 
     Raises:
-        SourceError: no usable answer, a page of another host, or pages without end.
+        SourceError: no usable answer, a page on another host, or pages without end.
     """
-    where: str | None = f"api/datasets/{dataset}/commits/main?limit={PAGE}"
+    address: str | None = f"api/datasets/{dataset}/commits/main?limit={PAGE}"
+    hint = "the dump's commits cannot be listed; count a dump that you have with --source PATH."
     commits: dict[str, Commit] = {}
     unreadable = older = 0
     for _ in range(_MOST_PAGES):
-        if where is None or older >= enough:
+        if address is None or older >= enough:
             break
-        answer = client.get(where, _PAGE_BYTES, _check_list)
-        if answer.status != 200:
-            code = answer.header("x-error-code") or "no further word"
-            raise SourceError(
-                f"{client.base}/{where.partition('?')[0]}: HTTP {answer.status} ({code})",
-                "the dump's commits cannot be listed; count a dump that you have with --source PATH.",
-            )
-        for item in decode_json(answer.body):
+        items, address = get_json(client, address, list, hint)
+        for item in items:
             commit = _commit(item)
             if commit is None:
                 unreadable += 1
             elif commit.sha not in commits:
                 commits[commit.sha] = commit
                 older += commit.date.date() < around
-        where = next_page(answer, where, client.base)
     else:
         raise SourceError(f"{dataset}: the list of commits has no end", "check HF_ENDPOINT and try again later.")
     if not commits:
         raise SourceError(f"{dataset}: the Hub lists no commit", "check HF_ENDPOINT and try again later.")
     newest_first = sorted(commits.values(), key=lambda c: c.date, reverse=True)
-    return History(tuple(newest_first), where is None, unreadable)
+    return History(tuple(newest_first), address is None, unreadable)
 
 
 def by_nearness(commits: tuple[Commit, ...], around: date) -> list[Commit]:
-    """Returns the commits by their distance from noon (UTC) of ``around``; of two equally near the earlier first."""
+    """Returns the commits by distance from noon (UTC) of ``around``; of two at the same distance the earlier first."""
     noon = datetime.combine(around, time(12), UTC)
     return sorted(commits, key=lambda c: (abs((c.date - noon).total_seconds()), c.date))
 
 
 def _commit(item: Any) -> Commit | None:
-    """Returns the commit that an entry describes; None where it names none, or no date."""
+    """Returns the commit that an entry describes; None if it has no valid commit or date."""
     if not isinstance(item, dict):
         return None
     sha, when = item.get("id"), item.get("date")
@@ -229,9 +223,3 @@ def _commit(item: Any) -> Commit | None:
     except ValueError:
         return None
     return Commit(sha, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-
-
-def _check_list(answer: Answer) -> None:
-    check_json(answer)
-    if not isinstance(decode_json(answer.body), list):
-        raise TransientError("not a list of commits")

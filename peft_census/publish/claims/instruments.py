@@ -152,7 +152,7 @@ def _days(measure: Measure) -> str:
 
 def is_replica(facts: Mapping[str, Any]) -> bool:
     """Says whether a test server gave the answers."""
-    return "replica" in str(facts.get("endpoint", ""))
+    return bool(facts.get("asked", {}).get("replica"))
 
 
 def _unit(measure: Measure) -> str:
@@ -163,16 +163,17 @@ def _coverage(snapshot: SnapshotLike, measure: Measure, facts: Mapping[str, Any]
     """Returns what was read and what is missing, in words."""
     parts = []
     if measure.instrument == "civitai":
-        asked = "every model listed" if facts["whole"] else f"the first {count(facts['models'])} models"
+        frame = facts["frame"]
+        asked = "every model listed" if facts["whole"] else f"the first {count(frame['models'])} models"
         if facts["state"] == "partial":
             asked = "part of the listing (broke off)"
-        kinds = "all types" if facts["types"] == "all" else "types " + ", ".join(facts["types"])
-        parts.append(f"{asked}, {kinds}, order {facts['sort']}, all levels")
+        kinds = "types " + ", ".join(frame["types"]) if frame["types"] else "all types"
+        parts.append(f"{asked}, {kinds}, order {frame['sort']}, all levels")
     elif measure.name == "repositories":
         sample = facts["sample"]
-        frame = sum(f["files_in_frame"] or 0 for f in sample["frames"].values())
+        files = sum(f["files_in_frame"] or 0 for f in sample["frames"].values())
         read = snapshot.table("github_imports").num_rows
-        parts.append(f"{count(read)} of about {count(frame)} files, slices by file size, seed {sample['seed']}")
+        parts.append(f"{count(read)} of about {count(files)} files, slices by file size, seed {sample['seed']}")
     else:
         readings = facts["readings"]
         parts.append(f"median of {count(facts['readings_wanted'])} readings")

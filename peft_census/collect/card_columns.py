@@ -1,0 +1,129 @@
+"""Converts the columns of ``librarian-bots/model_cards_with_metadata`` into the ``cards`` schema.
+
+In: a batch as a dump stores it, with texts as strings, bytes or dictionaries. Out: the same rows as cards, with status
+and reason. A card with invalid UTF-8 is repaired and marked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from peft_census.collect.base import INVALID_UTF8, card_status, cards_batch
+from peft_census.errors import BadInputError
+from peft_census.snapshot.schema import arrow_schema
+
+REQUIRED = ("modelId", "card")
+COLUMNS = (
+    *REQUIRED,
+    *"author last_modified downloads likes library_name tags pipeline_tag createdAt revision adapter_config".split(),
+)
+_RENAMED = {"modelId": "model_id", "createdAt": "created_at"}
+_LONG = 200
+"""A card of so many bytes is not a placeholder."""
+
+
+def check_types(path: Path, schema: pa.Schema) -> None:
+    """Raises BadInputError if a column of the file has a type that ``to_cards`` cannot convert."""
+    for name in (n for n in COLUMNS if n in schema.names):
+        actual, target = schema.field(name).type, arrow_schema("cards").field(_RENAMED.get(name, name)).type
+        if not (actual == target or pa.types.is_null(actual) or _converts(name, actual, target)):
+            raise BadInputError(
+                f"{path}: column {name!r} has type {actual}, not {target}", "cast the column and write the file again."
+            )
+
+
+def _converts(name: str, actual: pa.DataType, target: pa.DataType) -> bool:
+    """Returns whether ``_plain`` can convert a column of type ``actual``."""
+    types = pa.types
+    if types.is_string(target):
+        value = actual.value_type if types.is_dictionary(actual) else actual
+        is_binary = types.is_binary(value) or types.is_large_binary(value)
+        return _is_text(value) or types.is_string_view(value) or (name == "card" and is_binary)
+    if types.is_integer(target):
+        return bool(types.is_integer(actual))
+    if types.is_timestamp(target):
+        return bool(types.is_timestamp(actual) or types.is_date(actual))
+    is_list = types.is_list(actual) or types.is_large_list(actual)
+    return is_list and (_is_text(actual.value_type) or types.is_null(actual.value_type))
+
+
+def _is_text(actual: pa.DataType) -> bool:
+    return bool(pa.types.is_string(actual) or pa.types.is_large_string(actual))
+
+
+def to_cards(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns ``batch`` in the ``cards`` schema, with status and reason."""
+    rows: dict[str, pa.Array | list[object]] = {}
+    broken: list[int] = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        target = _RENAMED.get(name, name)
+        rows[target], repaired = _plain(column, arrow_schema("cards").field(target).type)
+        broken = repaired if name == "card" else broken
+    rows["status"], rows["reason"] = _statuses(rows["card"], broken)
+    cards = cards_batch(rows, batch.num_rows)
+    without_text = pc.not_equal(cards.column("status"), "text")
+    return cards.set_column(
+        cards.schema.get_field_index("card"),
+        cards.schema.field("card"),
+        pc.if_else(without_text, pa.scalar(None, pa.string()), cards.column("card")),
+    )
+
+
+def _plain(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, list[int]]:
+    """Returns the column in the type ``target`` with valid text, and the rows whose text was repaired."""
+    if isinstance(column, pa.DictionaryArray):
+        column = column.dictionary_decode()
+    if pa.types.is_null(column.type):
+        return column.cast(target), []
+    if pa.types.is_string(target):
+        return (column, []) if column.type == target and _is_valid(column) else _plain_text(column)
+    if pa.types.is_list(target):
+        values, _ = _plain(column.flatten(), pa.string())
+        lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+        offsets = [0, *lengths.cumsum().tolist()]
+        mask = column.is_null()
+        return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, mask=mask).cast(target), []
+    if pa.types.is_timestamp(target) and pa.types.is_timestamp(column.type) and column.type.tz is None:
+        column = column.cast(pa.timestamp("us")) if column.type.unit != "us" else column
+        return pc.assume_timezone(column, "UTC"), []
+    return column.cast(target, safe=not pa.types.is_timestamp(target)), []
+
+
+def _plain_text(column: pa.Array) -> tuple[pa.Array, list[int]]:
+    """Returns a column of text or bytes as valid text, and the rows in which bytes were replaced."""
+    raw = column.cast(pa.large_binary())
+    text = raw.cast(pa.large_string(), safe=False)
+    if _is_valid(text):
+        return text.cast(pa.string()), []
+    values, repaired = [], []
+    for i, value in enumerate(raw.to_pylist()):
+        try:
+            values.append(None if value is None else value.decode())
+        except UnicodeDecodeError:
+            values.append(value.decode(errors="replace"))
+            repaired.append(i)
+    return pa.array(values, pa.string()), repaired
+
+
+def _is_valid(column: pa.Array) -> bool:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _statuses(cards: pa.Array | list[object], broken: list[int]) -> tuple[list[object], list[object]]:
+    n = len(cards)
+    status: list[object] = ["text"] * n
+    reason: list[object] = [None] * n
+    short = pc.less(pc.fill_null(pc.binary_length(cards), 0), _LONG)
+    blank = pc.fill_null(pc.utf8_is_space(cards), True)
+    for i in pc.indices_nonzero(pc.or_(short, blank)).to_pylist():
+        status[i], reason[i] = card_status(cards[i].as_py())
+    for i in broken:
+        reason[i] = INVALID_UTF8 if status[i] == "text" else reason[i]
+    return status, reason

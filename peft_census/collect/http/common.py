@@ -1,0 +1,243 @@
+"""Shared by the two HTTP clients: the answer, its faults, retries, redirects, and the redaction of tokens.
+
+A client sends one request and turns what went wrong into one of the exceptions below; ``send_with_retries`` repeats
+what may succeed later. ``TransientError`` never leaves a client's ``get``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Any, AnyStr
+from urllib.parse import urlsplit
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from peft_census.collect.http.rate_limit import Clock
+from peft_census.errors import SourceError, UsageError
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+TRANSIENT = frozenset({408, 500, 502, 503, 504})
+"""Statuses that another attempt may change. 429 is handled by each client's pacing."""
+SECRET = "(secret)"  # noqa: S105 - what stands in place of one
+Report = Callable[[str, str], None]
+"""Receives path and fault of each attempt that failed."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete answer, after redirects.
+
+    Args:
+        status: of the last response.
+        headers: of the last response; names in lower case.
+        body: at most as long as the caller allowed.
+        cut: whether the body was longer.
+        earlier: headers of the redirects before it.
+        asked_at: when it was requested.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    cut: bool = False
+    earlier: tuple[Mapping[str, str], ...] = ()
+    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def header(self, name: str) -> str | None:
+        """Returns a header of the last response that has it."""
+        return next((h[name] for h in (self.headers, *reversed(self.earlier)) if name in h), None)
+
+    def json_object(self) -> dict[str, Any]:
+        """Returns the body as a JSON object.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        value = decode_json(self.body)
+        if not isinstance(value, dict):
+            raise ValueError("not a JSON object")
+        return value
+
+    def message(self) -> str:
+        """Returns the server's error message, on one line and short."""
+        text = self.body.decode("utf-8", "replace")
+        try:
+            body = self.json_object()
+            text = str(body.get("message") or body.get("error") or text)
+        except ValueError:
+            pass  # not JSON: the text itself is the message
+        return clean_text(" ".join(text.split())[:160])
+
+
+class TransientError(Exception):
+    """A fault that may be gone at the next attempt; ``str`` is a short reason without ids or times.
+
+    Args:
+        reason: what went wrong.
+        wait: seconds that the server asks to wait.
+        overloaded: the request timed out or met a server error, so that a smaller one may succeed.
+        backoff: seconds of the first wait where the server asks for none; they double with each attempt.
+        answer: the answer that reports the fault, where there is one.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        wait: float | None = None,
+        overloaded: bool = False,
+        backoff: float | None = None,
+        answer: Answer | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.wait, self.overloaded, self.backoff, self.answer = wait, overloaded, backoff, answer
+
+
+class NoAnswerError(SourceError):
+    """All attempts failed. ``reason`` is the last fault, in words that can be counted; for the rest see its class."""
+
+    def __init__(
+        self, where: str, reason: str, attempts: int, overloaded: bool = False, answer: Answer | None = None
+    ) -> None:
+        super().__init__(f"{where}: {reason}", "run the same command again later; it resumes where it stopped.")
+        self.reason, self.attempts, self.overloaded, self.answer = reason, attempts, overloaded, answer
+
+
+class UnrecoverableError(SourceError):
+    """Repeating the request cannot succeed: a rejected token, a redirect, a wait of hours."""
+
+
+class ElsewhereError(UnrecoverableError):
+    """The server redirects to another host than the endpoint's."""
+
+
+def send_with_retries(
+    send: Callable[[], Answer],
+    where: str,
+    attempts: int,
+    jitter: wait_random_exponential,
+    clock: Clock,
+    on_fault: Callable[[TransientError, float], None],
+) -> Answer:
+    """Returns the answer of ``send``, which is called again after each TransientError.
+
+    Args:
+        send: sends one request.
+        where: path or URL, for the error.
+        attempts: how often ``send`` is called at most.
+        jitter: how long to wait where the server does not ask for a wait.
+        clock: to wait with.
+        on_fault: called with each fault and the seconds until the next attempt (0 after the last).
+
+    Raises:
+        NoAnswerError: all attempts failed.
+    """
+
+    def wait(state: RetryCallState) -> float:
+        fault = _fault(state)
+        if fault.wait is not None:
+            return fault.wait
+        if fault.backoff is not None:
+            return float(fault.backoff * 2 ** (state.attempt_number - 1))
+        return float(jitter(state))
+
+    retrying = Retrying(
+        stop=stop_after_attempt(attempts),
+        retry=retry_if_exception_type(TransientError),
+        wait=wait,
+        sleep=clock.sleep,
+        before_sleep=lambda state: on_fault(_fault(state), state.next_action.sleep if state.next_action else 0.0),
+        reraise=True,
+    )
+    try:
+        return retrying(send)
+    except TransientError as fault:
+        on_fault(fault, 0.0)
+        reason = f"{fault} after {attempts} attempts"
+        raise NoAnswerError(where, reason, attempts, fault.overloaded, fault.answer) from None
+
+
+def _fault(state: RetryCallState) -> TransientError:
+    fault = state.outcome.exception() if state.outcome else None
+    if not isinstance(fault, TransientError):
+        raise TypeError("only a TransientError is retried")
+    return fault
+
+
+def decode_json(body: str | bytes) -> Any:
+    """Returns the JSON value in ``body``.
+
+    Raises:
+        ValueError: it is not JSON, or nested deeper than the decoder allows.
+    """
+    try:
+        return json.loads(body)
+    except RecursionError as error:
+        raise ValueError("JSON nested too deep") from error
+
+
+def clean_text(value: object) -> str:
+    """Returns a string from a server's JSON with halves of surrogate pairs replaced, which no file could store.
+
+    Raises:
+        TypeError: ``value`` is not a string.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} instead of a string")
+    return value.encode("utf-8", "replace").decode()
+
+
+def plain_address(url: str, name: str) -> str:
+    """Returns the base URL ``url`` without a trailing slash.
+
+    Args:
+        url: an endpoint.
+        name: the variable or option that holds it, for the error.
+
+    Raises:
+        UsageError: it holds a name, password, query or fragment, which would get into folder names and messages.
+    """
+    parts = urlsplit(url)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise UsageError(
+            f"{name} holds more than an address ({parts.scheme}://{parts.hostname})",
+            "remove user name, password and query; a token belongs in its own variable.",
+        )
+    return url.rstrip("/")
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Returns scheme, host and port of ``url``."""
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def on_this_machine(url: str) -> bool:
+    """Returns whether ``url`` names the loopback interface."""
+    host = origin(url)[1]
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def may_receive_token(url: str, endpoint: str) -> bool:
+    """Returns whether the token may be sent to ``url``: only to the endpoint, and never unencrypted over a network."""
+    return origin(url) == origin(endpoint) and (url.startswith("https:") or on_this_machine(url))
+
+
+def redact(text: AnyStr, secret: str | None) -> AnyStr:
+    """Returns ``text`` without ``secret``: a server may repeat the token, and answers are stored and logged."""
+    if not secret:
+        return text
+    if isinstance(text, bytes):
+        return text.replace(secret.encode(), SECRET.encode())
+    return text.replace(secret, SECRET)
+
+
+def clean_headers(headers: Mapping[str, str], secret: str | None) -> dict[str, str]:
+    """Returns ``headers`` with names in lower case and without ``secret``."""
+    return {name.lower(): redact(value, secret) for name, value in headers.items()}
