@@ -20,6 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from peft_census.snapshot.files import replaced_file
+
 REPO = Path(__file__).resolve().parent.parent
 CHUNK = 10_000
 """Cards made and written at a time, so that memory stays flat."""
@@ -133,12 +135,10 @@ def chunks(n: int, seed: int = 7, changed: float = 0.0) -> Iterator[pa.RecordBat
 def write_cards(n: int, file: Path, seed: int = 7, changed: float = 0.0) -> int:
     """Writes ``n`` cards to a Parquet file and returns the bytes of their texts."""
     size = 0
-    partial = file.with_name(f".{file.name}.partial")
-    with pq.ParquetWriter(partial, SCHEMA, compression="snappy") as writer:
+    with replaced_file(file) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="snappy") as writer:
         for chunk in chunks(n, seed, changed):
             size += pc.sum(pc.binary_length(chunk["card"])).as_py() or 0
             writer.write_batch(chunk)
-    partial.replace(file)
     return size
 
 

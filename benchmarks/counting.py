@@ -22,7 +22,7 @@ from peft_census.tag import load_taxonomy
 def generate(n: int, seed: int = 0) -> tuple[pa.Table, pa.Table]:
     """Returns ``models`` and ``mentions`` of ``n`` models, two mentions for each of two thirds of them."""
     rng = np.random.default_rng(seed)
-    techniques = [t for t, f in load_taxonomy().facts().items() if f["kind"] != "not_peft"]
+    techniques = [t for t, f in load_taxonomy().facts().items() if f.kind != "not_peft"]
     owner = rng.zipf(1.6, n) % (n // 3 + 1)
     ids = pa.array([f"owner{o}/model{i}" for i, o in enumerate(owner)], pa.string())
     created = np.datetime64("2022-03-02") + rng.integers(0, 1600, n).astype("timedelta64[D]")
@@ -73,12 +73,12 @@ def main() -> None:
     evidence = Evidence(models, mentions, load_taxonomy().facts())
     total = time.perf_counter() - before
     print(f"{models.num_rows:,} models, {mentions.num_rows:,} mentions\n  {'evidence':<14} {total:7.1f} s")
-    benchmark = arrow_schema("benchmark").empty_table()
+    instruments = {"benchmark": arrow_schema("benchmark").empty_table()}
     from peft_census.snapshot.schema.counts import COUNTED_TABLES
 
     for name in COUNTED_TABLES:
         before = time.perf_counter()
-        table = count_tables(evidence, benchmark, [name])[name]
+        table = count_tables(evidence, instruments, [name])[name]
         took = time.perf_counter() - before
         total += took
         print(f"  {name:<14} {took:7.1f} s  {table.num_rows:,} rows", flush=True)

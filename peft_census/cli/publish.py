@@ -94,7 +94,7 @@ def publish(
         from peft_census.count import HEADLINE, headline
         from peft_census.pipeline.compare import compare
 
-        technique = headline(newer.table("shares"))["technique"]
+        technique = headline(newer.table("shares")).technique
         change = compare(open_snapshot(since), newer, HEADLINE, technique)
     files = render(public_view(newer), out, settings().wanted_charts, audience == "blog", change)
     print_result({"files": [str(f) for f in files]}, "\n".join(str(f) for f in files), as_json)

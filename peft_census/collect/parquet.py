@@ -21,7 +21,7 @@ from peft_census.collect.base import Source, SourceInfo
 from peft_census.collect.card_columns import COLUMNS, REQUIRED, check_types, to_cards
 from peft_census.collect.registry import SourceRequest
 from peft_census.errors import BadInputError, UsageError
-from peft_census.snapshot.snapshot import file_sha256
+from peft_census.snapshot.files import file_sha256
 
 _IDS_AT_ONCE = 65_536
 

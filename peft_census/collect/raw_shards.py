@@ -8,7 +8,6 @@ the number of crawls that wrote them.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from peft_census.errors import SourceError, output_error
+from peft_census.snapshot.files import replaced_file
 
 ROW_GROUP = 128
 _OPEN_GROUPS = 512
@@ -91,21 +91,9 @@ class Shards:
         """Writes one shard; returns its number and the outcomes in the order of its rows."""
         ordered = sorted(outcomes, key=lambda o: o.model_id)
         number = max(self.numbers(), default=0) + 1
-        partial = self._path(number).with_suffix(".partial")
-        columns = {name: [getattr(o, name) for o in ordered] for name in SCHEMA.names}
-        try:
-            pq.write_table(
-                pa.table(columns, SCHEMA),
-                partial,
-                compression="zstd",
-                row_group_size=ROW_GROUP,
-                write_page_checksum=True,
-            )
-            with partial.open("r+b") as stream:  # Windows does not flush a file that is open for reading only
-                os.fsync(stream.fileno())
-            partial.replace(self._path(number))
-        except OSError as error:
-            raise output_error(self.folder, error) from error
+        table = pa.table({name: [getattr(o, name) for o in ordered] for name in SCHEMA.names}, SCHEMA)
+        with replaced_file(self._path(number)) as temporary:
+            pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP, write_page_checksum=True)
         return number, ordered
 
     def outcomes(self, number: int) -> list[Outcome]:

@@ -5,6 +5,7 @@ from peft_census.count.authorship import authorship
 from peft_census.count.breakdown import breakdown
 from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence, Votes
 from peft_census.count.groups import GROUP_COLUMNS, OTHER, family
+from peft_census.count.instruments import calibration, instrument_shares
 from peft_census.count.popular import popular
 from peft_census.count.rules import HEADLINE, RULES_VERSION, STANDARD, Rule, parse_rule
 from peft_census.count.shares import count_shares, headline, sensitivity
@@ -25,10 +26,12 @@ __all__ = [
     "agreement",
     "authorship",
     "breakdown",
+    "calibration",
     "concentration",
     "count_shares",
     "family",
     "headline",
+    "instrument_shares",
     "milestones",
     "monthly",
     "parse_rule",

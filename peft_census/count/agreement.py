@@ -1,4 +1,4 @@
-"""Cited against configured: where a card and the file beside it can be compared."""
+"""Cited against configured: whether cards and ``adapter_config.json`` name the same technique."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.count.evidence import Evidence, Ints
+from peft_census.count.arrays import Bools, Ints
+from peft_census.count.evidence import Evidence
 from peft_census.count.rules import SWITCHES, Rule
 from peft_census.count.uncertainty import METHOD, wilson
 from peft_census.snapshot.schema import arrow_schema
 
 
 def agreement(evidence: Evidence) -> pa.Table:
-    """Returns the ``agreement`` table: per technique, how citing and being configured go together.
+    """Returns the ``agreement`` table: for each technique, how often citing and being configured go together.
 
-    Only models whose adapter_config.json could be read and has a known type can be compared; ``listed`` says out
-    of how many. The file is read for a declared sample at most, so ``checked`` is no census.
+    Only models whose adapter_config.json could be read and has a known type are compared; ``listed`` is the number of
+    all models. The file is read for a declared sample at most, so ``checked`` is not a census.
     """
     if "config_status" not in evidence.models.schema.names:
         return arrow_schema("agreement").empty_table()
-    checkable = pc.fill_null(pc.equal(evidence.models["config_status"], "parsed"), False).to_numpy()
-    checked = int(checkable.sum())
+    comparable = pc.fill_null(pc.equal(evidence.models["config_status"], "parsed"), False).to_numpy().astype(np.bool_)
+    checked = int(comparable.sum())
+    n = len(evidence.techniques)
     rows: list[dict[str, Any]] = []
-    for variants in SWITCHES["variants"]:
-        is_so = _wide(evidence, Rule(vote="any", variants=variants, evidence_level="configured_only"), checkable)
-        named, tagged = (
-            _wide(evidence, Rule(vote="any", variants=variants, evidence_level=evidence_level), checkable)
-            for evidence_level in ("named_only", "tagged_only")
+    for variants in SWITCHES["variants"].options:
+        named, tagged, configured = (
+            _pairs(evidence, Rule(vote="any", variants=variants, evidence_level=level), comparable)
+            for level in ("named_only", "tagged_only", "configured_only")
         )
-        cites = np.union1d(named, tagged)
-        both = np.intersect1d(cites, is_so)
-        n = len(evidence.techniques)
-        counts = [np.bincount(wide % n, minlength=n) for wide in (cites, is_so, both)]
+        cited = np.union1d(named, tagged)
+        counts = [np.bincount(p % n, minlength=n) for p in (cited, configured, np.intersect1d(cited, configured))]
+        block: list[dict[str, Any]] = []
         for i, technique in enumerate(evidence.techniques):
             citing, being, agreeing = (int(c[i]) for c in counts)
             if not citing and not being:
                 continue
-            rows.append(
+            block.append(
                 {
                     "variants": variants,
                     "technique": technique,
@@ -49,24 +49,24 @@ def agreement(evidence: Evidence) -> pa.Table:
                     "cites_but_is_not": citing - agreeing,
                     "is_but_does_not_cite": being - agreeing,
                     "neither": checked - citing - being + agreeing,
-                    **_part("citing_that_are", agreeing, citing),
-                    **_part("being_that_cite", agreeing, being),
+                    **_share("citing_that_are", agreeing, citing),
+                    **_share("being_that_cite", agreeing, being),
                     "method": METHOD,
                 }
             )
-    rows.sort(key=lambda r: (list(SWITCHES["variants"]).index(r["variants"]), -r["cites_and_is"], r["technique"]))
+        rows += sorted(block, key=lambda r: (-r["cites_and_is"], r["technique"]))
     return pa.Table.from_pylist(rows, schema=arrow_schema("agreement"))
 
 
-def _wide(evidence: Evidence, rule: Rule, checkable: Any) -> Ints:
-    """Returns one number for each pair of a checkable card and a technique."""
+def _pairs(evidence: Evidence, rule: Rule, comparable: Bools) -> Ints:
+    """Returns one number for each pair of a comparable card and a technique that it counts for."""
     card, technique = evidence.pairs(rule)
-    kept = checkable[card].astype(np.bool_)
+    kept = comparable[card]
     pairs: Ints = card[kept] * len(evidence.techniques) + technique[kept]
     return pairs
 
 
-def _part(name: str, n: int, base: int) -> dict[str, Any]:
+def _share(name: str, n: int, base: int) -> dict[str, float | None]:
     if not base:
         return {name: None, f"{name}_low": None, f"{name}_high": None}
     low, high = wilson(n, base)

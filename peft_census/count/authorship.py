@@ -1,6 +1,6 @@
-"""Where the evidence stands and who wrote it: people, or the tools that fill in cards.
+"""Where a technique is cited, and who wrote it: people, or the tools that generate cards.
 
-A technique that tools write into every card they make is cited more often than people speak of it.
+A technique that tools write into every card they generate is cited more often than people mention it.
 """
 
 from __future__ import annotations
@@ -10,37 +10,34 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from peft_census.count.evidence import Bools, Evidence, Ints
+from peft_census.count.evidence import Evidence
 from peft_census.count.rules import Rule
 from peft_census.snapshot.schema import LOCATIONS, arrow_schema
 
 RULE = Rule(vote="any")
-"""Variants count as the technique they vary; names of repositories, files and links do not count."""
+"""Variants are grouped; names of repositories, files and links do not count."""
 
 ANYWHERE = "anywhere"
 
-
 CONFIGURATION = "configuration"
-"""What stands in the place of a location for ``adapter_config.json``."""
+"""The location of what ``adapter_config.json`` says."""
 
 
 def authorship(evidence: Evidence) -> pa.Table:
-    """Returns the ``origin`` table: for each technique the cards that cite it, by location and by who wrote the words."""
-    card, technique, location, tool = evidence.places(RULE)
-    seen = (technique >= 0) & (location != LOCATIONS.index("name"))
+    """Returns the ``authorship`` table: for each technique the cards that cite it, by location and by author."""
+    kinds, technique = evidence.kinds, evidence.counted_as(RULE)
+    cites = (technique >= 0) & ~kinds.in_name
+    generated = kinds.generated | kinds.at_level("configured")
     rows: list[dict[str, Any]] = []
-    for position in np.unique(technique[seen]):
-        mine = seen & (technique == position)
-        parts = [(ANYWHERE, mine), *((z, mine & (location == i)) for i, z in enumerate([*LOCATIONS, CONFIGURATION]))]
-        rows += [
-            {"rule": RULE.name, "technique": evidence.techniques[position], "location": z, **_cards(card[m], tool[m])}
-            for z, m in parts
-            if m.any()
-        ]
+    for position in np.unique(technique[cites]):
+        mine = cites & (technique == position)
+        places = {ANYWHERE: mine}
+        places |= {name: mine & (kinds.location == i) for i, name in enumerate([*LOCATIONS, CONFIGURATION])}
+        for location, entries in places.items():
+            cards = len(np.unique(kinds.card[entries]))
+            human = len(np.unique(kinds.card[entries & ~generated]))
+            cells = {"cards": cards, "human": human, "generated_only": cards - human}
+            if cards:
+                head = {"rule": RULE.name, "technique": evidence.techniques[position], "location": location}
+                rows.append(head | cells)
     return pa.Table.from_pylist(rows, schema=arrow_schema("authorship"))
-
-
-def _cards(card: Ints, tool: Bools) -> dict[str, int]:
-    """Returns how many cards there are, and how many of them hold words of people."""
-    cards, human = len(np.unique(card)), len(np.unique(card[~tool]))
-    return {"cards": cards, "human": human, "generated_only": cards - human}

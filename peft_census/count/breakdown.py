@@ -1,8 +1,8 @@
-"""Breakdowns: shares within groups of cards, small cells suppressed.
+"""Breakdowns: shares within groups of cards, with small cells suppressed.
 
-A cell is shown when it holds at least ``MIN_CARDS`` counted cards of at least ``MIN_AUTHORS`` authors: below, one
-author or one accident is the whole story. Where one cell of a dimension alone is hidden, the next smallest is
-hidden with it, so that nobody gets it back by subtraction.
+A cell is shown when it has at least ``MIN_CARDS`` counted cards of at least ``MIN_AUTHORS`` authors; a smaller cell
+says more about one author than about the group. Where only one cell of a dimension is suppressed, the next smallest
+is suppressed too, so that it cannot be found by subtraction.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from peft_census.count.evidence import Evidence, Ints, Votes
+from peft_census.count.arrays import Bools, Ints
+from peft_census.count.evidence import Evidence, Votes
 from peft_census.count.groups import DIMENSIONS, OTHER
 from peft_census.count.rules import HEADLINE, HEADLINE_TECHNIQUE, Rule
 from peft_census.count.uncertainty import METHOD, wilson
@@ -20,13 +21,13 @@ from peft_census.snapshot.schema import arrow_schema
 
 MIN_CARDS, MIN_AUTHORS = 5, 3
 TOP_VALUES = 40
-"""Values of a dimension shown one by one; the rest are ``other``. Months are all shown."""
+"""Values of a dimension shown one by one; the rest are ``other``. All months are shown."""
 TOP_TECHNIQUES = 12
-"""Techniques with rows of their own, by votes, beside the headline's."""
+"""Techniques with rows of their own, by votes, in addition to that of the headline."""
 
 
 def breakdown(evidence: Evidence, rule: Rule = HEADLINE) -> pa.Table:
-    """Returns the ``breakdown`` table: for every dimension, value and technique a share.
+    """Returns the ``breakdown`` table: a share for every dimension, value and technique.
 
     A suppressed cell has one row, without technique, numerator, base and share.
 
@@ -37,17 +38,16 @@ def breakdown(evidence: Evidence, rule: Rule = HEADLINE) -> pa.Table:
     votes = evidence.votes(rule)
     techniques = leading(votes)
     rows: list[dict[str, Any]] = []
-    for dimension, values_of in DIMENSIONS.items():
-        try:
-            values = values_of(evidence)
-        except KeyError:  # an absent column
+    for name, dimension in DIMENSIONS.items():
+        if dimension.column and dimension.column not in evidence.models.schema.names:
             continue
-        names, group = _groups(values.take(pa.array(votes.cards)), keep_all=dimension == "month")
+        by_name = name == "month"
+        names, group = _groups(dimension.values(evidence).take(pa.array(votes.cards)), keep_all=by_name)
         sizes = np.bincount(group, minlength=len(names))
-        hidden = _hidden(names, sizes, group, evidence.authors[votes.cards])
-        for i in sorted(range(len(names)), key=lambda i: names[i] if dimension == "month" else (-sizes[i], names[i])):
-            head = {"rule": rule.name, "dimension": dimension, "value": names[i], "suppressed": bool(hidden[i])}
-            if hidden[i]:
+        suppressed = _suppressed(names, sizes, group, evidence.authors[votes.cards])
+        for i in sorted(range(len(names)), key=lambda i: names[i] if by_name else (-sizes[i], names[i])):
+            head = {"rule": rule.name, "dimension": name, "value": names[i], "suppressed": bool(suppressed[i])}
+            if suppressed[i]:
                 rows.append(head)
                 continue
             rows += [head | _cell(votes.of(t)[group == i].sum(), sizes[i]) | {"technique": t} for t in techniques]
@@ -55,7 +55,7 @@ def breakdown(evidence: Evidence, rule: Rule = HEADLINE) -> pa.Table:
 
 
 def leading(votes: Votes) -> list[str]:
-    """Returns the headline's technique and those with most votes, in that order; none where nothing is counted."""
+    """Returns the headline's technique, then those with the most votes; none where nothing is counted."""
     totals = sorted(votes.totals().items(), key=lambda item: (-item[1], item[0]))
     if not totals:
         return []
@@ -76,7 +76,7 @@ def _cell(numerator: float, base: float) -> dict[str, Any]:
 
 
 def _groups(values: pa.Array, keep_all: bool) -> tuple[list[str], Ints]:
-    """Returns the groups' names and each card's group; the small ones of a long list become one."""
+    """Returns the names of the groups and each card's group; the small groups of a long list become one."""
     encoded = values.dictionary_encode()
     names = encoded.dictionary.to_pylist()
     group = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
@@ -91,11 +91,12 @@ def _groups(values: pa.Array, keep_all: bool) -> tuple[list[str], Ints]:
     return [*kept, OTHER], place[group]
 
 
-def _hidden(names: list[str], sizes: Ints, group: Ints, authors: Ints) -> Any:
-    """Says of each group whether it is too small to be shown."""
+def _suppressed(names: list[str], sizes: Ints, group: Ints, authors: Ints) -> Bools:
+    """Returns which groups are not shown."""
     pairs = np.unique(np.stack([group, authors]), axis=1)
     distinct = np.bincount(pairs[0], minlength=len(names))
-    hidden = (sizes < MIN_CARDS) | (distinct < MIN_AUTHORS)
-    if hidden.sum() == 1 and len(names) > 1:
-        hidden[min((i for i in range(len(names)) if not hidden[i]), key=lambda i: (sizes[i], names[i]))] = True
-    return hidden
+    suppressed: Bools = (sizes < MIN_CARDS) | (distinct < MIN_AUTHORS)
+    if suppressed.sum() == 1 and len(names) > 1:
+        shown = (i for i in range(len(names)) if not suppressed[i])
+        suppressed[min(shown, key=lambda i: (sizes[i], names[i]))] = True
+    return suppressed

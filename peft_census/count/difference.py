@@ -1,11 +1,11 @@
-"""Why a share moved: the difference between two counts, parted among groups of cards so that the parts add up.
+"""Why a share changed: the difference of two counts, divided among groups of cards so that the parts add up.
 
-In: for every card of both snapshots its votes before and after, and the group it belongs to. Out: exact
-contributions, as fractions of whole numbers.
+In: for every card of both snapshots its votes before and after, and its group. Out: exact contributions, as fractions.
 
-First comes what our own rules changed: the same cards, read anew. Then the cards' own changes, each group's part
-being its Shapley value (Shapley 1953): the mean of what it adds to the share over every order in which the groups
-could have changed. So no group gains from being looked at first, and the parts add up exactly.
+The first part is that of changed rules: the same cards, tagged and counted again. The rest is divided among the
+groups by Shapley values (Shapley 1953, A value for n-person games): the part of a group is the mean of what it adds
+to the share over all orders in which the groups could have changed. No order is preferred, and the parts add up
+exactly.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from math import factorial
 
 import numpy as np
 
-from peft_census.count.evidence import Evidence, Floats, Ints
+from peft_census.count.arrays import Floats, Ints
+from peft_census.count.evidence import Evidence
 from peft_census.count.rules import Rule
 from peft_census.errors import UsageError
 
 GROUPS = {
-    "rules": "our rules changed: the same cards, read or counted otherwise",
+    "rules": "the tagger or the counting rules changed",
     "new": "new models",
     "deleted": "models no longer listed",
     "edited": "cards that were edited",
-    "readable": "cards that could be read now and not before",
-    "unreadable": "cards that could be read before and not now",
-    "configuration": "same card, another adapter_config.json or other downloads",
+    "readable": "cards that can be read now but could not be read before",
+    "unreadable": "cards that could be read before but cannot be read now",
+    "configuration": "same card, but another adapter_config.json or other downloads",
     "same": "same card, same votes",
 }
-"""Group of cards to what it means; ``rules`` comes first and is parted from the others."""
+"""Group of cards to its meaning; ``rules`` comes first and is not a group of cards."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,14 @@ NOTHING = Share(Fraction(0), Fraction(0))
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one group of cards did to the share.
+    """What one group of cards adds to the difference.
 
     Args:
         group: a key of ``GROUPS``.
         cards: models in it.
         before: their votes before.
         after: their votes after.
-        contribution: its part of the difference, a fraction of one; None where a share is missing.
+        contribution: its part of the difference, as a fraction of 1; None where a share is missing.
     """
 
     group: str
@@ -73,15 +74,15 @@ class Contribution:
 
 
 def card_votes(evidence: Evidence, rule: Rule, technique: str) -> tuple[Floats, Floats]:
-    """Returns, one entry for each model, its votes for ``technique`` and its weight in the base.
+    """Returns each model's votes for ``technique``, and its weight in the base.
 
     Raises:
-        UsageError: under ``rule`` a card's weight depends on other cards, so that groups cannot be told apart.
+        UsageError: under ``rule`` the weight of a card depends on other cards.
     """
-    if rule.weighting in ("per_author", "deduplicated"):
+    if rule.unit in ("authors", "clusters"):
         raise UsageError(
-            f"rule {rule.name} cannot be parted among cards: each weight depends on other cards",
-            "compare by a rule without per_author and collapsed.",
+            f"rule {rule.name}: the weight of a card depends on other cards, so the change cannot be divided",
+            "compare by a rule without per_author and deduplicated.",
         )
     votes = evidence.votes(rule)
     numerator, base = np.zeros(evidence.n_cards), np.zeros(evidence.n_cards)
@@ -91,7 +92,7 @@ def card_votes(evidence: Evidence, rule: Rule, technique: str) -> tuple[Floats, 
 
 
 def exact_share(numerator: Floats, base: Floats) -> Share:
-    """Returns the exact sums; votes are whole numbers or parts of them."""
+    """Returns the exact sums; votes are whole numbers or simple fractions."""
     return Share(_sum(numerator), _sum(base))
 
 
@@ -101,8 +102,8 @@ def difference(group: Ints, names: list[str], states: list[tuple[Floats, Floats]
     Args:
         group: for each card a position in ``names``.
         names: groups, keys of ``GROUPS``.
-        states: numerators and bases of the same cards three times: as counted before, before but read by the
-            rules of today, and after. A card that is not there has zeros.
+        states: numerators and bases of the same cards, three times: before, before but by the rules of after, and
+            after. A card that is absent has zeros.
     """
     before, reread, after = (exact_share(*state) for state in states)
     changed = int(np.any([states[0][i] != states[1][i] for i in (0, 1)], axis=0).sum())
@@ -117,18 +118,16 @@ def difference(group: Ints, names: list[str], states: list[tuple[Floats, Floats]
 
 
 def shapley(before: list[Share], after: list[Share]) -> list[Fraction]:
-    """Returns each group's part of the difference between the shares of the sums; they add up exactly.
+    """Returns each group's part of the difference between the shares of the sums; the parts add up exactly.
 
-    A base of zero on the way has no share; the one from before is taken, which leaves the sum as it is.
+    Where the base of an intermediate state is zero, its share is that of before; the sum does not depend on it.
     """
     moving = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
     start = sum(before, NOTHING)
     values: dict[frozenset[int], Fraction] = {}
     for size in range(len(moving) + 1):
         for chosen in combinations(moving, size):
-            total = sum(
-                (after[i] if i in chosen else before[i] for i in range(len(before))), Share(Fraction(0), Fraction(0))
-            )
+            total = sum((after[i] if i in chosen else before[i] for i in range(len(before))), NOTHING)
             values[frozenset(chosen)] = total.value if total.value is not None else (start.value or Fraction(0))
     parts = [Fraction(0)] * len(before)
     k = len(moving)
@@ -157,7 +156,6 @@ def _minus(after: Share, before: Share) -> Fraction | None:
 
 
 def _sum(values: Floats) -> Fraction:
-    found, counts = np.unique(values, return_counts=True)
-    return sum(
-        (Fraction(float(v)).limit_denominator(10_000) * int(n) for v, n in zip(found, counts, strict=True)), Fraction(0)
-    )
+    distinct, counts = np.unique(values, return_counts=True)
+    parts = (Fraction(float(v)).limit_denominator(10_000) * int(n) for v, n in zip(distinct, counts, strict=True))
+    return sum(parts, Fraction(0))

@@ -1,7 +1,7 @@
-"""Groups of cards that breakdowns compare: one value for each model and dimension.
+"""Groups of cards for breakdowns: one value for each model and dimension.
 
-In: the columns ``GROUP_COLUMNS`` of ``models``. Out: an array of text, one value a model, never null: what is not
-known is a group of its own, because leaving it out would make the others look complete.
+In: the columns ``GROUP_COLUMNS`` of ``models``. Out: an array of text, one value for each model, never null. Models
+whose value is not known are a group of their own; without it the other groups would look complete.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -23,7 +24,7 @@ NOT_KNOWN = "not known"
 SEVERAL = "several"
 OTHER = "other"
 FLOOR = "before 2022-03"
-"""Creation dates on the Hub begin on 2 March 2022: that day stands for everything earlier."""
+"""The Hub gives 2 March 2022 as the creation date of everything older."""
 
 GROUP_COLUMNS = ["created_at", "pipeline_tag", "library_name", "generators", "base_model", "languages"]
 
@@ -57,7 +58,7 @@ def base_family(evidence: Evidence) -> pa.Array:
 
 
 def generator(evidence: Evidence) -> pa.Array:
-    """Returns the tool that wrote (part of) the card, without its release; ``people only`` where none did."""
+    """Returns the card generator, without its release; ``people only`` where there is none."""
 
     def name(tools: list[str]) -> str:
         names = {tool.partition("/")[0] for tool in tools}
@@ -67,56 +68,68 @@ def generator(evidence: Evidence) -> pa.Array:
 
 
 def language(evidence: Evidence) -> pa.Array:
-    """Returns the language that the card's front matter gives."""
+    """Returns the language in the front matter of the card."""
 
     def name(codes: list[str]) -> str:
-        found = {code.strip().lower()[:20] for code in codes}
-        return NOT_KNOWN if not found else found.pop() if len(found) == 1 else SEVERAL
+        distinct = {code.strip().lower()[:20] for code in codes}
+        return NOT_KNOWN if not distinct else distinct.pop() if len(distinct) == 1 else SEVERAL
 
     return _of_lists(evidence.models["languages"], name)
 
 
 def downloads(evidence: Evidence) -> pa.Array:
-    """Returns the band of downloads in 30 days."""
+    """Returns the range of downloads in 30 days."""
     known = pc.is_valid(evidence.models["downloads"]).to_numpy().astype(np.bool_)
     return _bands(evidence.downloads, _BANDS, "100,000 or more", known)
 
 
 def author_kind(evidence: Evidence) -> pa.Array:
-    """Returns the band of models that the author has in the snapshot."""
+    """Returns the range of the number of models that the author has in the snapshot."""
     _, index, sizes = np.unique(evidence.authors, return_inverse=True, return_counts=True)
     return _bands(sizes[index], _AUTHOR_BANDS, "100 models or more", np.ones(evidence.n_cards, dtype=np.bool_))
 
 
-DIMENSIONS: dict[str, Callable[[Evidence], pa.Array]] = {
-    "month": month,
-    "pipeline_tag": pipeline_tag,
-    "base_family": base_family,
-    "library": library,
-    "generator": generator,
-    "downloads": downloads,
-    "language": language,
-    "author_kind": author_kind,
+@dataclass(frozen=True)
+class Dimension:
+    """What cards are grouped by.
+
+    Args:
+        values: gives each model's value.
+        column: the column of ``models`` that it needs; None where it needs only the id.
+    """
+
+    values: Callable[[Evidence], pa.Array]
+    column: str | None = None
+
+
+DIMENSIONS = {
+    "month": Dimension(month, "created_at"),
+    "pipeline_tag": Dimension(pipeline_tag, "pipeline_tag"),
+    "base_family": Dimension(base_family, "base_model"),
+    "library": Dimension(library, "library_name"),
+    "generator": Dimension(generator, "generators"),
+    "downloads": Dimension(downloads, "downloads"),
+    "language": Dimension(language, "languages"),
+    "author_kind": Dimension(author_kind),
 }
-"""Name of a dimension to what gives each model's value in it."""
 
 
 def family(base_model: str) -> str:
-    """Returns the family of a base model's id; ``other`` where no word of ``families.toml`` is in its name.
+    """Returns the family of a base model id; ``other`` where its name has no word of ``families.toml``.
 
-    A family's own name, which public copies hold in the place of an id, is that family.
+    The name of a family, which public copies hold in place of an id, is that family.
     """
-    if any(base_model == entry["id"] for entry in _families()):
+    if any(base_model == family for family, _ in _families()):
         return base_model
     name = re.sub(r"[^a-z0-9]", "", base_model.rpartition("/")[2].lower())
-    return next((entry["id"] for entry in _families() if any(word in name for word in entry["words"])), OTHER)
+    return next((family for family, words in _families() if any(word in name for word in words)), OTHER)
 
 
 @cache
-def _families() -> list[dict[str, Any]]:
+def _families() -> list[tuple[str, list[str]]]:
+    """Returns each family and its words; the first family with a word in the name applies."""
     text = resources.files("peft_census.count").joinpath("families.toml").read_text(encoding="utf-8")
-    families: list[dict[str, Any]] = tomllib.loads(text)["family"]
-    return families
+    return [(entry["id"], entry["words"]) for entry in tomllib.loads(text)["family"]]
 
 
 def _named(values: Any) -> pa.Array:
@@ -125,7 +138,7 @@ def _named(values: Any) -> pa.Array:
 
 
 def _of_lists(values: Any, name: Callable[[list[str]], str]) -> pa.Array:
-    """Returns ``name`` of every list; equal lists are read once."""
+    """Returns ``name`` of every list, called once for equal lists."""
     known: dict[tuple[str, ...], str] = {}
     out = []
     for items in values.to_pylist():

@@ -1,202 +1,191 @@
-"""Shares from the instruments beside the Hub, each with its own base.
+"""Shares of techniques on GitHub and Civitai: the tables ``instrument_shares`` and ``calibration``.
 
-In: ``github_counts``, ``github_imports``, ``civitai``. Out: one ``Measure`` for each way of counting, with what
-its denominator is. It refuses to average instruments, and to use a reading that GitHub called incomplete.
+In: the tables ``github_counts``, ``github_imports`` and ``civitai``, those that a snapshot has. Out: one row for each
+measure and technique. Each measure has its own base, because a file, a repository and a model on Civitai are
+different things. A reading that GitHub calls incomplete is not used.
 
-Four ranges that mean different things: Wilson intervals where units were drawn (repositories, models); the
-range of readings where GitHub's totals move by themselves; none of them covers what an instrument cannot see.
+The bounds of a share are a Wilson interval where units were counted (repositories, models), and the range of repeated
+readings for search hits, because GitHub's totals differ from one reading to the next. Neither includes what the
+source does not list.
 """
 
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
 
 from peft_census.count.uncertainty import METHOD, wilson
+from peft_census.snapshot.schema import arrow_schema
 
 CIVITAI_TECHNIQUES = {"LORA": "lora", "LoCon": "locon", "DoRA": "dora"}
-"""Civitai types that name an adapter technique; LoCon's label there also covers the other LyCORIS types."""
+"""Civitai types that name an adapter technique; the site uses LoCon for all LyCORIS types."""
+
+HITS = {
+    "class_python": "summed hits of all PEFT config classes in Python files that also hold the word peft",
+    "class_notebook": "summed hits of all PEFT config classes in notebooks that also hold the word peft",
+    "phrase": "summed hits of the import line with the class in first place, as the published estimate searched",
+}
+"""Measure of search hits to what its base is."""
 
 RANGE = "range of readings"
+_ALL = "all"
+"""Scope of a query that searches all of GitHub."""
 
 
 @dataclass(frozen=True)
-class InstrumentShare:
-    """One technique's part of a measure."""
+class Measure:
+    """One way of counting; the columns of ``instrument_shares`` that all techniques share."""
+
+    instrument: str
+    measure: str
+    base_meaning: str
+    base: float
+    method: str
+    first: str
+    last: str
+    variants: str = "variants_separate"
+
+
+@dataclass(frozen=True)
+class Count:
+    """What a measure counts of one technique; the bounds are those of its share."""
 
     technique: str
     numerator: float
-    share: float
     low: float
     high: float
 
 
 @dataclass(frozen=True)
-class Measure:
-    """One way of counting with one instrument.
-
-    Args:
-        instrument: ``github`` or ``civitai``.
-        name: which measure.
-        base: the denominator.
-        base_meaning: what the denominator is, in words.
-        method: what ``low`` and ``high`` are.
-        parts: by size.
-        missing: techniques without a usable reading; they are not zeros.
-        first: day of the first answer used.
-        last: day of the last.
-    """
-
-    instrument: str
-    name: str
-    base: float
-    base_meaning: str
-    method: str
-    parts: tuple[InstrumentShare, ...]
-    missing: tuple[str, ...]
-    first: str
-    last: str
-
-
-@dataclass(frozen=True)
 class Readings:
-    """The usable readings of one technique under one measure."""
+    """The complete readings of a technique's search hits."""
 
     technique: str
     median: float
     low: int
     high: int
-    n: int
 
 
-def github_readings(counts: pa.Table, measure: str, scope: str = "all") -> tuple[list[Readings], list[str]]:
-    """Returns median and range for each technique, and the techniques without a complete reading."""
+def instrument_shares(tables: Mapping[str, pa.Table]) -> pa.Table:
+    """Returns the ``instrument_shares`` table; empty where ``tables`` has none of GitHub and Civitai.
+
+    Rows are ordered by measure, then by share (largest first). Techniques without a complete reading come last.
+    """
+    parts = [arrow_schema("instrument_shares").empty_table()]
+    if "github_counts" in tables:
+        parts += [search_shares(tables["github_counts"], measure) for measure in HITS]
+    if "github_imports" in tables:
+        parts.append(import_shares(tables["github_imports"]))
+    if "civitai" in tables:
+        parts.append(civitai_shares(tables["civitai"]))
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def calibration(tables: Mapping[str, pa.Table]) -> pa.Table:
+    """Returns the ``calibration`` table: for each measure the sums over the techniques that can be compared."""
+    rows = []
+    counts = tables["github_counts"].to_pylist() if "github_counts" in tables else []
+    pairs = [r for r in counts if r["scope"] != _ALL and r["status"] == "read" and r["local_count"] is not None]
+    for measure, scope in dict.fromkeys((r["measure"], r["scope"]) for r in pairs):
+        mine = [r for r in pairs if (r["measure"], r["scope"]) == (measure, scope)]
+        rows.append(
+            {
+                "measure": measure,
+                "scope": scope,
+                "techniques": len(mine),
+                "reported": sum(r["total_count"] for r in mine),
+                "counted": sum(r["local_count"] for r in mine),
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=arrow_schema("calibration"))
+
+
+def search_readings(counts: pa.Table, measure: str) -> tuple[list[Readings], list[str]]:
+    """Returns the readings of each technique under ``measure``, and the techniques without a complete one."""
     totals: dict[str, list[int]] = {}
     for row in counts.to_pylist():
-        if row["measure"] == measure and row["scope"] == scope:
-            kept = totals.setdefault(row["technique"], [])
+        if row["measure"] == measure and row["scope"] == _ALL:
+            complete = totals.setdefault(row["technique"], [])
             if row["status"] == "read":
-                kept.append(row["total_count"])
-    usable = [
-        Readings(technique, statistics.median(found), min(found), max(found), len(found))
-        for technique, found in sorted(totals.items())
-        if found
-    ]
-    return usable, sorted(t for t, found in totals.items() if not found)
+                complete.append(row["total_count"])
+    usable = [Readings(t, statistics.median(v), min(v), max(v)) for t, v in sorted(totals.items()) if v]
+    return usable, sorted(t for t, values in totals.items() if not values)
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """What GitHub shows within one repository beside what a checkout of it holds, summed over the classes asked."""
+def search_shares(counts: pa.Table, measure: str) -> pa.Table:
+    """Returns the shares of search hits: each technique's median, as a share of the summed medians.
 
-    scope: str
-    shown: int
-    held: int
-    classes: int
-
-
-def calibration(counts: pa.Table, measure: str) -> Calibration | None:
-    """Returns how GitHub's totals compare with a checkout under ``measure``; None without a usable pair."""
-    pairs = [
-        r
-        for r in counts.to_pylist()
-        if r["measure"] == measure and r["scope"] != "all" and r["status"] == "read" and r["local_count"] is not None
-    ]
-    if not pairs:
-        return None
-    shown, held = sum(r["total_count"] for r in pairs), sum(r["local_count"] for r in pairs)
-    return Calibration(pairs[0]["scope"], shown, held, len(pairs))
-
-
-def github_measures(counts: pa.Table) -> list[Measure]:
-    """Returns the measures of hits: each technique's median as a share of the summed medians.
-
-    The shares are of hits, not of projects: one repository may hold hundreds of files. ``low`` sets a
-    technique's lowest reading against the highest of all others, ``high`` the reverse.
+    They are shares of hits, not of projects: one repository may hold hundreds of files. ``low`` is the share with the
+    technique's lowest reading and the highest readings of all others, ``high`` the reverse. Without a complete
+    reading of any technique there are no rows.
     """
-    meanings = {
-        "class_python": "summed hits of all PEFT config classes in Python files that also hold the word peft",
-        "class_notebook": "summed hits of all PEFT config classes in notebooks that also hold the word peft",
-        "phrase": "summed hits of the import line with the class in first place, as the published estimate searched",
-    }
-    measures = []
-    for name, meaning in meanings.items():
-        usable, missing = github_readings(counts, name)
-        base = sum(r.median for r in usable)
-        if base:
-            lows, highs = sum(r.low for r in usable), sum(r.high for r in usable)
-            parts = [
-                InstrumentShare(
-                    r.technique,
-                    r.median,
-                    r.median / base,
-                    _ratio(r.low, r.low + highs - r.high),
-                    _ratio(r.high, r.high + lows - r.low),
-                )
-                for r in usable
-            ]
-            rows = [r for r in counts.to_pylist() if r["measure"] == name and r["scope"] == "all"]
-            days = [str(r["asked_at"])[:10] for r in rows]
-            measures.append(_measure("github", name, base, meaning, RANGE, parts, missing, days))
-    return measures
+    usable, missing = search_readings(counts, measure)
+    lows, highs = sum(r.low for r in usable), sum(r.high for r in usable)
+    shares = [
+        Count(r.technique, r.median, _ratio(r.low, r.low + highs - r.high), _ratio(r.high, r.high + lows - r.low))
+        for r in usable
+    ]
+    days = [str(r["asked_at"])[:10] for r in counts.to_pylist() if (r["measure"], r["scope"]) == (measure, _ALL)]
+    base = sum(r.median for r in usable)
+    return _table(Measure("github", measure, HITS[measure], base, RANGE, *_span(days)), shares, missing)
 
 
-def import_measure(imports: pa.Table) -> Measure | None:
-    """Returns the share of repositories whose sampled files import each config class; None without any.
+def import_shares(imports: pa.Table) -> pa.Table:
+    """Returns the share of repositories whose sampled files import each config class.
 
-    A blob that stands in several repositories (a vendored copy) counts for the first of them only; a
-    repository counts once for each technique, however many files it holds.
+    A repository counts once for each technique, however many of its files import it. A blob found in several
+    repositories (a vendored copy) counts for the first of them only.
     """
     blobs: set[str] = set()
-    votes: dict[str, set[str]] = {}
+    repositories: dict[str, set[str]] = {}
     days = []
     for row in sorted(imports.to_pylist(), key=lambda r: (r["repository"], r["blob_sha"])):
         if row["blob_sha"] in blobs:
             continue
         blobs.add(row["blob_sha"])
         for technique in row["techniques"]:
-            votes.setdefault(technique, set()).add(row["repository"])
+            repositories.setdefault(technique, set()).add(row["repository"])
             days.append(str(row["asked_at"])[:10])
-    base = len(set().union(*votes.values()))
-    if not base:
-        return None
-    parts = [InstrumentShare(t, len(repos), len(repos) / base, *wilson(len(repos), base)) for t, repos in votes.items()]
+    base = len(set().union(*repositories.values()))
     meaning = "repositories in the sample that import at least one PEFT config class; one may count for several"
-    return _measure("github", "repositories", base, meaning, METHOD, parts, [], days)
+    measure = Measure("github", "repositories", meaning, base, METHOD, *_span(days))
+    return _table(measure, _intervals({t: len(found) for t, found in repositories.items()}, base))
 
 
-def civitai_measures(models: pa.Table) -> list[Measure]:
-    """Returns two measures: of the models whose type names a technique, and of all models read."""
-    kinds = models["type"].to_pylist()
-    days = sorted({str(moment)[:10] for moment in models["asked_at"].to_pylist()})
-    found = {technique: kinds.count(kind) for kind, technique in CIVITAI_TECHNIQUES.items()}
-    identified = sum(found.values())
-    bases = {
-        "identified": (identified, "models whose type names a technique (LORA, LoCon, DoRA)"),
-        "all": (len(kinds), "models read, of every type"),
-    }
-    measures = []
-    for name, (base, meaning) in bases.items():
-        if base:
-            parts = [InstrumentShare(t, n, n / base, *wilson(n, base)) for t, n in found.items() if n]
-            measures.append(_measure("civitai", name, base, meaning, METHOD, parts, [], days))
-    return measures
+def civitai_shares(models: pa.Table) -> pa.Table:
+    """Returns two measures: shares of the models whose type names a technique, and shares of all models."""
+    types = models["type"].to_pylist()
+    counts = {technique: types.count(kind) for kind, technique in CIVITAI_TECHNIQUES.items()}
+    span = _span(str(moment)[:10] for moment in models["asked_at"].to_pylist())
+    identified = sum(counts.values())
+    named = Measure(
+        "civitai", "identified", "models whose type names a technique (LORA, LoCon, DoRA)", identified, METHOD, *span
+    )
+    every = replace(named, measure="all", base_meaning="models read, of every type", base=len(types))
+    return pa.concat_tables([_table(m, _intervals(counts, m.base)) for m in (named, every)])
 
 
-def _measure(
-    instrument: str,
-    name: str,
-    base: float,
-    meaning: str,
-    method: str,
-    parts: list[InstrumentShare],
-    missing: list[str],
-    days: list[str],
-) -> Measure:
-    ordered = tuple(sorted(parts, key=lambda p: (-p.numerator, p.technique)))
-    return Measure(instrument, name, base, meaning, method, ordered, tuple(missing), min(days), max(days))
+def _table(measure: Measure, counts: list[Count], missing: Iterable[str] = ()) -> pa.Table:
+    """Returns the rows of one measure; none where its base is zero."""
+    rows = []
+    if measure.base:
+        ordered = sorted(counts, key=lambda c: (-c.numerator, c.technique))
+        rows += [asdict(measure) | asdict(c) | {"share": c.numerator / measure.base} for c in ordered]
+        rows += [asdict(measure) | {"technique": technique} for technique in missing]
+    return pa.Table.from_pylist(rows, schema=arrow_schema("instrument_shares"))
+
+
+def _intervals(numerators: Mapping[str, int], base: float) -> list[Count]:
+    return [Count(t, n, *wilson(n, base)) for t, n in numerators.items()] if base else []
+
+
+def _span(days: Iterable[str]) -> tuple[str, str]:
+    """Returns the first and the last day; empty where there are none."""
+    known = sorted(days) or [""]
+    return known[0], known[-1]
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -1,22 +1,22 @@
-"""A share corrected for the tagger's errors, from cards that people labelled.
+"""A share corrected for the errors of the tagger, with the help of hand-labelled cards.
 
-In: what the tagger says of every card of a population, and what people say of a stratified random sample of it.
-Out: the share that people would have found on the whole population, with an interval that covers both the sampling
-of cards and the labelling of only some of them. No snapshot, no file.
+In: the tagger's labels of every card of a population, and people's labels of a stratified random sample of it. Out: the
+share that people would have found in the whole population, with an interval that covers the sampling of cards and the
+sampling of labels.
 
-The share is a ratio of two means over all cards, votes for the technique and votes at all. Both are estimated
-prediction-powered (Angelopoulos, Bates, Fannjiang, Jordan and Zrnic 2023, Science 382:669-674): the tagger's mean
-over all cards plus the mean of (person - tagger) over the labelled ones, with the library ``ppi-python``. It is done
-within each stratum of the sample and weighted by the stratum's size (Fisch and others 2024, Stratified
-prediction-powered inference, NeurIPS 37), where the library weighs the tagger by how much it helps (Angelopoulos,
-Duchi and Zrnic 2023, PPI++, arXiv:2311.01453). Where the tagger says the same of a whole stratum this is the
+The share is a ratio of two means over all cards: votes for the technique, and all votes. Both are prediction-powered
+estimates (Angelopoulos, Bates, Fannjiang, Jordan and Zrnic 2023, Science 382:669-674): the mean of the tagger over all
+cards plus the mean of (person - tagger) over the labelled cards, computed with the library ``ppi-python``. They are
+computed within each stratum of the sample and weighted by the size of the stratum (Fisch and others 2024, Stratified
+prediction-powered inference, NeurIPS 37); the library weights the tagger by how much it helps (Angelopoulos, Duchi and
+Zrnic 2023, PPI++, arXiv:2311.01453). Where the tagger gives all cards of a stratum the same label, this is the
 double-sampling estimate of survey statistics (Cochran 1977, Sampling Techniques, chapter 12).
 
-The two means move together. The library gives variances only; asked for votes for the technique, votes for others
-and their sum in one call, it gives three, and from these follows the covariance: V(a + b) = V(a) + V(b) + 2 C(a, b).
-The interval holds each share R for which mean(votes - R · base) is compatible with zero (Fieller 1954, JRSS B
-16:175-185): the M-estimator's own test, turned round. What the draw of cards adds is measured under R, too, as in
-Wilson's interval; so without any doubt about labels the interval is Wilson's on the effective number of cards.
+The two means are correlated. The library gives variances only; called with votes for the technique, votes for others
+and their sum it gives three variances, and the covariance follows from V(a + b) = V(a) + V(b) + 2 C(a, b). The
+interval holds each share R for which mean(votes - R · base) is compatible with zero (Fieller 1954, JRSS B
+16:175-185). The variance from the sampling of cards is also computed under R, as in Wilson's interval, so without
+label errors the interval is Wilson's on the effective number of cards.
 """
 
 from __future__ import annotations
@@ -27,51 +27,45 @@ from importlib import import_module
 from types import ModuleType
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import ndtri
 
-from peft_census.count.uncertainty import CONFIDENCE
+from peft_census.count.arrays import Floats, Ints
+from peft_census.count.uncertainty import CONFIDENCE, Z
 from peft_census.errors import UsageError
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
-METHOD = "prediction-powered by stratum 95 %"
-UNBOUNDED = "prediction-powered by stratum; the labels bound the share on no side"
+METHOD = "prediction-powered by stratum 95%"
+UNBOUNDED = "prediction-powered by stratum; the labels do not bound the share"
 NO_BASE = "none: by the labels no card is counted"
 
-_Z = float(ndtri((1 + CONFIDENCE) / 2))
-
 ENOUGH_ERRORS = 25
-"""Labels that differ from the tagger below which the interval is known to be too wide; see ``corrected_share``."""
+"""Labels that differ from the tagger's, below which the interval is too wide; see ``corrected_share``."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What one reader, tagger or person, says of cards: one entry a card.
+    """The votes of cards by the labels of one reader, tagger or person; one entry for each card.
 
     Args:
         numerators: votes for the technique, 0 to 1.
-        bases: votes at all, 0 or 1.
+        bases: all votes, 0 or 1.
     """
 
     numerators: Floats
     bases: Floats
 
     def columns(self) -> Floats:
-        """Returns votes for the technique, for others, and at all, one row a card."""
+        """Returns votes for the technique, votes for others, and all votes, one row for each card."""
         return np.column_stack([self.numerators, self.bases - self.numerators, self.bases])
 
 
 @dataclass(frozen=True)
 class Stratum:
-    """What the labels say of one stratum.
+    """The labels of one stratum.
 
     Args:
         code: its number.
         cards: cards in it.
-        labels: labelled ones.
-        differing: labels that count differently from the tagger.
+        labels: labelled cards in it.
+        differing: labels that count differently from the tagger's.
     """
 
     code: int
@@ -82,15 +76,15 @@ class Stratum:
 
 @dataclass(frozen=True)
 class Corrected:
-    """A corrected share; ``share`` is None where by the labels nothing is counted.
+    """A corrected share.
 
     Args:
-        share: estimate for the whole population.
+        share: estimate for the whole population; None where by the labels nothing is counted.
         low: lower bound, 0 to 1.
         high: upper bound.
-        method: how they were made.
+        method: how they were computed.
         numerator: estimated votes for the technique in the population.
-        base: estimated votes at all.
+        base: estimated number of all votes.
         strata: by code.
     """
 
@@ -109,7 +103,7 @@ class Corrected:
 
     @property
     def differing(self) -> int:
-        """Labels that count differently from the tagger."""
+        """Labels that count differently from the tagger's."""
         return sum(s.differing for s in self.strata)
 
 
@@ -121,46 +115,45 @@ def corrected_share(
     design_effect: float = 1.0,
     silent: frozenset[int] = frozenset(),
 ) -> Corrected:
-    """Returns the share by people's reading of the whole population.
+    """Returns the share that people's labels of the whole population would give.
 
-    Its variance has three parts. That of the labels, from the library, less what a wholly labelled stratum no
-    longer leaves open. That of the cards, which would be others in another draw, the more so when cards of one
-    author go together. And a guard: a sample in which the tagger made no error does not show that it makes none,
-    so one more error than was found is supposed, in the stratum where a label stands for most cards. With some
-    ``ENOUGH_ERRORS`` differing labels the guard hardly matters and the interval holds its level; with fewer it
-    holds more than 95 %.
+    Its variance has three parts: that of the labels, from the library, with a finite population correction; that of
+    the sampled cards, times the design effect of their authors; and that of one more error. A sample in which the
+    tagger made no error does not show that it makes none, so one more error than was found is supposed, in the stratum
+    where a label represents most cards. From about ``ENOUGH_ERRORS`` differing labels on, the last part has little
+    effect and the interval covers 95%; with fewer differing labels it covers more.
 
     Args:
-        tagger: of every card of the population.
-        strata: each card's stratum; within it every card was as likely to be labelled.
-        people: of the labelled cards.
+        tagger: votes of every card of the population.
+        strata: the stratum of each card; within a stratum all cards were equally likely to be labelled.
+        people: votes of the labelled cards.
         labelled: their positions in the population, each once.
-        design_effect: cards counted for each effective one, from ``cluster_interval`` of the tagger's share; 1 where
+        design_effect: cards counted for each effective card, from ``cluster_interval`` of the tagger's share; 1 where
             cards are independent.
-        silent: strata in which the tagger had nothing to judge, so that no unseen error is supposed there; errors
-            found there do count.
+        silent: strata without anything for the tagger to judge, where no further error is supposed; errors found there
+            count.
 
     Raises:
         ValueError: a stratum has no labelled card, or one where it has more cards.
         UsageError: ``ppi-python`` is not installed.
     """
     ppi, n_cards = _library(), len(strata)
-    said, read = tagger.columns(), people.columns()
-    mean, covariance, guard, shown = np.zeros(2), np.zeros((2, 2)), 0.0, []
+    by_tagger, by_people = tagger.columns(), people.columns()
+    mean, covariance, one_error, shown = np.zeros(2), np.zeros((2, 2)), 0.0, []
     for code in np.unique(strata):
         inside, mine = strata == code, strata[labelled] == code
         cards, labels = int(inside.sum()), int(mine.sum())
         if labels < min(2, cards):
             raise ValueError(f"stratum {code}: {labels} of {cards} cards labelled, at least two are needed")
-        weight, of_labelled = cards / n_cards, said[labelled[mine]]
-        centre, variances = _stratum(ppi, read[mine], of_labelled, said[inside])
+        weight, of_labelled = cards / n_cards, by_tagger[labelled[mine]]
+        centre, variances = _stratum(ppi, by_people[mine], of_labelled, by_tagger[inside])
         mean += weight * centre[[0, 2]]
         covariance += weight**2 * (1 - labels / cards) * _covariance(variances)
         if code not in silent and labels < cards:
-            guard = max(guard, (weight / labels) ** 2)
-        differing = int((np.abs(read[mine] - of_labelled) > 1e-9).any(axis=1).sum())
+            one_error = max(one_error, (weight / labels) ** 2)
+        differing = int((np.abs(by_people[mine] - of_labelled) > 1e-9).any(axis=1).sum())
         shown.append(Stratum(int(code), cards, labels, differing))
-    covariance[0, 0] += guard
+    covariance[0, 0] += one_error
     numerator, base = (float(value) for value in mean)
     if base <= 0:
         return Corrected(None, 0.0, 1.0, NO_BASE, 0.0, 0.0, tuple(shown))
@@ -171,7 +164,7 @@ def corrected_share(
 
 
 def _library() -> ModuleType:
-    """Returns ``ppi_py``, imported on first use: it takes over a second, and silences all warnings for good."""
+    """Returns ``ppi_py``. It is optional, takes more than a second to import, and changes the filters of warnings."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -184,30 +177,30 @@ def _library() -> ModuleType:
 
 def _stratum(ppi: ModuleType, read: Floats, of_labelled: Floats, of_all: Floats) -> tuple[Floats, Floats]:
     """Returns means and variances of the three columns in one stratum."""
-    # Of a tagger that says the same of every card there is nothing to weigh, and one row says all.
+    # A tagger that labels all cards alike needs no weight, and one row is enough.
     same = bool((of_all == of_all[0]).all())
     of_all, weighing = (of_all[:1], 1.0) if same else (of_all, None)
     centre = ppi.ppi_mean_pointestimate(read, of_labelled, of_all, lam=weighing)
     low, high = ppi.ppi_mean_ci(read, of_labelled, of_all, alpha=1 - CONFIDENCE, lam=weighing)
-    error = (np.asarray(high) - np.asarray(low)) / (2 * _Z)
+    error = (np.asarray(high) - np.asarray(low)) / (2 * Z)
     labels = len(read)
     # The library divides by n; with some twenty labels in a stratum n - 1 matters.
     return np.asarray(centre, dtype=np.float64), np.square(error) * labels / max(1, labels - 1)
 
 
 def _covariance(variances: Floats) -> Floats:
-    """Returns the covariance matrix of (votes for it, votes at all) from variances of (for it, for others, at all)."""
+    """Returns the covariance matrix of (votes for it, all votes) from the variances of (for it, for others, all)."""
     both = (variances[2] - variances[0] - variances[1]) / 2
     together = variances[0] + both
     return np.array([[variances[0], together], [together, variances[2]]])
 
 
 def _limits(numerator: float, base: float, labels: Floats, cards: float) -> tuple[float, float, bool]:
-    """Returns the least and largest ratio R that the data do not refute, and whether there are such bounds.
+    """Returns the smallest and largest ratio R that the data do not reject, and whether there are such bounds.
 
-    That is (numerator - R · base)² ≤ z² (variance by the labels + base² R (1 - R) / cards), a quadratic in R.
+    R is not rejected if (numerator - R · base)² ≤ z² (variance by the labels + base² R (1 - R) / cards).
     """
-    square, sampling = _Z**2, base**2 / cards
+    square, sampling = Z**2, base**2 / cards
     a = base**2 - square * (labels[1, 1] - sampling)
     b = numerator * base - square * (labels[0, 1] - sampling / 2)
     c = numerator**2 - square * labels[0, 0]

@@ -1,14 +1,13 @@
 """How near a count comes to a published one.
 
-In: two pairs of counts. Out: differences, and one declared measure to sort by. Nothing here decides that two
-counts are equal enough: it reports.
+In: our counts and the published ones. Out: differences, and the measure ``factor`` to sort by.
 
-A published share of n in b cards holds two counts: the n that name the technique and the b - n that name
-another. A count is near when it repeats *both*. So the measure, ``factor``, multiplies the ratio of the one by
-the ratio of the other, each taken the way that makes it at least 1: 1 means both counts are the published ones,
-2 that one is doubled or halved. Shares alone would not do: 98.4 % of ten cards is not near, and at 98.4 %
-nearly everything that matters happens among the few cards on the other side. ``odds`` compares the two counts
-with each other only, whatever the number of cards, for the case that the published base was a draw.
+A published share of n in b cards holds two counts: n cards name the technique, and b - n name another. A count is
+near when both of its counts are. ``factor`` multiplies the ratios of the two counts, each inverted where it is below
+1: it is 1 where both counts are the published ones, and 2 where one of them is doubled or halved. The share alone is
+not a measure: 98.4% of ten cards is not near, and at 98.4% most differences are among the few cards that name another
+technique. ``odds`` compares the two counts with each other, whatever the number of cards, for the case that the
+published base was a sample.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ import math
 from dataclasses import dataclass
 
 _HALF = 0.5
-"""Added to every count in a ratio, so that none is divided by zero; it moves 325 by less than 0.2 %."""
+"""Added to every count in a ratio, so that none is divided by zero; it changes 325 by less than 0.2%."""
 
 
 @dataclass(frozen=True)
 class Nearness:
-    """A count beside a published one; differences are ours minus theirs.
+    """Our counts and the published ones; differences are ours minus theirs.
 
     Args:
         numerator: our count of the technique.
@@ -53,13 +52,13 @@ class Nearness:
 
     @property
     def factor(self) -> float:
-        """The measure: at least 1, and 1 when both counts are the published ones."""
-        return math.exp(abs(self._technique) + abs(self._rest))
+        """The measure: 1 where both counts are the published ones, else above 1."""
+        return math.exp(abs(self._log_technique) + abs(self._log_rest))
 
     @property
     def odds(self) -> float | None:
-        """Our odds by theirs: the factor between the shares whatever the number of cards; None at base zero."""
-        return math.exp(abs(self._technique - self._rest)) if self.base else None
+        """Our odds divided by the published ones, or the inverse, at least 1; None where the base is zero."""
+        return math.exp(abs(self._log_technique - self._log_rest)) if self.base else None
 
     def as_row(self) -> dict[str, float | None]:
         """Returns counts, differences and measures under their column names."""
@@ -77,18 +76,18 @@ class Nearness:
         }
 
     @property
-    def _technique(self) -> float:
+    def _log_technique(self) -> float:
         return math.log((self.numerator + _HALF) / (self.of_numerator + _HALF))
 
     @property
-    def _rest(self) -> float:
+    def _log_rest(self) -> float:
         return math.log((max(0.0, self.others) + _HALF) / (self.of_base - self.of_numerator + _HALF))
 
 
 def closed(reference: Nearness, changed: Nearness) -> float | None:
-    """Returns which part of the way to the published counts a change covers, on the scale of ``log(factor)``.
+    """Returns the part of the difference to the published counts that a change removes, on the scale of log(factor).
 
-    1 is all of it, 0 nothing, below 0 a step away. None where there is no way to go.
+    1 is all of it and 0 nothing; below 0 the change leads away. None where there is no difference.
     """
-    way = math.log(reference.factor)
-    return None if way < 1e-9 else 1 - math.log(changed.factor) / way
+    difference = math.log(reference.factor)
+    return None if difference < 1e-9 else 1 - math.log(changed.factor) / difference

@@ -1,6 +1,6 @@
-"""Popular against good: how often a technique is cited beside what PEFT's own benchmark measured.
+"""How often a technique is cited, next to the results of PEFT's own benchmark.
 
-One run and one seed each, settings chosen by contributors: the table shows two facts side by side and no cause.
+Each run of the benchmark has one seed and settings chosen by contributors, so the table does not show causes.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from peft_census.snapshot.schema import arrow_schema
 
 RULE = Rule(vote="any", variants="variants_separate")
 
+Run = dict[str, Any]
+"""A row of the table ``benchmark``."""
+
 
 def popular(evidence: Evidence, benchmark: pa.Table) -> pa.Table:
-    """Returns the ``popular`` table: one row a finished run, with the share of cards that cite its technique.
+    """Returns the ``popular`` table: one row for each finished run, with the share of cards that cite its technique.
 
-    ``technique`` is the variant where the taxonomy knows the run's variant under that name, else the type. A run
-    is on the front of its task when no other is at least as good with as little memory, and better in one of both.
+    ``technique`` is the variant where the taxonomy has the run's variant under that name, else the type. A run is on
+    the Pareto front of its task when no other run is at least as good with as little memory, and better in one of both.
 
     Args:
-        evidence: a snapshot's.
+        evidence: of all cards.
         benchmark: the ``benchmark`` table.
     """
     votes = evidence.votes(RULE)
@@ -33,20 +36,15 @@ def popular(evidence: Evidence, benchmark: pa.Table) -> pa.Table:
     for run in runs:
         technique = _technique(run, evidence)
         cards = totals.get(technique, 0.0) if technique else None
+        kept = ("task", "experiment", "variant", "metric", "value", "memory_max_bytes", "trainable_params")
         rows.append(
             {
-                "task": run["task"],
-                "experiment": run["experiment"],
+                **{name: run[name] for name in kept},
                 "technique": technique,
-                "variant": run["variant"],
                 "rule": RULE.name,
                 "cards": cards,
                 "base": base,
                 "share": cards / base if cards is not None and base else None,
-                "metric": run["metric"],
-                "value": run["value"],
-                "memory_max_bytes": run["memory_max_bytes"],
-                "trainable_params": run["trainable_params"],
                 "on_front": _on_front(run, [r for r in runs if r["task"] == run["task"]]),
             }
         )
@@ -54,17 +52,17 @@ def popular(evidence: Evidence, benchmark: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=arrow_schema("popular"))
 
 
-def _technique(run: dict[str, Any], evidence: Evidence) -> str | None:
-    """Returns the technique that a run stands for; None for full fine-tuning."""
-    plain = "".join(c for c in (run["variant"] or "").lower() if c.isalnum())
+def _technique(run: Run, evidence: Evidence) -> str | None:
+    """Returns the technique of a run; None for full fine-tuning."""
+    variant = "".join(c for c in (run["variant"] or "").lower() if c.isalnum())
     for technique in evidence.techniques:
-        if plain and plain == technique.replace("_", ""):
+        if variant and variant == technique.replace("_", ""):
             return technique
     return run["technique"] if run["technique"] in evidence.facts else None
 
 
-def _on_front(run: dict[str, Any], rivals: list[dict[str, Any]]) -> bool | None:
-    """Says whether no rival is better; None where the run's memory is not known."""
+def _on_front(run: Run, rivals: list[Run]) -> bool | None:
+    """Returns whether no rival is better; None where the memory of the run is not known."""
     memory = run["memory_max_bytes"]
     if memory is None:
         return None

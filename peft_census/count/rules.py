@@ -1,131 +1,244 @@
-"""The counting rules: every named way to turn citations into votes, and the one grammar that names them.
+"""The counting rules: every way to turn mentions into votes, and the grammar of their names.
 
-A rule's name is words joined by ``/``: how a card votes first (``exactly_one``, ``any``, ``fractional``), then any of
-the switches below in any order, as in ``exactly_one/variants_separate/human_only``. A word that is left out means the first of its
-line. Two names with the same meaning are the same rule: ``parse_rule`` puts the words in one order.
+The name of a rule is words joined by ``/``: first how a card votes (``exactly_one``, ``any``, ``fractional``), then
+options of other switches in any order, as in ``exactly_one/variants_separate/human_only``. A switch that the name
+leaves out has its default. ``parse_rule`` puts the words in one order, so that a rule has one name.
 
-A card *cites* a technique when it mentions it anywhere but inside a name (repository id, file name, URL, the
-model's own name). Denied techniques are cited too: "LoRA was not used" speaks of LoRA. Techniques of kind
-``not_peft`` are recorded where they stand and never counted.
+A card *cites* a technique when it mentions it anywhere but inside a name (repository id, file name, link, the name of
+the model). A card that says "LoRA was not used" cites LoRA. Techniques of kind ``not_peft`` are recorded and never
+counted.
 
-Sampling is the smallest of the errors here: whether a variant counts as LoRA moves the headline more than any
-interval. So no share leaves ``count`` without its rule's name.
+The choice of a rule changes the headline more than sampling does, so every share carries the name of its rule.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from itertools import product
 
+import numpy as np
+
+from peft_census.count.switches import Option, Switch, of_peft, root, shared, switch
 from peft_census.errors import UsageError
-from peft_census.snapshot.manifest import Techniques
 
 RULES_VERSION = "2"
-"""Raised when any rule would give another number for the same mentions."""
-
-SWITCHES: dict[str, dict[str, str]] = {
-    "vote": {
-        "exactly_one": "cards that cite exactly one technique, one vote a card",
-        "any": "cards that cite at least one technique; a card counts for each it cites",
-        "fractional": "cards that cite at least one technique; one vote a card, split evenly",
-    },
-    "variants": {
-        "variants_grouped": "a variant counts as the technique it varies (QLoRA as LoRA)",
-        "variants_separate": "each variant counts as a technique of its own",
-    },
-    "evidence_level": {
-        "any_level": "evidence on any evidence level of the ladder",
-        "named_only": "only what the text names",
-        "tagged_only": "only what the front matter names",
-        "configured_only": "only what adapter_config.json holds",
-    },
-    "use": {
-        "cited": "cited is enough",
-        "applied_only": "only where the card says that this model was trained with it",
-    },
-    "authorship": {
-        "include_generated": "evidence written by people and by tools",
-        "human_only": "only evidence that no card-writing tool wrote",
-    },
-    "negation": {
-        "include_negated": "a technique that the card denies is cited too",
-        "affirmed_only": "places where the card denies the technique are left out",
-    },
-    "names": {
-        "exclude_names": "names of repositories, files and links do not count",
-        "include_names": "names of repositories, files and links count as citing",
-    },
-    "scope": {
-        "all_techniques": "techniques outside PEFT count like PEFT's own",
-        "peft_types": "only PEFT's types and their variants; others are not seen at all",
-    },
-    "weighting": {
-        "per_card": "every card has the same weight",
-        "per_author": "every author has the same weight, shared by the author's counted cards",
-        "deduplicated": "near-duplicate cards share the weight of one",
-        "downloaded": "cards of models without a download are left out",
-        "by_downloads": "a card weighs as many votes as its model had downloads in 30 days",
-    },
-}
-"""Switch to its words with their meaning; the first word of each is what a name without one means."""
-
-_SWITCH_OF = {word: switch for switch, words in SWITCHES.items() for word in words}
+"""Raised when a rule gives another number for the same mentions."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A way to count; every field holds one of the words of its line in ``SWITCHES``."""
+    """A way to count: the word of one option of each switch. To add a switch, add a field here."""
 
-    vote: str = "exactly_one"
-    variants: str = "variants_grouped"
-    evidence_level: str = "any_level"
-    use: str = "cited"
-    authorship: str = "include_generated"
-    negation: str = "include_negated"
-    names: str = "exclude_names"
-    scope: str = "all_techniques"
-    weighting: str = "per_card"
+    vote: str = switch(
+        "votes",
+        Option("exactly_one", "each card counts once", "exactly one technique", single=True),
+        Option(
+            "any",
+            "a card counts for each technique it cites, so shares can add up to more than 100%",
+            "at least one technique",
+        ),
+        Option(
+            "fractional",
+            "each card has one vote, divided equally among the techniques it cites",
+            "at least one, vote divided",
+            divided=True,
+        ),
+    )
+    variants: str = switch(
+        "variants",
+        Option(
+            "variants_grouped",
+            "variants count as the technique they derive from (QLoRA as LoRA)",
+            "variants grouped",
+            counts_as=root,
+        ),
+        Option("variants_separate", "each variant counts as a technique of its own", "variants separate"),
+    )
+    evidence_level: str = switch(
+        "locations",
+        Option(
+            "any_level", "evidence of any level counts (named, tagged or configured)", "any evidence level", verb="cite"
+        ),
+        Option(
+            "named_only",
+            "only the text of the card counts",
+            "text only",
+            verb="name in their text",
+            evidence=lambda kinds: kinds.at_level("named"),
+        ),
+        Option(
+            "tagged_only",
+            "only the front matter of the card counts",
+            "front matter only",
+            verb="tag in their front matter",
+            evidence=lambda kinds: kinds.at_level("tagged"),
+        ),
+        Option(
+            "configured_only",
+            "only adapter_config.json counts",
+            "configuration only",
+            verb="configure in adapter_config.json",
+            evidence=lambda kinds: kinds.at_level("configured"),
+        ),
+    )
+    use: str = switch(
+        "evidence",
+        Option("cited", "a mention is enough"),
+        Option(
+            "applied_only",
+            "only statements that the model was trained with the technique count",
+            "stated as applied",
+            verb="say that they applied",
+            evidence=lambda kinds: kinds.applied,
+        ),
+    )
+    authorship: str = switch(
+        "tools",
+        Option("include_generated", "text written by people and by card generators counts"),
+        Option(
+            "human_only",
+            "only text that no card generator wrote counts",
+            "without generated text",
+            evidence=lambda kinds: ~kinds.generated & ~kinds.at_level("configured"),
+        ),
+    )
+    negation: str = switch(
+        "evidence",
+        Option("include_negated", "negated mentions count"),
+        Option(
+            "affirmed_only", "negated mentions do not count", "without negations", evidence=lambda kinds: ~kinds.negated
+        ),
+    )
+    names: str = switch(
+        "locations",
+        Option(
+            "exclude_names",
+            "names of repositories, files and links do not count",
+            evidence=lambda kinds: ~kinds.in_name,
+        ),
+        Option("include_names", "names of repositories, files and links count as citing", "names included"),
+    )
+    scope: str = switch(
+        "aliases",
+        Option("all_techniques", "techniques outside the PEFT library count"),
+        Option(
+            "peft_types",
+            "only techniques of the PEFT library and their variants count",
+            "PEFT library only",
+            counts_as=of_peft,
+        ),
+    )
+    weighting: str = switch(
+        "votes",
+        Option("per_card", "every card has the same weight", "each card counts once"),
+        Option(
+            "per_author",
+            "every author has the same weight, divided equally among the author's counted cards",
+            "each author counts once",
+            unit="authors",
+            weight=lambda models, cards: shared(models.authors[cards]),
+        ),
+        Option(
+            "deduplicated",
+            "near-duplicate cards share the weight of one card",
+            "near-duplicates count once",
+            unit="clusters",
+            group="near-duplicates",
+            weight=lambda models, cards: shared(models.clusters[cards]),
+        ),
+        Option(
+            "downloaded",
+            "only cards of models with at least one download count",
+            "downloaded models only",
+            weight=lambda models, cards: (models.downloads[cards] > 0).astype(np.float64),
+        ),
+        Option(
+            "by_downloads",
+            "a card has as many votes as its model had downloads in 30 days",
+            "weighted by downloads",
+            unit="downloads",
+            weight=lambda models, cards: models.downloads[cards],
+        ),
+    )
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """The option of each switch, in the order of the switches."""
+        return tuple(f.metadata["switch"].options[getattr(self, f.name)] for f in fields(self))
+
+    @property
+    def changed(self) -> tuple[Option, ...]:
+        """The options that are not the default of their switch."""
+        return tuple(o for o, f in zip(self.options, fields(self), strict=True) if o.word != f.default)
 
     @property
     def name(self) -> str:
-        """The rule's one name: the vote, then every switch that is not at its first word."""
-        words = [getattr(self, f.name) for f in fields(self)]
-        return "/".join([words[0], *(w for w in words[1:] if w != next(iter(SWITCHES[_SWITCH_OF[w]])))])
+        """The rule's one name: the vote, then every option that is not a default."""
+        return "/".join(dict.fromkeys([self.vote, *(o.word for o in self.changed)]))
+
+    @property
+    def verb(self) -> str:
+        """What a counted card does with a technique: *cite*, *say that they applied* …"""
+        return [o.verb for o in self.options if o.verb][-1]
+
+    @property
+    def cards(self) -> str:
+        """Which cards count, in words."""
+        return f"cards that {self.verb} {'exactly one' if self.single else 'at least one'} technique"
 
     @property
     def meaning(self) -> str:
-        """What the rule counts, in words, without what goes without saying."""
-        return "; ".join(SWITCHES[_SWITCH_OF[word]][word] for word in self.name.split("/"))
+        """What the rule counts, in words; defaults are left out."""
+        said = (o.meaning for o in dict.fromkeys([self.options[0], *self.changed]) if not o.verb)
+        return "; ".join([self.cards, *said])
+
+    @property
+    def unit(self) -> str:
+        """What is counted: cards, authors, clusters or downloads."""
+        return next((o.unit for o in self.options if o.unit), "cards")
+
+    @property
+    def single(self) -> bool:
+        """Whether only cards with exactly one technique count."""
+        return any(o.single for o in self.options)
+
+    @property
+    def divided(self) -> bool:
+        """Whether a card's vote is divided among its techniques."""
+        return any(o.divided for o in self.options)
 
     @property
     def whole_cards(self) -> bool:
         """Whether every vote is one whole card, so that votes are counts."""
-        return self.vote != "fractional" and self.weighting in ("per_card", "downloaded")
+        return self.unit == "cards" and not self.divided
+
+
+SWITCHES: dict[str, Switch] = {f.name: f.metadata["switch"] for f in fields(Rule)}
+"""Switch to its options."""
+
+_SWITCH_OF = {word: name for name, options in SWITCHES.items() for word in options.options}
 
 
 def parse_rule(name: str) -> Rule:
     """Returns the rule that ``name`` means. A name without a vote (``applied_only``) votes by ``any``.
 
     Raises:
-        UsageError: a word that no switch has, or two words of one switch.
+        UsageError: a word that is not an option, or two options of one switch.
     """
     chosen: dict[str, str] = {}
     for word in name.strip().lower().replace("-", "_").split("/"):
-        switch = _SWITCH_OF.get(word)
-        if switch is None:
-            raise UsageError(
-                f"no rule {name!r}: {word!r} is not a word of any",
-                "words: " + "; ".join(f"{s}: {', '.join(words)}" for s, words in SWITCHES.items()) + ".",
-            )
-        if switch in chosen:
-            raise UsageError(
-                f"no rule {name!r}: {chosen[switch]!r} and {word!r} exclude each other", "leave one of them out."
-            )
-        chosen[switch] = word
+        of = _SWITCH_OF.get(word)
+        if of is None:
+            options = "; ".join(f"{s}: {', '.join(options.options)}" for s, options in SWITCHES.items())
+            raise UsageError(f"unknown rule {name!r}: {word!r} is not an option", f"options: {options}.")
+        if of in chosen:
+            raise UsageError(f"unknown rule {name!r}: {chosen[of]!r} and {word!r} exclude each other", "leave one out.")
+        chosen[of] = word
     return Rule(**({"vote": "any"} | chosen))
 
 
 HEADLINE = Rule()
-"""The rule behind the published figure: exactly one technique, at any evidence level, variants rolled up."""
+"""The rule of the published figure: exactly one technique, at any evidence level, variants grouped."""
 
 STANDARD = tuple(
     parse_rule(name)
@@ -143,38 +256,27 @@ STANDARD = tuple(
         "any/configured_only",
     )
 )
-"""The rules whose shares of every technique are kept in a snapshot; others are counted when asked for."""
+"""The rules whose shares of every technique a snapshot keeps; others are counted on request."""
 
 HEADLINE_TECHNIQUE = "lora"
-"""The technique whose share is the headline: the published figure that the census sets out to check."""
-
-
-def root(technique: str, facts: Techniques) -> str:
-    """Returns the technique that ``technique`` is a variant of, at the end of the chain."""
-    while (parent := facts[technique].variant_of) is not None:
-        technique = parent
-    return technique
+"""The technique of the published figure that the census checks."""
 
 
 def specifications() -> list[Rule]:
-    """Returns every combination of switches that makes sense, for the sensitivity of the headline.
+    """Returns every sensible combination of options, for the sensitivity of the headline.
 
-    Left out is what says nothing new: names have no evidence level of their own, what is applied or configured is never
-    denied, and what is configured was written by a tool.
+    Left out are combinations that repeat another: names have no evidence level of their own, applied and configured
+    techniques are never negated, and configurations are always written by a tool.
     """
     evidence = [
-        {"negation": negation, "names": names, "authorship": authorship}
-        for authorship in SWITCHES["authorship"]
-        for negation in SWITCHES["negation"]
-        for names in SWITCHES["names"]
+        dict(zip(("authorship", "negation", "names"), words, strict=True))
+        for words in product(*(SWITCHES[name].options for name in ("authorship", "negation", "names")))
     ]
-    evidence += [{"evidence_level": "named_only", "negation": negation} for negation in SWITCHES["negation"]]
+    evidence += [{"evidence_level": "named_only", "negation": negation} for negation in SWITCHES["negation"].options]
     evidence += [{"evidence_level": "tagged_only"}, {"evidence_level": "configured_only"}, {"use": "applied_only"}]
+    rest = [name for name in SWITCHES if name not in {key for chosen in evidence for key in chosen}]
     return [
-        Rule(vote=vote, variants=variants, scope=scope, weighting=weighting, **chosen)
+        Rule(**chosen, **dict(zip(rest, words, strict=True)))
         for chosen in evidence
-        for variants in SWITCHES["variants"]
-        for scope in SWITCHES["scope"]
-        for vote in SWITCHES["vote"]
-        for weighting in SWITCHES["weighting"]
+        for words in product(*(SWITCHES[name].options for name in rest))
     ]

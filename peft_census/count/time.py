@@ -1,7 +1,7 @@
-"""Time: shares by month, adoption by age, and how long techniques took to be cited.
+"""Time: shares by month, adoption by age, and how many months techniques took to be cited.
 
-A model's month is that of its repository's creation; a card may have been edited later. Models without that date
-take no part. A month without cards has no share, which is a gap and not a zero.
+The month of a model is the month in which its repository was created; its card may have been edited later. Models
+without that date are left out. A month without cards has no share, which is a gap and not a zero.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from peft_census.count.arrays import Floats, Ints
 from peft_census.count.breakdown import MIN_CARDS, leading
-from peft_census.count.evidence import Evidence, Floats, Ints, Votes
+from peft_census.count.evidence import Evidence, Votes
 from peft_census.count.groups import FLOOR, NOT_KNOWN, month
 from peft_census.count.rules import HEADLINE, Rule
 from peft_census.count.shares import ENOUGH
@@ -20,14 +21,14 @@ from peft_census.count.uncertainty import METHOD, wilson
 from peft_census.snapshot.schema import arrow_schema
 
 CITED = Rule(vote="any", variants="variants_separate")
-"""The rule of adoption: every technique by its own name, however many a card cites."""
+"""The rule of adoption: every technique, variants separate, however many a card cites."""
 MILESTONES = (1, 10, 100, 1_000)
 ANCHORS = {"paper": "paper_month", "release": "released"}
-"""What a technique's age is counted from, and the fact that dates it."""
+"""What the age of a technique is counted from, and the field of its facts with the date."""
 
 
 def monthly(evidence: Evidence, rule: Rule = HEADLINE) -> pa.Table:
-    """Returns the ``monthly`` table: the share of each leading technique for every month, without a hole.
+    """Returns the ``monthly`` table: the share of each leading technique in every month.
 
     A month of fewer than ``MIN_CARDS`` cards has its base and no share, as in ``breakdown``.
     """
@@ -41,11 +42,11 @@ def monthly(evidence: Evidence, rule: Rule = HEADLINE) -> pa.Table:
 
 
 def concentration(evidence: Evidence) -> pa.Table:
-    """Returns the ``concentration`` table: how far votes gather on few techniques, whole and by month.
+    """Returns the ``concentration`` table: how concentrated votes are, in all months and by month.
 
     ``hhi`` is the sum of squared shares (Herfindahl 1950, Hirschman 1964), ``effective_number`` its inverse, and
-    ``shannon_number`` the exponential of Shannon's entropy: the numbers of order 2 and 1 of Hill 1973. With few
-    cards all three say too much concentration, so there is none below ``ENOUGH``.
+    ``shannon_number`` the exponential of Shannon's entropy: the numbers of order 2 and 1 of Hill 1973. All three
+    overstate concentration where there are few cards, so they are null below ``ENOUGH`` cards.
     """
     rows: list[dict[str, Any]] = []
     for rule in (
@@ -65,10 +66,10 @@ def concentration(evidence: Evidence) -> pa.Table:
 
 
 def adoption(evidence: Evidence) -> pa.Table:
-    """Returns the ``adoption`` table: cards citing each technique, summed up by months since paper and release.
+    """Returns the ``adoption`` table: cards citing each technique, cumulated by months since paper and release.
 
-    One row for every month of age from the first card to the last month of the population. An age below zero
-    means a card older than the paper: the card was edited later, or is misread.
+    One row for every month of age from the first card to the last month of the population. An age below zero means that
+    the repository is older than the paper: the card was edited later, or the tagger is wrong.
     """
     votes = evidence.votes(CITED)
     dated = Dated(evidence, votes)
@@ -94,7 +95,7 @@ def adoption(evidence: Evidence) -> pa.Table:
 def milestones(evidence: Evidence) -> pa.Table:
     """Returns the ``milestones`` table: how many months a technique took to 1, 10, 100 and 1,000 cards.
 
-    Null where the number was not reached, or the technique's date is not known.
+    Null where the number was not reached, or the date of the technique is not known.
     """
     votes = evidence.votes(CITED)
     dated = Dated(evidence, votes)
@@ -104,8 +105,8 @@ def milestones(evidence: Evidence) -> pa.Table:
         paper, release = (month_number(getattr(facts, fact)) for fact in ANCHORS.values())
         cumulative = np.cumsum(dated.sums(votes.of(technique))[dated.known])
         for cards in MILESTONES:
-            there = np.flatnonzero(cumulative >= cards)
-            reached = dated.known_months[int(there[0])] if len(there) else None
+            months = np.flatnonzero(cumulative >= cards)
+            reached = dated.known_months[int(months[0])] if len(months) else None
             at = month_number(reached)
             rows.append(
                 {
@@ -123,7 +124,7 @@ def milestones(evidence: Evidence) -> pa.Table:
 
 
 class Dated:
-    """The months of counted cards: ``FLOOR`` first where there is such a card, then every month without a hole."""
+    """The months of counted cards: ``FLOOR`` first where there is such a card, then every month from first to last."""
 
     def __init__(self, evidence: Evidence, votes: Votes) -> None:
         self.votes = votes
@@ -139,14 +140,14 @@ class Dated:
         self.bases = self.sums(votes.weight)
 
     def sums(self, values: Floats) -> Floats:
-        """Returns the sum of ``values``, one a counted card, for every month."""
+        """Returns the sum of ``values`` (one for each counted card) in every month."""
         dated = self.place >= 0
         sums = np.bincount(self.place[dated], weights=values[dated], minlength=len(self.months))
         return sums.astype(np.float64)
 
 
 def share_cells(numerator: float, base: float) -> dict[str, Any]:
-    """Returns numerator, base, share and interval; null cells where there are too few cards to say anything."""
+    """Returns numerator, base, share and interval; all but the base are null where there are too few cards."""
     cells: dict[str, Any] = {"base": float(base), "enough": bool(base >= ENOUGH)}
     if base < MIN_CARDS:
         why = f"suppressed: fewer than {MIN_CARDS} cards" if base else "none: no card"

@@ -49,7 +49,7 @@ def aggregate_copy(snapshot: Snapshot, root: Path) -> Snapshot:
             models.
         OutputError: ``root`` cannot be written.
     """
-    from peft_census.pipeline.counting import benchmark_of, count_tables
+    from peft_census.pipeline.counting import count_tables, instruments_of
 
     if snapshot.aggregate:
         raise UsageError(f"snapshot {snapshot.id} is an aggregate copy already", "it can be given away as it is.")
@@ -60,7 +60,9 @@ def aggregate_copy(snapshot: Snapshot, root: Path) -> Snapshot:
     if there := existing(manifest, root):
         return there
     evidence = evidence_of_rows(rows, snapshot.manifest)
-    tables = {name: t.to_pylist() for name, t in count_tables(evidence, benchmark_of(snapshot)).items()}
+    tables = {name: t.to_pylist() for name, t in count_tables(evidence, instruments_of(snapshot)).items()}
+    if snapshot.public:  # it has no rows of instruments to count these from
+        tables |= {name: snapshot.table(name).to_pylist() for name in ("instrument_shares", "calibration", "popular")}
     with new_snapshot(root, public=True) as writer:
         for name in COUNTED_TABLES:
             merged = merge(name, tables[name], evidence)
@@ -93,13 +95,15 @@ CELLS = {
     "agreement": ("cites_and_is", "cites_but_is_not", "is_but_does_not_cite", "neither"),
     "milestones": ("cards",),
     "concentration": ("base",),
+    "instrument_shares": ("numerator",),
+    "calibration": (),
 }
 """Columns that count models, of the tables whose small rows are left out."""
 
 
-def _large(n: float) -> bool:
-    """Says whether a cell may be shown: none, or enough."""
-    return n == 0 or n >= FEW
+def _large(n: float | None) -> bool:
+    """Returns whether a cell may be shown: it is empty, or it counts enough."""
+    return not n or n >= FEW
 
 
 def _models(votes: Votes, technique: str) -> int:

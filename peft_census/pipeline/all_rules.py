@@ -54,7 +54,7 @@ def count_by_all_rules(source: Source, info: SourceInfo, figure: Figure, progres
             "rule": tally.name,
             "meaning": tally.meaning,
             "unit": "cards",
-            **target.beside(tally.subject, tally.one).as_row(),
+            **target.nearness(tally.subject, tally.one).as_row(),
         }
         for tally in naive.tallies
     ]

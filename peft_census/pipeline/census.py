@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.collect.base import Source
 from peft_census.collect import registry
+from peft_census.collect.base import Source
 from peft_census.collect.hub.options import HubOptions
-from peft_census.errors import output_error
 from peft_census.pipeline.evaluate import scores_of_record
 from peft_census.pipeline.instruments import InstrumentResults
 from peft_census.pipeline.tagging import TagOptions, tagged
 from peft_census.settings import settings
+from peft_census.snapshot.files import replaced_file
 from peft_census.snapshot.lock import exclusive_lock
 from peft_census.snapshot.manifest import CardTotals, Manifest, SourceInfo, TaxonomyInfo
 from peft_census.snapshot.parquet import GroupedFile
@@ -108,7 +108,7 @@ def run_census(
 def _run(
     source: Source, out: Path, progress: Progress, beside: InstrumentResults | None, tag_options: TagOptions | None
 ) -> Outcome:
-    from peft_census.pipeline.counting import benchmark_of, count_tables, evidence_of
+    from peft_census.pipeline.counting import count_tables, evidence_of, instruments_of
     from peft_census.pipeline.public_copy import public_view
     from peft_census.publish import publish
 
@@ -136,7 +136,7 @@ def _run(
             for name, table in beside.tables.items():
                 writer.put(name, table)
         preview = writer.preview(manifest)
-        for name, table in count_tables(evidence_of(preview), benchmark_of(preview)).items():
+        for name, table in count_tables(evidence_of(preview), instruments_of(preview)).items():
             writer.put(name, table)
         publish(public_view(writer.preview(manifest)), writer.path / REPORT, settings().wanted_charts)
         snapshot = writer.write(manifest, out)
@@ -167,23 +167,14 @@ def write_mentions(
     source.prepare()
     cards = rows = 0
     gaps: Counter[str] = Counter()
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with GroupedFile(partial, arrow_schema("mentions")) as writer:
-                for models, mentions in tagged(progress(source.batches(), source.total()), tag_options, False):
-                    cards += models.num_rows
-                    rows += mentions.num_rows
-                    for (status, reason), n in _statuses(models).items():
-                        if is_gap(status, reason):
-                            gaps[reason or status] += n
-                    writer.append(mentions)
-            partial.replace(file)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise output_error(file, error) from error
+    with replaced_file(file) as temporary, GroupedFile(temporary, arrow_schema("mentions")) as writer:
+        for models, mentions in tagged(progress(source.batches(), source.total()), tag_options, False):
+            cards += models.num_rows
+            rows += mentions.num_rows
+            for (status, reason), n in _statuses(models).items():
+                if is_gap(status, reason):
+                    gaps[reason or status] += n
+            writer.append(mentions)
     return {"out": str(file), "cards": cards, "mentions": rows, "gaps": gaps}
 
 
@@ -217,7 +208,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "gaps": outcome.gaps,
         "instruments": snapshot.manifest.instruments,
         "instrument_gaps": list(outcome.instrument_gaps),
-        "headline": headline(snapshot.table("shares")),
+        "headline": asdict(headline(snapshot.table("shares"))),
     }
 
 
@@ -281,6 +272,7 @@ def _manifest(
         corrections_sha256=inputs["corrections_sha256"],
         tagger_version=inputs["tagger_version"],
         rules_version=inputs["rules_version"],
+        tables={},
         accuracy=scores_of_record(),
         instruments=beside.about if beside else {},
     )

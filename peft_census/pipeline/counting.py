@@ -1,11 +1,12 @@
-"""From a snapshot to its counted tables: where the tables on disk meet the rules of ``count``."""
+"""Counts the tables of a snapshot: reads its tables from disk and applies the rules of ``count``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import pyarrow as pa
 
+from peft_census.collect.benchmark import read_benchmark
 from peft_census.count import (
     GROUP_COLUMNS,
     MENTION_COLUMNS,
@@ -16,8 +17,10 @@ from peft_census.count import (
     agreement,
     authorship,
     breakdown,
+    calibration,
     concentration,
     count_shares,
+    instrument_shares,
     milestones,
     monthly,
     parse_rule,
@@ -26,11 +29,30 @@ from peft_census.count import (
 )
 from peft_census.errors import UsageError
 from peft_census.snapshot.schema.counts import COUNTED_TABLES
+from peft_census.snapshot.schema.instruments import INSTRUMENT_TABLES
 from peft_census.snapshot.snapshot import Snapshot
+
+Instruments = Mapping[str, pa.Table]
+"""The tables of instruments, by name; ``benchmark`` is always there."""
+
+_COUNTS: dict[str, Callable[[Evidence, Instruments], pa.Table]] = {
+    "shares": lambda evidence, _: count_shares(evidence),
+    "sensitivity": lambda evidence, _: sensitivity(evidence),
+    "agreement": lambda evidence, _: agreement(evidence),
+    "breakdown": lambda evidence, _: breakdown(evidence),
+    "authorship": lambda evidence, _: authorship(evidence),
+    "monthly": lambda evidence, _: monthly(evidence),
+    "adoption": lambda evidence, _: adoption(evidence),
+    "milestones": lambda evidence, _: milestones(evidence),
+    "concentration": lambda evidence, _: concentration(evidence),
+    "popular": lambda evidence, instruments: popular(evidence, instruments["benchmark"]),
+    "instrument_shares": lambda _, instruments: instrument_shares(instruments),
+    "calibration": lambda _, instruments: calibration(instruments),
+}
 
 
 def evidence_of(snapshot: Snapshot) -> Evidence:
-    """Returns a snapshot's evidence, ready to be counted under any rule."""
+    """Returns the evidence of all cards of ``snapshot``."""
     return Evidence(
         snapshot.table("models", [*MODEL_COLUMNS, *GROUP_COLUMNS, "config_status"]),
         snapshot.table("mentions", MENTION_COLUMNS),
@@ -38,50 +60,40 @@ def evidence_of(snapshot: Snapshot) -> Evidence:
     )
 
 
+def instruments_of(snapshot: Snapshot) -> Instruments:
+    """Returns the tables of instruments that ``snapshot`` has; the bundled benchmark where it has none."""
+    tables = {name: snapshot.table(name) for name in INSTRUMENT_TABLES if name in snapshot.manifest.tables}
+    if "benchmark" not in tables:
+        techniques = snapshot.manifest.taxonomy.techniques
+        tables["benchmark"] = read_benchmark(None, {f.peft_type: t for t, f in techniques.items() if f.peft_type})[0]
+    return tables
+
+
 def count_tables(
-    evidence: Evidence, benchmark: pa.Table, names: Iterable[str] = tuple(COUNTED_TABLES)
+    evidence: Evidence, instruments: Instruments, names: Iterable[str] = tuple(COUNTED_TABLES)
 ) -> dict[str, pa.Table]:
-    """Returns the counted tables that a snapshot keeps, or those named."""
-    makers: dict[str, Callable[[Evidence], pa.Table]] = {
-        "shares": count_shares,
-        "sensitivity": sensitivity,
-        "agreement": agreement,
-        "breakdown": breakdown,
-        "authorship": authorship,
-        "monthly": monthly,
-        "adoption": adoption,
-        "milestones": milestones,
-        "concentration": concentration,
-        "popular": lambda evidence: popular(evidence, benchmark),
-    }
-    return {name: makers[name](evidence) for name in names}
-
-
-def benchmark_of(snapshot: Snapshot) -> pa.Table:
-    """Returns PEFT's benchmark: the snapshot's own where it was made with one, else the bundled table."""
-    if "benchmark" in snapshot.manifest.tables:
-        return snapshot.table("benchmark")
-    from peft_census.collect.benchmark import read_benchmark
-
-    techniques = snapshot.manifest.taxonomy.techniques
-    return read_benchmark(None, {f.peft_type: t for t, f in techniques.items() if f.peft_type})[0]
+    """Returns the counted tables ``names``, by name; all of them by default."""
+    return {name: _COUNTS[name](evidence, instruments) for name in names}
 
 
 def count_table(snapshot: Snapshot, name: str) -> pa.Table:
-    """Returns one counted table of a snapshot by today's rules; of an aggregate copy the one that it holds.
+    """Returns one counted table, counted again by the rules of this release; of an aggregate copy the one that it holds.
 
     Raises:
-        UsageError: there is no counted table of that name.
+        UsageError: there is no counted table ``name``.
     """
     if name not in COUNTED_TABLES:
-        raise UsageError(f"no counted table {name!r}", f"there are: {', '.join(COUNTED_TABLES)}.")
+        raise UsageError(f"no counted table {name!r}", f"the counted tables are: {', '.join(COUNTED_TABLES)}.")
     if snapshot.aggregate:
         return snapshot.table(name)
-    return count_tables(evidence_of(snapshot), benchmark_of(snapshot), [name])[name]
+    return count_tables(evidence_of(snapshot), instruments_of(snapshot), [name])[name]
 
 
 def count_again(snapshot: Snapshot, rule: str | None = None) -> pa.Table:
-    """Returns the ``shares`` of a snapshot by today's rules: the standard ones, or the one named.
+    """Returns the ``shares`` table, counted again by the rules of this release.
+
+    Args:
+        rule: name of the only rule to count by; by default all standard rules.
 
     Without a rule the shares of an aggregate copy are those that it holds.
 

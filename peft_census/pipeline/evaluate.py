@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peft_census.errors import BadInputError, UsageError, output_error
+from peft_census.errors import BadInputError, UsageError
 from peft_census.settings import bundled
+from peft_census.snapshot.files import write_atomically
 from peft_census.snapshot.manifest import GoldScores
 from peft_census.snapshot.records import read_record
 from peft_census.tag import CardReading, Mention, read_card
@@ -150,12 +151,7 @@ def record(result: dict[str, Any], name: str, file: Path) -> None:
     if not isinstance(scores, dict):
         raise BadInputError(f"{file} does not hold figures of record", "give --record another file.")
     scores[name] = {key: result[key] for key in ("cards", "cited", "applied", "exact_set", "exactly_one")}
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        partial.write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        partial.replace(file)
-    except OSError as error:
-        raise output_error(file, error) from error
+    write_atomically(file, json.dumps(scores, indent=1, sort_keys=True) + "\n")
 
 
 def scores_of_record() -> dict[str, GoldScores]:

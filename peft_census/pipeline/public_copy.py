@@ -111,7 +111,7 @@ def public_copy(snapshot: Snapshot, root: Path) -> Snapshot:
         UsageError: ``snapshot`` is a copy already, or the copy in ``root`` was made with other withheld models.
         OutputError: ``root`` cannot be written.
     """
-    from peft_census.pipeline.counting import benchmark_of, count_tables
+    from peft_census.pipeline.counting import count_tables, instruments_of
     from peft_census.publish import publish
 
     if snapshot.public:
@@ -123,7 +123,7 @@ def public_copy(snapshot: Snapshot, root: Path) -> Snapshot:
     with new_snapshot(root, public=True) as writer:
         for name in _RESTRICTED:
             writer.put(name, getattr(rows, name))
-        for name, table in count_tables(evidence_of_rows(rows, snapshot.manifest), benchmark_of(snapshot)).items():
+        for name, table in count_tables(evidence_of_rows(rows, snapshot.manifest), instruments_of(snapshot)).items():
             writer.put(name, table.select([c.name for c in columns_of(name, public=True)]))
         publish(
             writer.preview(manifest), writer.path / REPORT, ("headline",)
@@ -188,6 +188,7 @@ def public_manifest(manifest: Manifest, snapshot_id: str, cards: CardTotals) -> 
         rules_version=manifest.rules_version,
         accuracy=manifest.accuracy,
         instruments=_instruments(manifest.instruments, True),
+        tables={},
         public=True,
     )
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from peft_census.errors import output_error
 from peft_census.pipeline.census import rule_inputs
 from peft_census.pipeline.published import Figure
 from peft_census.settings import settings
+from peft_census.snapshot.files import write_atomically
 from peft_census.tag.naive import NAIVE_VERSION
 
 REPRODUCTION_VERSION = "1"
@@ -49,10 +48,4 @@ def read_kept(file: Path) -> dict[str, Any] | None:
 
 
 def keep(file: Path, reading: dict[str, Any]) -> None:
-    partial = file.with_suffix(f".{os.getpid()}.partial")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(reading, ensure_ascii=False), encoding="utf-8")
-        partial.replace(file)
-    except OSError as error:
-        raise output_error(file, error) from error
+    write_atomically(file, json.dumps(reading, ensure_ascii=False))

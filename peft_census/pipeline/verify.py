@@ -25,7 +25,8 @@ from peft_census.collect.ledger import Ledger
 from peft_census.errors import CensusError, SnapshotError
 from peft_census.pipeline.census import LOCK as SNAPSHOTS_LOCK
 from peft_census.snapshot.lock import exclusive_lock
-from peft_census.snapshot.snapshot import MANIFEST, read_snapshot
+from peft_census.snapshot.manifest import SchemaVersionError
+from peft_census.snapshot.snapshot import read_snapshot
 
 ASIDE = ".damaged-"
 LEDGER = "ledger.sqlite"
@@ -127,11 +128,11 @@ def _snapshot(folder: Path) -> Iterator[Finding]:
     remedy = f"moved to {ASIDE}{folder.name}; run the census again"
     try:
         snapshot = read_snapshot(folder)
+    except SchemaVersionError as error:
+        yield Finding(folder, error.what, f"nothing: {error.hint}")
+        return
     except SnapshotError as error:
-        if (folder / MANIFEST).is_file() and "written with schema" in error.what:
-            yield Finding(folder, error.what, f"nothing: {error.hint}")
-        else:
-            yield Finding(folder, error.what, remedy, lambda: _put_aside(folder))
+        yield Finding(folder, error.what, remedy, lambda: _put_aside(folder))
         return
     if snapshot.id != folder.name:
         yield Finding(folder, f"its manifest says {snapshot.id}", "rename the folder back")

@@ -1,1 +1,1 @@
-"""What is on disk."""
+"""Snapshots on disk: their tables, columns, manifests and files."""

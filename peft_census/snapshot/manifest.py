@@ -1,7 +1,7 @@
 """The manifest of a snapshot: what it was made from, by which rules, and which files it holds.
 
-In: ``manifest.json``, which may be damaged, written by another release, or by somebody else. Out: a ``Manifest``.
-A manifest whose names could lead outside the snapshot's folder is rejected.
+In: ``manifest.json``, which may be damaged, of another release, or not from this project. Out: a ``Manifest``. A
+manifest with names that could point outside the folder of the snapshot is rejected.
 """
 
 from __future__ import annotations
@@ -20,8 +20,12 @@ from peft_census.snapshot.schema import SCHEMA_VERSION, TABLES
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HINT = "run the census again, or `peft-census verify`."
-_NEWER = "a newer release wrote it: upgrade peft-census."
-_OLDER = "an older release wrote it: run the census again, or use the release that wrote it."
+_NEWER = "it is from a newer release: upgrade peft-census."
+_OLDER = "it is from an older release: run the census again, or use the release that wrote it."
+
+
+class SchemaVersionError(SnapshotError):
+    """A snapshot has the schema of another release; it is not damaged."""
 
 
 @record
@@ -30,11 +34,11 @@ class SourceInfo:
 
     Args:
         kind: ``files``, ``specimen``, ``hub-dump`` …
-        label: for people: file names, dataset id; never a path of this machine.
-        content_sha256: changes if and only if the cards change.
+        label: file names or dataset id, for display; never a path of this computer.
+        content_sha256: SHA-256 that changes only with the cards.
         revision: commit of the source, where it has one.
-        specimen: True for cards written for this project, whose shares mean nothing.
-        details: other facts worth keeping, JSON-ready.
+        specimen: whether the cards were written for this project, so that shares mean nothing.
+        details: other facts, JSON-ready; their keys depend on ``kind``.
     """
 
     kind: str
@@ -47,7 +51,7 @@ class SourceInfo:
 
 @record
 class TechniqueFacts:
-    """What a snapshot keeps of one technique of the taxonomy.
+    """What a snapshot records about one technique of the taxonomy.
 
     Args:
         name: display name.
@@ -84,7 +88,7 @@ class TaxonomyInfo:
 
 @record
 class CardTotals:
-    """Models listed, cards with text, and the ISO dates of the oldest and newest card (None if no card has a date)."""
+    """Models listed, cards with text, and the ISO dates of the oldest and newest card (None without any date)."""
 
     rows: int
     with_text: int
@@ -123,7 +127,7 @@ class GoldScores:
 
 @record
 class Manifest:
-    """Everything a snapshot records about itself; ``tables`` is filled in when the tables are written."""
+    """Everything that a snapshot records about itself; ``SnapshotWriter`` fills in ``tables``."""
 
     snapshot_id: str
     schema_version: int
@@ -135,9 +139,9 @@ class Manifest:
     corrections_sha256: str
     tagger_version: str
     rules_version: str
+    tables: dict[str, TableInfo]
     accuracy: dict[str, GoldScores] = field(default_factory=dict)
     instruments: dict[str, Any] = field(default_factory=dict)
-    tables: dict[str, TableInfo] = field(default_factory=dict)
     public: bool = False
     aggregate: bool = False
 
@@ -150,7 +154,8 @@ def read_manifest(file: Path) -> Manifest:
     """Returns the manifest in ``file``.
 
     Raises:
-        SnapshotError: it cannot be read, has another schema version, or is not what this project writes.
+        SchemaVersionError: it has another schema version.
+        SnapshotError: it cannot be read, or is not what this project writes.
     """
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
@@ -159,8 +164,8 @@ def read_manifest(file: Path) -> Manifest:
         raise SnapshotError(f"{file}: not a snapshot manifest ({error})", _HINT) from error
     if version != SCHEMA_VERSION:
         newer = isinstance(version, int) and version > SCHEMA_VERSION
-        what = f"{file.parent}: written with schema {version!s:.20}, this is schema {SCHEMA_VERSION}"
-        raise SnapshotError(what, _NEWER if newer else _OLDER)
+        what = f"{file.parent}: written with schema {version!s:.20}, but this release reads schema {SCHEMA_VERSION}"
+        raise SchemaVersionError(what, _NEWER if newer else _OLDER)
     manifest = read_record(Manifest, data, file, SnapshotError, _HINT)
     if not _NAME.fullmatch(manifest.snapshot_id):
         raise SnapshotError(f"{file}: its snapshot_id is not a valid name", _HINT)

@@ -40,10 +40,10 @@ def read_record(
         data: parsed TOML or JSON.
         where: the file, for the error.
         error: the class of error to raise.
-        hint: what the reader of the error can do.
+        hint: what to do about it.
 
     Raises:
-        CensusError: ``data`` does not fit; names ``where``, the entry and the fault.
+        CensusError: ``data`` does not fit; the message names ``where``, the entry and the fault.
     """
     try:
         result: Record = _adapter(cast(Hashable, kind)).validate_python(data)

@@ -1,17 +1,16 @@
-"""Snapshots: one folder of Parquet tables and a manifest, written once, never changed.
+"""Snapshots: one folder of Parquet tables and a manifest, written once and never changed.
 
-The id derives from what went in (content of the source, taxonomy, generators, corrections, versions of
-tagger, rules and schema): the same input and rules give the same id. A snapshot is written to a temporary
-folder and renamed, so that a reader never sees half of one.
+The id depends on what went in (content of the source, taxonomy, generators, corrections, versions of tagger, counting
+rules and schema): the same input and rules give the same id. A snapshot is written to a temporary folder and renamed,
+so it is complete or absent.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from peft_census.errors import SnapshotError, UsageError, output_error
+from peft_census.snapshot.files import file_sha256, sync
 from peft_census.snapshot.manifest import MANIFEST, Manifest, TableInfo, read_manifest
 from peft_census.snapshot.parquet import GroupedFile
 from peft_census.snapshot.schema import SCHEMA_VERSION, arrow_schema, check
@@ -30,14 +30,15 @@ from peft_census.snapshot.schema import SCHEMA_VERSION, arrow_schema, check
 __all__ = ["MANIFEST", "Snapshot", "find_snapshot", "new_snapshot", "read_snapshot"]
 
 PUBLIC, AGGREGATE = "-public", "-aggregate"
-"""What the id of a public copy, and of an aggregate copy, ends in."""
+"""The ends of the ids of a public copy and of an aggregate copy."""
 
+_TEMPORARY = ".partial-"
 _STALE_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A sealed snapshot.
+    """A complete snapshot.
 
     Args:
         path: its folder.
@@ -67,7 +68,7 @@ class Snapshot:
         return arrow_schema(name, self.public)
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """Returns one of the tables, whole or only some columns.
+        """Returns one of the tables, or some of its columns.
 
         Raises:
             SnapshotError: the snapshot has no such table, or its file is damaged.
@@ -90,15 +91,15 @@ class Snapshot:
         raise SnapshotError(f"{file}: its columns are not those of the schema", "run the census again.")
 
     def verify(self) -> None:
-        """Raises SnapshotError unless every table's bytes are those that were sealed."""
-        for name, facts in self.manifest.tables.items():
+        """Raises SnapshotError unless the bytes of every table are those that were written."""
+        for name, info in self.manifest.tables.items():
             file = self.path / f"{name}.parquet"
-            if not file.is_file() or file_sha256(file) != facts.sha256:
-                raise SnapshotError(f"{file}: changed since it was sealed", "run the census again.")
+            if not file.is_file() or file_sha256(file) != info.sha256:
+                raise SnapshotError(f"{file}: changed since it was written", "run the census again.")
 
 
 def snapshot_key(inputs: dict[str, Any]) -> str:
-    """Returns the content part of the id: 12 hex digits over ``inputs`` and the schema version."""
+    """Returns the part of the id that depends on content: 12 hex digits of ``inputs`` and the schema version."""
     text = json.dumps({**inputs, "schema_version": SCHEMA_VERSION}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -113,43 +114,45 @@ def read_snapshot(path: Path) -> Snapshot:
 
 
 def find_snapshot(name: str, root: Path) -> Snapshot:
-    """Returns the snapshot that ``name`` means: a folder, an id, the start of one id, ``latest`` or ``previous``.
+    """Returns the snapshot that ``name`` means: a folder, an id, the start of an id, ``latest`` or ``previous``.
 
     A folder that holds snapshots means the latest of them. A public copy is the latest only where there is no
     private snapshot, an aggregate copy only where there is nothing else.
 
     Raises:
-        UsageError: nothing or more than one snapshot fits.
+        UsageError: no snapshot fits, or more than one.
     """
     folder = Path(name)
     if (folder / MANIFEST).is_file():
         return read_snapshot(folder)
     if name and folder.is_dir() and (inside := _by_age(folder)):
         return read_snapshot(inside[0])
-    there = _by_age(root)
+    existing = _by_age(root)
     if name in ("latest", "previous"):
-        found = there[:1] if name == "latest" else there[1:2]
+        matches = existing[:1] if name == "latest" else existing[1:2]
     else:
-        begins = [p for p in there if name and p.name.startswith(name)]
+        begins = [p for p in existing if name and p.name.startswith(name)]
         exact = [p for p in begins if p.name == name]
-        found = exact or next((f for f in (_private(begins), _with_rows(begins)) if f), begins)
-    if len(found) == 1:
-        return read_snapshot(found[0])
-    known = ", ".join(p.name for p in there[:5]) or "none yet; run `make census`"
-    problem = f"more than one snapshot starts with {name!r}" if found else f"no snapshot {name!r} in {root}"
-    raise UsageError(problem, f"snapshots there, the latest first: {known}." if there else f"snapshots there: {known}.")
+        matches = exact or next((found for found in (_private(begins), _with_rows(begins)) if found), begins)
+    if len(matches) == 1:
+        return read_snapshot(matches[0])
+    known = ", ".join(p.name for p in existing[:5])
+    raise UsageError(
+        f"more than one snapshot starts with {name!r}" if matches else f"no snapshot {name!r} in {root}",
+        f"existing snapshots, latest first: {known}." if known else "there is none yet: run `make census`.",
+    )
 
 
 def _by_age(root: Path) -> list[Path]:
-    """Returns the snapshots in ``root``, the one sealed last first.
+    """Returns the snapshots in ``root``, the newest first.
 
     Public copies made since then come at the end, aggregate copies last of all.
     """
-    there = [p for p in sorted(root.glob("*")) if (p / MANIFEST).is_file() and not p.name.startswith(".")]
-    there.sort(key=lambda p: (p / MANIFEST).stat().st_mtime_ns, reverse=True)
-    first = next((i for i, p in enumerate(there) if not _is_public(p)), 0)
-    there = there[first:] + there[:first]
-    return _with_rows(there) + [p for p in there if _is_aggregate(p)]
+    existing = [p for p in sorted(root.glob("*")) if (p / MANIFEST).is_file() and not p.name.startswith(".")]
+    existing.sort(key=lambda p: (p / MANIFEST).stat().st_mtime_ns, reverse=True)
+    first = next((i for i, p in enumerate(existing) if not _is_public(p)), 0)
+    existing = existing[first:] + existing[:first]
+    return _with_rows(existing) + [p for p in existing if _is_aggregate(p)]
 
 
 def _is_public(path: Path) -> bool:
@@ -177,7 +180,7 @@ def find_by_key(key: str, root: Path) -> Snapshot | None:
 
 
 class SnapshotWriter:
-    """A snapshot in the making; see ``new_snapshot``."""
+    """A snapshot that is being written; see ``new_snapshot``."""
 
     def __init__(self, path: Path, public: bool = False) -> None:
         self.path = path
@@ -191,7 +194,7 @@ class SnapshotWriter:
         self._file(table).append(data)
 
     def put(self, table: str, data: pa.Table) -> None:
-        """Writes ``table`` whole."""
+        """Writes all rows of ``table``."""
         self.append(table, data)
         self.finish(table)
 
@@ -224,21 +227,19 @@ class SnapshotWriter:
         (self.path / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
         for file in self.path.rglob("*"):
             if file.is_file():
-                with file.open("rb") as stream:
-                    os.fsync(stream.fileno())
+                sync(file)
         try:
-            self.path.chmod(0o755)
             self.path.rename(final)
         except OSError:
             if not (final / MANIFEST).is_file():
                 raise
-            self.abandon()  # another run sealed the same content first
+            self.abandon()  # another run has written the same snapshot
         return read_snapshot(final)
 
 
 @contextmanager
 def new_snapshot(root: Path, public: bool = False) -> Iterator[SnapshotWriter]:
-    """Gives a writer below ``root``; on any error the half-made folder is removed and nothing else touched.
+    """Gives a writer for a temporary folder below ``root``, which is removed after an error.
 
     Args:
         root: folder of snapshots.
@@ -251,7 +252,9 @@ def new_snapshot(root: Path, public: bool = False) -> Iterator[SnapshotWriter]:
     try:
         root.mkdir(parents=True, exist_ok=True)
         _remove_stale(root)
-        writer = SnapshotWriter(Path(tempfile.mkdtemp(prefix=".partial-", dir=root)), public)
+        folder = root / f"{_TEMPORARY}{secrets.token_hex(6)}"
+        folder.mkdir()
+        writer = SnapshotWriter(folder, public)
         yield writer
     except BaseException as error:
         if writer:
@@ -262,7 +265,7 @@ def new_snapshot(root: Path, public: bool = False) -> Iterator[SnapshotWriter]:
 
 
 def _abandon_quietly(writer: SnapshotWriter) -> None:
-    """Abandons ``writer``; a full disk may refuse even the closing of files, and the first error counts."""
+    """Abandons ``writer``; where a full disk prevents the closing of files, the first error is the one to report."""
     try:
         writer.abandon()
     except (OSError, pa.ArrowException):
@@ -270,13 +273,7 @@ def _abandon_quietly(writer: SnapshotWriter) -> None:
 
 
 def _remove_stale(root: Path) -> None:
-    """Removes what runs killed more than a day ago left behind."""
-    for path in root.glob(".partial-*"):
+    """Removes the temporary folders of runs that were killed more than a day ago."""
+    for path in root.glob(f"{_TEMPORARY}*"):
         if time.time() - path.stat().st_mtime > _STALE_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def file_sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file's bytes, read in pieces."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -22,12 +22,13 @@ from peft_census.count import (
     popular,
 )
 from peft_census.count.groups import DIMENSIONS, FLOOR, family
+from peft_census.snapshot.manifest import TechniqueFacts
 from peft_census.snapshot.schema import arrow_schema, check
 
 FACTS = {
-    "lora": {"kind": "peft_type", "variant_of": None, "paper_month": "2021-06", "released": "2023-01-19"},
-    "dora": {"kind": "variant", "variant_of": "lora", "paper_month": "2024-02", "released": None},
-    "ia3": {"kind": "peft_type", "variant_of": None, "paper_month": None, "released": "2023-05-10"},
+    "lora": TechniqueFacts("LoRA", "peft_type", "lora", paper_month="2021-06", released="2023-01-19"),
+    "dora": TechniqueFacts("DoRA", "variant", "lora", variant_of="lora", paper_month="2024-02"),
+    "ia3": TechniqueFacts("(IA)^3", "peft_type", "ia3", released="2023-05-10"),
 }
 
 
@@ -128,9 +129,8 @@ def test_groups_name_what_is_not_known() -> None:
               generators=["peft/0.1", "trl"], base_model="meta-llama/Llama-3.2-1B", library_name="peft"),
         model("b/3", pipeline_tag=" "),
     ]  # fmt: skip
-    there = evidence(models, [])
-    found = {name: values(there).to_pylist() for name, values in DIMENSIONS.items()}
-    assert found == {
+    cards = evidence(models, [])
+    assert {name: dimension.values(cards).to_pylist() for name, dimension in DIMENSIONS.items()} == {
         "month": [FLOOR, "2025-04", "not known"],
         "pipeline_tag": ["not known"] * 3,
         "base_family": ["not known", "llama", "not known"],

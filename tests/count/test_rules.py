@@ -6,15 +6,17 @@ import pyarrow as pa
 import pytest
 
 from peft_census.count import Evidence, count_shares, headline, parse_rule
+from peft_census.count.shares import Headline
 from peft_census.count.uncertainty import wilson
+from peft_census.snapshot.manifest import TechniqueFacts
 
 FACTS = {
-    "lora": {"kind": "peft_type", "variant_of": None},
-    "qlora": {"kind": "outside_peft", "variant_of": "lora"},
-    "qdora": {"kind": "outside_peft", "variant_of": "dora"},
-    "dora": {"kind": "variant", "variant_of": "lora"},
-    "ia3": {"kind": "peft_type", "variant_of": None},
-    "galore": {"kind": "not_peft", "variant_of": None},
+    "lora": TechniqueFacts("LoRA", "peft_type", "lora"),
+    "qlora": TechniqueFacts("QLoRA", "outside_peft", "lora", variant_of="lora"),
+    "qdora": TechniqueFacts("QDoRA", "outside_peft", "lora", variant_of="dora"),
+    "dora": TechniqueFacts("DoRA", "variant", "lora", variant_of="lora"),
+    "ia3": TechniqueFacts("(IA)^3", "peft_type", "ia3"),
+    "galore": TechniqueFacts("GaLore", "not_peft", "lora"),
 }
 
 
@@ -52,8 +54,8 @@ def votes(rule: str, table: pa.Table = CARDS) -> tuple[float, dict[str, float]]:
     return counted.base, counted.totals()
 
 
-def test_blog_counts_cards_with_exactly_one_technique() -> None:
-    """Split, b has two techniques and drops out; rolled up, QLoRA beside LoRA is one."""
+def test_exactly_one_counts_cards_with_one_technique() -> None:
+    """With variants separate, b has two techniques and does not count; grouped, QLoRA and LoRA are one."""
     assert votes("exactly_one/variants_separate") == (3, {"lora": 1, "ia3": 1, "qdora": 1})
     assert votes("exactly_one") == (4, {"lora": 3, "ia3": 1})
 
@@ -75,11 +77,7 @@ def test_names_and_techniques_outside_peft_proper_do_not_count() -> None:
     """A mention inside a name and a technique of kind not_peft add nothing anywhere."""
     alone = count_shares(evidence(mentions(("e", "lora", "name"), ("g", "galore", "prose"))))
     assert alone.num_rows == 0
-    assert headline(alone) == {
-        "rule": "exactly_one", "technique": "lora",
-        "n": 0, "base": 0, "share": None, "low": None, "high": None,
-        "author_low": None, "author_high": None, "effective_n": None, "unread_low": None, "unread_high": None,
-    }  # fmt: skip
+    assert headline(alone) == Headline("exactly_one", "lora", n=0, base=0, share=None, low=None, high=None)
 
 
 def test_configured_mentions_count() -> None:
@@ -95,11 +93,11 @@ def test_order_of_mentions_is_irrelevant() -> None:
 
 
 def test_the_headline_is_loras_share() -> None:
-    """The headline is LoRA under rule exactly_one, rolled up, with Wilson's interval."""
+    """The headline is LoRA under rule exactly_one, variants grouped, with Wilson's interval."""
     head = headline(count_shares(evidence(CARDS)))
-    assert (head["technique"], head["n"], head["base"], head["share"]) == ("lora", 3, 4, 0.75)
-    assert head["low"] == pytest.approx(0.3006, abs=1e-4)
-    assert head["high"] == pytest.approx(0.9544, abs=1e-4)
+    assert (head.technique, head.n, head.base, head.share) == ("lora", 3, 4, 0.75)
+    assert head.low == pytest.approx(0.3006, abs=1e-4)
+    assert head.high == pytest.approx(0.9544, abs=1e-4)
 
 
 def test_the_published_interval_comes_out() -> None:

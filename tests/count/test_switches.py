@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -10,18 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peft_census.count import STANDARD, Evidence, count_shares, parse_rule, sensitivity
+from peft_census.count import evidence as evidence_module
 from peft_census.count.rules import SWITCHES, Rule, specifications
 from peft_census.count.shares import ENOUGH
+from peft_census.count.switches import Option, switch
 from peft_census.errors import SnapshotError, UsageError
+from peft_census.snapshot.manifest import TechniqueFacts
 from peft_census.snapshot.schema import arrow_schema, check
 
 FACTS = {
-    "lora": {"kind": "peft_type", "variant_of": None},
-    "qlora": {"kind": "outside_peft", "variant_of": "lora"},
-    "dora": {"kind": "variant", "variant_of": "lora"},
-    "ia3": {"kind": "peft_type", "variant_of": None},
-    "locon": {"kind": "outside_peft", "variant_of": None},
-    "galore": {"kind": "not_peft", "variant_of": None},
+    "lora": TechniqueFacts("LoRA", "peft_type", "lora"),
+    "qlora": TechniqueFacts("QLoRA", "outside_peft", "lora", variant_of="lora"),
+    "dora": TechniqueFacts("DoRA", "variant", "lora", variant_of="lora"),
+    "ia3": TechniqueFacts("(IA)^3", "peft_type", "ia3"),
+    "locon": TechniqueFacts("LoCon", "outside_peft", "lora"),
+    "galore": TechniqueFacts("GaLore", "not_peft", "lora"),
 }
 
 MODELS = [
@@ -128,12 +133,40 @@ def test_a_name_that_no_rule_has_is_refused_with_the_words_there_are(name: str, 
 
 
 def test_words_belong_to_one_switch() -> None:
-    """No word stands in two lines, or a name could not be read."""
-    words = [w for line in SWITCHES.values() for w in line]
+    """Each word is an option of one switch, so that a name can be parsed."""
+    words = [word for switch in SWITCHES.values() for word in switch.options]
     assert len(words) == len(set(words))
 
 
-@given(st.fixed_dictionaries({s: st.sampled_from(list(words)) for s, words in SWITCHES.items()}))
+def test_an_option_is_one_record() -> None:
+    """Every option has its words and, unless it is a default, a label; Evidence knows no option by name."""
+    source = inspect.getsource(evidence_module)
+    for name, line in SWITCHES.items():
+        default = next(iter(line.options))
+        assert getattr(Rule(), name) == default
+        for word, option in line.options.items():
+            assert option.word == word and option.meaning and (option.short or word == default)
+            assert f'"{word}"' not in source
+
+
+def test_a_new_switch_is_one_field() -> None:
+    """A rule with another switch counts by it: here only techniques whose id begins with a letter before m."""
+
+    @dataclass(frozen=True)
+    class WiderRule(Rule):
+        alphabet: str = switch(
+            "aliases",
+            Option("all_letters", "all techniques count"),
+            Option("first_half", "half", "half", counts_as=lambda technique, _: technique if technique < "j" else None),
+        )
+
+    assert evidence().votes(WiderRule(vote="any")).totals() == {"lora": 5, "ia3": 2, "locon": 1}
+    narrow = WiderRule(vote="any", variants="variants_separate", alphabet="first_half")
+    assert evidence().votes(narrow).totals() == {"dora": 1, "ia3": 2}
+    assert narrow.name == "any/variants_separate/first_half"
+
+
+@given(st.fixed_dictionaries({name: st.sampled_from(list(switch.options)) for name, switch in SWITCHES.items()}))
 def test_every_rule_is_found_again_by_its_name(words: dict[str, str]) -> None:
     """Name and rule stand for one another."""
     rule = Rule(**words)
@@ -155,8 +188,8 @@ def test_the_sensitivity_table_is_ordered_and_marks_what_is_too_small() -> None:
     shares = [r["share"] for r in rows if r["share"] is not None]
     assert shares == sorted(shares)
     assert not any(r["enough"] for r in rows)
-    blog = next(r for r in rows if r["rule"] == "exactly_one")
-    assert (blog["numerator"], blog["base"], blog["cards"]) == (5, 6, 6)
+    headline = next(r for r in rows if r["rule"] == "exactly_one")
+    assert (headline["numerator"], headline["base"], headline["cards"]) == (5, 6, 6)
     many = [{**m, "model_id": f"a{i}/m", "author": f"a{i}"} for i, m in enumerate(MODELS[:1] * ENOUGH)]
     enough = sensitivity(evidence(many, [says(m["model_id"], "lora") for m in many])).to_pylist()
     assert {r["rule"] for r in enough if r["enough"]} >= {"exactly_one", "any/variants_separate"}
@@ -187,7 +220,7 @@ MENTION = st.builds(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(MENTION, max_size=25), st.sampled_from(specifications()), st.randoms())
 def test_totals_add_up_whatever_the_cards_and_their_order(mentions: list[dict[str, Any]], rule: Rule, rng: Any) -> None:
-    """Votes of blog and fractional add up to the base; shuffled cards and mentions give the same numbers."""
+    """Votes of exactly_one and fractional add up to the base; shuffled cards and mentions give the same numbers."""
     counted = evidence(MODELS, mentions).votes(rule)
     totals = counted.totals()
     if rule.vote == "any":

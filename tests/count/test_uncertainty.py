@@ -6,6 +6,7 @@ How often it holds the truth is in ``test_intervals``.
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -16,11 +17,13 @@ from peft_census.count import uncertainty
 from peft_census.count.uncertainty import (
     ALL_ALIKE,
     CLUSTERED,
+    CONFIDENCE,
     FEW_CLUSTERS,
-    LINEARISED,
+    LINEARIZED,
     NO_BASE,
     ONE_CLUSTER,
     ClusterInterval,
+    Z,
     cluster_interval,
     kish,
     weighted_interval,
@@ -40,6 +43,21 @@ def authors(seed: int, n: int = 200) -> tuple[np.ndarray, np.ndarray]:
     clusters = np.repeat(np.arange(n), rng.integers(1, 9, n))
     minds = rng.random(n) < 0.8
     return (minds[clusters] ^ (rng.random(len(clusters)) < 0.1)).astype(float), clusters
+
+
+def test_wilson_has_the_values_of_statsmodels() -> None:
+    """The values are those of ``proportion_confint(method="wilson")`` of statsmodels 0.15.0; whole and divided votes."""
+    expected = {
+        (0, 10): (0.0, 0.27753279986288926),
+        (5, 10): (0.23659309051256394, 0.7634069094874361),
+        (10, 10): (0.7224672001371106, 1.0),
+        (1 / 3, 2.5): (0.00999939183644305, 0.7008978346265589),
+        (7111, 7485): (0.9448625762294411, 0.954742527850424),
+        (20509, 20834): (0.9826263011316081, 0.985996098644645),
+    }
+    for (numerator, base), bounds in expected.items():
+        assert wilson(numerator, base) == pytest.approx(bounds, abs=1e-15)
+    assert NormalDist().inv_cdf((1 + CONFIDENCE) / 2) == pytest.approx(Z, abs=1e-14)
 
 
 def test_weighted_votes_are_wilson_on_the_effective_number() -> None:
@@ -149,7 +167,7 @@ def test_too_many_distinct_clusters_are_linearised(monkeypatch: pytest.MonkeyPat
     drawn = cluster_interval(votes * weights, weights, clusters)
     monkeypatch.setattr(uncertainty, "MOST_PAIRS", 3)
     formula = cluster_interval(votes * weights, weights, clusters)
-    assert (drawn.method, formula.method) == (CLUSTERED, LINEARISED)
+    assert (drawn.method, formula.method) == (CLUSTERED, LINEARIZED)
     assert formula.effective_n == pytest.approx(drawn.effective_n, rel=0.1)
 
 

@@ -152,9 +152,7 @@ def test_a_proxy_with_a_password_is_not_named(monkeypatch: pytest.MonkeyPatch, t
         monkeypatch.delenv(name, raising=False)
     reported: list[str] = []
     hub = HubClient(QUICK, lambda where, what: reported.append(f"{where} {what}"), "https://hub.example")
-    web = RestClient(
-        "https://hub.example", pace_for("http://127.0.0.1", 0), report=lambda *said: reported.extend(said)
-    )
+    web = RestClient("https://hub.example", pace_for("http://127.0.0.1", 0), report=lambda *said: reported.extend(said))
     for ask in (lambda: hub.get("/api/models", 100), lambda: web.get("/x", [])):
         with pytest.raises(CensusError) as caught:
             ask()

@@ -117,4 +117,4 @@ def test_figures_are_kept_beside_others_or_refused_in_words(tmp_path: Path) -> N
     with pytest.raises(BadInputError, match=r"list\.json does not hold figures of record"):
         record(result, "one", tmp_path / "list.json")
     with pytest.raises(OutputError, match="none"):
-        record(result, "one", tmp_path / "none" / "scores.json")
+        record(result, "one", file / "none" / "scores.json")

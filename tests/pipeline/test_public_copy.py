@@ -19,7 +19,7 @@ from peft_census.cli.main import main
 from peft_census.errors import UsageError
 from peft_census.pipeline.aggregate_copy import FEW, aggregate_copy
 from peft_census.pipeline.census import make_source, run_census
-from peft_census.pipeline.counting import benchmark_of, count_again, count_tables, evidence_of
+from peft_census.pipeline.counting import count_again, count_tables, evidence_of, instruments_of
 from peft_census.pipeline.public_copy import public_copy
 from peft_census.pipeline.public_values import RULES, base_model_rule
 from peft_census.snapshot import schema
@@ -67,7 +67,7 @@ def rewritten(
         for name in ("models", "mentions", "coverage"):
             writer.put(name, change(name, snapshot.table(name)))
         preview = writer.preview(about)
-        for name, table in count_tables(evidence_of(preview), benchmark_of(preview)).items():
+        for name, table in count_tables(evidence_of(preview), instruments_of(preview)).items():
             writer.put(name, table)
         writer.preview(about)
         return writer.write(about, root)
@@ -75,7 +75,7 @@ def rewritten(
 
 def with_personal_text(name: str, table: pa.Table) -> pa.Table:
     """Returns ``table`` with personal text in every column whose values are not a closed list of the schema."""
-    for column in TABLES[name][1]:
+    for column in TABLES[name].columns:
         if column.allowed or column.name in ("model_id", "technique"):
             continue
         text = personal(f"{name}.{column.name}")
@@ -201,8 +201,8 @@ def test_a_new_column_is_dropped_until_it_says_otherwise(
     )
     columns = {c.name: c for c in added}
     for name in ("models", "mentions"):
-        meaning, old = TABLES[name]
-        monkeypatch.setitem(schema.TABLES, name, (meaning, (*old, *added)))
+        table = TABLES[name]
+        monkeypatch.setitem(schema.TABLES, name, table._replace(columns=(*table.columns, *added)))
     schema.arrow_schema.cache_clear()
 
     def with_columns(name: str, table: pa.Table) -> pa.Table:
@@ -390,11 +390,11 @@ def test_every_rule_of_the_schema_is_known() -> None:
     """A column says either that it is dropped, or something that ``public_values`` knows; instruments say nothing."""
     special = {Public.DROPPED, Public.AS_IS, Public.DAY, Public.OWNER, Public.TECHNIQUE_NAME, Public.BASE_MODEL}
     assert {*RULES, *special} == set(Public)
-    free = [c for t in ("models", "mentions", "coverage") for c in TABLES[t][1] if c.public is Public.AS_IS]
+    free = [c for t in ("models", "mentions", "coverage") for c in TABLES[t].columns if c.public is Public.AS_IS]
     ids = ("model_id", "technique")
     assert not [c.name for c in free if not c.allowed and c.name not in ids and "string" in str(c.type)]
     for name in ("github_counts", "github_imports", "civitai", "benchmark"):
-        assert {c.public for c in TABLES[name][1]} == {Public.DROPPED}
+        assert {c.public for c in TABLES[name].columns} == {Public.DROPPED}
     assert replace(Column("x", pa.string(), "y")).public is Public.DROPPED
 
 

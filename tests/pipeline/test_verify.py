@@ -115,9 +115,9 @@ def spoil_ledger(sealed: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (spoil_table, "changed since it was sealed"),
+        (spoil_table, "changed since it was written"),
         (spoil_manifest, "not a snapshot manifest"),
-        (lose_table, "changed since it was sealed"),
+        (lose_table, "changed since it was written"),
         (leave_half, "left half-made"),
         (leave_half_shard, "left half-made"),
         (lose_shard, "is gone"),

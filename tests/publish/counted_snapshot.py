@@ -12,11 +12,12 @@ from typing import Any
 import pyarrow as pa
 from literal_snapshot import LiteralSnapshot
 
+from peft_census.collect.benchmark import read_benchmark
 from peft_census.count import Evidence
 from peft_census.pipeline.counting import count_tables
 from peft_census.snapshot.manifest import Manifest
 from peft_census.snapshot.records import read_record, to_json
-from peft_census.snapshot.schema import TABLES, arrow_schema
+from peft_census.snapshot.schema import SCHEMA_VERSION, TABLES, arrow_schema
 from peft_census.tag import load_taxonomy
 
 OTHERS = ("ia3", "adalora", "prefix_tuning", "qlora", "dora", "vera", "prompt_tuning", "boft", "textual_inversion")
@@ -48,9 +49,9 @@ def counted(kind: str) -> LiteralSnapshot:
         techniques["lora"] = replace(techniques["lora"], name="<script>alert(1)</script> $x^2$ " + "W" * 200)
         techniques["ia3"] = replace(techniques["ia3"], name="=HYPERLINK(1) \u202e" + "i" * 10_000)
     evidence = Evidence(tables["models"], tables["mentions"], techniques)
-    tables |= count_tables(evidence, _benchmark())
+    tables |= count_tables(evidence, {"benchmark": _benchmark()})
     manifest: dict[str, Any] = {
-        "snapshot_id": "2023-12-31-0123456789ab", "schema_version": 2, "specimen": False,
+        "snapshot_id": "2023-12-31-0123456789ab", "schema_version": SCHEMA_VERSION, "specimen": False,
         "source": {"kind": "files", "label": "cards.parquet", "content_sha256": "5" * 64, "revision": None, "specimen": False, "details": {}},
         "taxonomy": {"sha256": "6" * 64, "techniques": to_json(techniques)},
         "generators_sha256": "7" * 64, "corrections_sha256": "8" * 64, "tagger_version": "1", "rules_version": "2",
@@ -104,8 +105,4 @@ def _mention(
 
 @cache
 def _benchmark() -> pa.Table:
-    from peft_census.collect.benchmark import read_benchmark
-
-    return read_benchmark(None, {f["peft_type"]: t for t, f in load_taxonomy().facts().items() if f.get("peft_type")})[
-        0
-    ]
+    return read_benchmark(None, {f.peft_type: t for t, f in load_taxonomy().facts().items() if f.peft_type})[0]

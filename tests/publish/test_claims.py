@@ -23,9 +23,9 @@ def test_every_snapshot_claims_the_headline_its_rivals_the_others_and_its_covera
         "exactly_one/variants_separate.lora",
         "any.lora",
         "fractional.lora",
-        "blog.adalora",
-        "blog.llama_adapter",
-        "blog.ia3",
+        "exactly_one.adalora",
+        "exactly_one.llama_adapter",
+        "exactly_one.ia3",
         "coverage",
     ]
 
@@ -35,7 +35,7 @@ def test_the_headline_says_share_counts_base_source_interval_and_snapshot(make_s
     headline = make_claims(make_snapshot())[0]
     assert headline.quote == (
         "Of 20,834 model cards that cite exactly one technique (cards.parquet, cards dated 2022-03-02 to 2025-04-30), "
-        "20,509 (98.4 %) cite LoRA; a variant counts as the technique it varies "
+        "20,509 (98.4 %) cite LoRA; variants count as the technique they derive from (QLoRA as LoRA) "
         "(Wilson 95 % interval 98.3–98.6 %; rule exactly_one; peft_census, snapshot 2025-04-30-0123456789ab)."
     )
     assert headline.misquote == "98.4 % of models use LoRA."

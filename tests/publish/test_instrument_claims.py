@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from literal_snapshot import LiteralSnapshot
 
+from peft_census.count import calibration, instrument_shares
 from peft_census.publish import make_claims
 from peft_census.publish.claims.instruments import instrument_claims, is_beside, side_by_side, side_by_side_md
 from peft_census.snapshot.manifest import TableInfo
@@ -27,10 +28,11 @@ def snapshot(make_snapshot: Callable[..., LiteralSnapshot]) -> LiteralSnapshot:
 
 
 def _with(snapshot: LiteralSnapshot, tables: dict[str, pa.Table], about: dict[str, Any]) -> LiteralSnapshot:
+    tables = {**tables, "instrument_shares": instrument_shares(tables), "calibration": calibration(tables)}
     manifest = snapshot.manifest
     techniques = dict(manifest.taxonomy.techniques)
     for technique, name in (("locon", "LoCon"), ("dora", "DoRA")):
-        techniques[technique] = replace(techniques["lora"], name=name)
+        techniques[technique] = replace(techniques["lora"], name=name, variant_of="lora")
     manifest = replace(
         manifest,
         instruments=about,

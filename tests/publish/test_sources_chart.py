@@ -49,6 +49,7 @@ def test_every_instrument_has_a_bar_with_its_own_base(chart: ChartSpec) -> None:
     """Cards first, then each measure; the title names the lowest and the highest."""
     assert chart.rows[0]["where"] == "Model cards, rule exactly_one"
     assert len(chart.rows) >= 3 and len({r["base"] for r in chart.rows}) == len(chart.rows)
+    assert [(r["numerator"], r["base"]) for r in chart.rows[1:]] == [(7100, 10_000), (71, 75), (71, 100)]
     assert chart.claim.title.startswith("LoRA's share runs from ") and "each of its own base" in chart.claim.title
     assert "average" in chart.claim.misquote
 

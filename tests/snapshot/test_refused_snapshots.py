@@ -1,4 +1,4 @@
-"""Snapshots of another release, damaged ones and hostile ones: every verb refuses them in one clear message."""
+"""Snapshots of another release, damaged and malicious snapshots: every command rejects them with one error message."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ VERBS: dict[str, tuple[str, ...]] = {
     "explain": ("explain", "a/m1", "--snapshot", "{bad}"), "sample-gold": ("sample-gold", "2", "--snapshot", "{bad}", "--out", "out"),
     "diff older": ("diff", "{bad}", "{good}"), "diff newer": ("diff", "{good}", "{bad}"),
 }  # fmt: skip
-"""Every verb and way of calling it that takes a snapshot."""
+"""Every command that takes a snapshot, with its options."""
 
 
 @pytest.fixture(scope="module")
-def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A snapshot as it should be."""
-    folder = tmp_path_factory.mktemp("sealed")
+def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An intact snapshot."""
+    folder = tmp_path_factory.mktemp("intact")
     rows = [{"modelId": f"a/m{i}", "card": "Trained with LoRA."} for i in range(3)]
     write_cards(folder / "cards.parquet", rows)
     return run_census(make_source(str(folder / "cards.parquet")), folder / "s", lambda b, n: b).snapshot.path
 
 
 def changed(**facts: object) -> Callable[[Path], None]:
-    """Returns what writes other facts into a manifest; a value None takes the fact away."""
+    """Returns a function that changes entries of a manifest; None removes the entry."""
 
     def change(folder: Path) -> None:
         file = folder / "manifest.json"
@@ -96,10 +96,10 @@ BAD: dict[str, tuple[Callable[[Path], None], str]] = {
 }  # fmt: skip
 
 
-def spoilt(sealed: Path, folder: Path, how: str) -> Path:
+def spoilt(intact: Path, folder: Path, how: str) -> Path:
     """Returns a copy of a snapshot after ``how``."""
     bad = folder / "spoilt"
-    shutil.copytree(sealed, bad)
+    shutil.copytree(intact, bad)
     BAD[how][0](bad)
     return bad
 
@@ -113,14 +113,14 @@ def check_refusal(result: Result, bad: Path, next_step: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_refuses_what_it_cannot_read(
-    verb: str, sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    verb: str, intact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One error that names the snapshot and the next step, exit code 1, nothing on stdout, nothing written."""
     monkeypatch.chdir(tmp_path)
     Path("labels.jsonl").write_text('{"model_id": "a/m1"}\n', encoding="utf-8")
     for how, (_, next_step) in BAD.items():
-        bad = spoilt(sealed, tmp_path, how)
-        words = [w.format(bad=bad, good=sealed) for w in VERBS[verb]]
+        bad = spoilt(intact, tmp_path, how)
+        words = [w.format(bad=bad, good=intact) for w in VERBS[verb]]
         check_refusal(CliRunner().invoke(main, words), bad, next_step)
         shutil.rmtree(bad)
         assert {p.name for p in tmp_path.iterdir()} <= {"labels.jsonl", "data", "out"}, how
@@ -128,7 +128,7 @@ def test_every_verb_refuses_what_it_cannot_read(
 
 
 def test_every_verb_that_takes_a_snapshot_is_tried() -> None:
-    """A new verb or option that takes one belongs into the list above."""
+    """A new command or option that takes a snapshot must be added to the list above."""
     takes = {
         name
         for name, command in main.commands.items()
@@ -139,9 +139,9 @@ def test_every_verb_that_takes_a_snapshot_is_tried() -> None:
 
 
 @pytest.mark.parametrize("how", BAD)
-def test_python_refuses_it_as_well(how: str, sealed: Path, tmp_path: Path) -> None:
+def test_python_refuses_it_as_well(how: str, intact: Path, tmp_path: Path) -> None:
     """load_snapshot, shares and chart raise SnapshotError, which names the snapshot and the next step."""
-    bad, next_step = spoilt(sealed, tmp_path, how), BAD[how][1]
+    bad, next_step = spoilt(intact, tmp_path, how), BAD[how][1]
     tries: tuple[Callable[[], Any], ...] = (
         lambda: peft_census.load_snapshot(bad).models,
         lambda: peft_census.shares(bad),
@@ -154,19 +154,19 @@ def test_python_refuses_it_as_well(how: str, sealed: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("how", BAD)
-def test_the_doctor_finds_it(how: str, sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit code 3 and a finding that names it; what only another release can read is never put aside."""
+def test_the_doctor_finds_it(how: str, intact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 3 and a finding that names it; a snapshot of another release is never moved."""
     monkeypatch.chdir(tmp_path)
-    spoilt(sealed, tmp_path / "snapshots", how)
+    spoilt(intact, tmp_path / "snapshots", how)
     said = CliRunner().invoke(main, ["doctor", "snapshots"])
     assert said.exit_code == 3 and "spoilt" in said.stdout
     CliRunner().invoke(main, ["doctor", "snapshots", "--repair"])
     assert (tmp_path / "snapshots/spoilt").is_dir() == (how in ("older schema", "newer schema", "strange schema"))
 
 
-def test_the_weekly_text_refuses_it(sealed: Path, tmp_path: Path) -> None:
+def test_the_weekly_text_refuses_it(intact: Path, tmp_path: Path) -> None:
     """scripts/changes.py passes the message on and makes no public copy."""
-    bad = spoilt(sealed, tmp_path, "older schema")
+    bad = spoilt(intact, tmp_path, "older schema")
     (tmp_path / "run.json").write_text(json.dumps({"snapshot_path": str(bad)}), encoding="utf-8")
     command = [sys.executable, REPO / "scripts/changes.py", "run.json", "--snapshots", "s", "--text", "t.md"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

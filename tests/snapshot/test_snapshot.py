@@ -1,20 +1,23 @@
-"""Snapshots: same input same bytes, written once, never half."""
+"""Snapshots: the same input gives the same bytes, and a snapshot is complete or absent."""
 
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers import REPO, write_cards
+from helpers import write_cards
 
 import peft_census
 from peft_census.errors import SnapshotError, UsageError
-from peft_census.snapshot.schema import TABLES, arrow_schema, check
+from peft_census.settings import settings
+from peft_census.snapshot.manifest import CardTotals, Manifest, SourceInfo, TaxonomyInfo
+from peft_census.snapshot.schema import SCHEMA_VERSION, TABLES, arrow_schema, check
 from peft_census.snapshot.schema.counts import COUNTED_TABLES
 from peft_census.snapshot.snapshot import MANIFEST, find_snapshot, new_snapshot, read_snapshot
 
@@ -60,8 +63,6 @@ def test_every_byte_is_the_same_elsewhere(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_rows: str
 ) -> None:
     """Another folder and another batch size give byte-identical tables, charts, page and manifest."""
-    from peft_census.settings import settings
-
     write_cards(tmp_path / "cards.parquet", ROWS)
     run("census", "-s", "cards.parquet", "--out", "one")
     settings.cache_clear()
@@ -90,7 +91,7 @@ def test_a_snapshot_holds_no_card_text(run: Any, tmp_path: Path) -> None:
     assert table["matched"].to_pylist() == ["LoRA"]
 
 
-def test_the_manifest_tells_what_went_in(run: Any, tmp_path: Path) -> None:
+def test_the_manifest_records_what_went_in(run: Any, tmp_path: Path) -> None:
     """The manifest names source, content hash, taxonomy, versions, rows and file hashes, and no path."""
     write_cards(tmp_path / "cards.parquet", ROWS)
     facts = json.loads(run("census", "-s", tmp_path / "cards.parquet", "--json").stdout)
@@ -118,7 +119,7 @@ def test_tables_follow_the_registry(run: Any, tmp_path: Path) -> None:
 
 
 def test_load_snapshot_gives_frames(run: Any, tmp_path: Path) -> None:
-    """The public door finds a snapshot by id, start of id, path or 'latest', as pandas frames."""
+    """``load_snapshot`` finds a snapshot by id, start of id, path or 'latest', as pandas frames."""
     write_cards(tmp_path / "cards.parquet", ROWS)
     facts = json.loads(run("census", "-s", "cards.parquet", "--json").stdout)
     for name in (facts["snapshot_id"], facts["snapshot_id"][:12], facts["snapshot_path"], "latest"):
@@ -132,33 +133,46 @@ def test_load_snapshot_gives_frames(run: Any, tmp_path: Path) -> None:
         peft_census.load_snapshot("nothing")
 
 
-def sealed(root: Path, name: str, second: int) -> Path:
-    """Makes a folder that looks like a snapshot sealed at ``second``."""
+MANIFEST_OF_NOTHING = Manifest(
+    snapshot_id="2025-01-01-aaa",
+    schema_version=SCHEMA_VERSION,
+    specimen=False,
+    source=SourceInfo("files", "cards.parquet", "5" * 64),
+    taxonomy=TaxonomyInfo("6" * 64, {}),
+    cards=CardTotals(0, 0),
+    generators_sha256="7" * 64,
+    corrections_sha256="8" * 64,
+    tagger_version="1",
+    rules_version="2",
+    tables={},
+)
+
+
+def written(root: Path, name: str, second: int) -> Path:
+    """Makes a snapshot without tables, written at ``second``."""
     (root / name).mkdir(parents=True)
-    shipped = next((REPO / "data/snapshots").glob("*-public")) / MANIFEST
-    facts = json.loads(shipped.read_text(encoding="utf-8")) | {"snapshot_id": name}
-    (root / name / MANIFEST).write_text(json.dumps(facts))
+    (root / name / MANIFEST).write_text(replace(MANIFEST_OF_NOTHING, snapshot_id=name).to_json())
     os.utime(root / name / MANIFEST, (second, second))
     return root / name
 
 
 def test_a_public_copy_is_not_taken_for_the_latest(tmp_path: Path) -> None:
-    """Neither 'latest', 'previous' nor the start of an id means a copy while its original is there."""
-    shipped = sealed(tmp_path, "2025-01-01-aaa-public", 1)
+    """Neither 'latest', 'previous' nor the start of an id means a public copy while its original exists."""
+    shipped = written(tmp_path, "2025-01-01-aaa-public", 1)
     assert find_snapshot("latest", tmp_path).path == shipped
-    first = sealed(tmp_path, "2026-01-01-bbb", 2)
+    first = written(tmp_path, "2026-01-01-bbb", 2)
     assert find_snapshot("previous", tmp_path).path == shipped
-    second = sealed(tmp_path, "2026-02-01-ccc", 3)
-    sealed(tmp_path, "2026-02-01-ccc-public", 4)
+    second = written(tmp_path, "2026-02-01-ccc", 3)
+    written(tmp_path, "2026-02-01-ccc-public", 4)
     assert find_snapshot("latest", tmp_path).path == find_snapshot("2026-02", tmp_path).path == second
     assert find_snapshot("previous", tmp_path).path == first
     assert find_snapshot("2026-02-01-ccc-public", tmp_path).id.endswith("-public")
 
 
 def test_a_folder_of_snapshots_means_its_latest(tmp_path: Path) -> None:
-    """What --out was given can be given to --snapshot."""
-    sealed(tmp_path / "mine", "2026-01-01-aaa", 1)
-    latest = sealed(tmp_path / "mine", "2025-01-01-bbb", 2)
+    """The folder given to --out can be given to --snapshot."""
+    written(tmp_path / "mine", "2026-01-01-aaa", 1)
+    latest = written(tmp_path / "mine", "2025-01-01-bbb", 2)
     assert find_snapshot(str(tmp_path / "mine"), tmp_path / "elsewhere").path == latest
 
 
@@ -173,8 +187,30 @@ def test_a_notebook_in_a_folder_below_finds_the_snapshots(
     assert len(peft_census.load_snapshot().models) == len(ROWS)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask for folders")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o755), (0o027, 0o750), (0o077, 0o700)])
+def test_the_umask_decides_who_may_read_a_snapshot(tmp_path: Path, umask: int, mode: int) -> None:
+    """The folder of a snapshot has the mode that any new folder has."""
+    before = os.umask(umask)
+    try:
+        with new_snapshot(tmp_path) as writer:
+            written = writer.write(MANIFEST_OF_NOTHING, tmp_path)
+    finally:
+        os.umask(before)
+    assert written.path.stat().st_mode & 0o777 == mode
+
+
+def test_of_two_runs_with_the_same_snapshot_the_first_stays(tmp_path: Path) -> None:
+    """The second run returns the existing snapshot and removes its own folder."""
+    for _ in range(2):
+        with new_snapshot(tmp_path) as writer:
+            written = writer.write(MANIFEST_OF_NOTHING, tmp_path)
+        assert written.path == tmp_path / MANIFEST_OF_NOTHING.snapshot_id
+    assert [p.name for p in tmp_path.iterdir()] == [MANIFEST_OF_NOTHING.snapshot_id]
+
+
 def test_a_failed_run_leaves_no_trace(tmp_path: Path) -> None:
-    """An error while writing removes the half-made folder."""
+    """An error while writing removes the temporary folder."""
     with pytest.raises(ZeroDivisionError), new_snapshot(tmp_path) as writer:
         writer.append("coverage", pa.RecordBatch.from_pylist([], schema=arrow_schema("coverage")))
         _ = 1 / 0
@@ -182,22 +218,22 @@ def test_a_failed_run_leaves_no_trace(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", [t for t in TABLES if t != "cards"])
-def test_a_table_with_a_strange_column_is_refused(table: str) -> None:
-    """A column that the registry does not know never reaches a file."""
+def test_a_table_with_an_unknown_column_is_rejected(table: str) -> None:
+    """A column that is not in the registry is never written."""
     data = arrow_schema(table).empty_table().append_column("extra", pa.array([], pa.int64()))
     with pytest.raises(SnapshotError, match="columns are"):
         check(table, data)
 
 
-def test_a_value_outside_the_closed_list_is_refused() -> None:
-    """A status that the registry does not list never reaches a file."""
+def test_a_value_outside_the_closed_list_is_rejected() -> None:
+    """A status that is not in the registry is never written."""
     row = {"source": "files", "status": "perhaps", "reason": None, "n": 1}
     with pytest.raises(SnapshotError, match="perhaps"):
         check("coverage", pa.Table.from_pylist([row], schema=arrow_schema("coverage")))
 
 
-def test_a_snapshot_of_another_schema_is_refused(run: Any, tmp_path: Path) -> None:
-    """A manifest with another schema version is named instead of misread."""
+def test_a_snapshot_of_another_schema_is_rejected(run: Any, tmp_path: Path) -> None:
+    """The error names the schema version of the snapshot and that of this release."""
     write_cards(tmp_path / "cards.parquet", ROWS)
     facts = json.loads(run("census", "-s", "cards.parquet", "--json").stdout)
     file = Path(facts["snapshot_path"]) / MANIFEST

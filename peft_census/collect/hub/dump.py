@@ -33,6 +33,7 @@ from peft_census.collect.parquet import Files
 from peft_census.collect.problem_log import progress
 from peft_census.collect.registry import SourceRequest
 from peft_census.errors import SourceError, UsageError, output_error
+from peft_census.snapshot.files import replaced_file, write_atomically
 
 DATASET = "librarian-bots/model_cards_with_metadata"
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -177,9 +178,8 @@ class HubDump:
                 try:
                     os.link(self._local(shard), link)
                 except OSError:  # a file system without links
-                    partial = link.with_suffix(".partial")
-                    shutil.copy2(self._local(shard), partial)
-                    partial.replace(link)
+                    with replaced_file(link) as temporary:
+                        shutil.copy2(self._local(shard), temporary)
         return folder
 
     def _check_size(self, dump: Dump, folder: Path) -> None:
@@ -200,9 +200,7 @@ class HubDump:
                     f"rows were lost at the source; take the last one with SOURCE=hub-dump@{last.revision}, "
                     "or run with --accept-shrunk.",
                 )
-        partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(now)), encoding="utf-8")
-        partial.replace(file)
+        write_atomically(file, json.dumps(asdict(now)))
 
     def _local(self, shard: Shard) -> Path:
         return self.folder / "files" / f"{shard.oid}.parquet"

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from peft_census.count import HEADLINE, parse_rule
+from peft_census.count.rules import SWITCHES
 from peft_census.count.shares import ENOUGH
 from peft_census.publish.charts.headline import percent_tick
 from peft_census.publish.charts.layout import NARROW, TICK_SIZE, Panel, label_width, make_figure, strip_axes, truncate
@@ -20,9 +21,9 @@ from peft_census.publish.charts.save import chart_style, width
 from peft_census.publish.charts.spec import ChartSpec, Missing, columns_of, finding, rows_of
 from peft_census.publish.snapshot_reader import SnapshotLike, technique_name
 from peft_census.publish.text.numbers import count, interval, percent
-from peft_census.publish.text.wording import SWITCH_NAMES
 
 NAME = "sensitivity"
+_SHORT = {word: option.short for s in SWITCHES.values() for word, option in s.options.items() if option.short}
 _NOTE = (
     "Every column is one rule, from the lowest share to the highest; lines are 95 % intervals of the sampling alone."
 )
@@ -68,7 +69,7 @@ def sensitivity_chart(snapshot: SnapshotLike) -> ChartSpec | Missing:
         subtitle=f"n = {count(len(rows))} rules that count at least {ENOUGH} cards each; shares are of each rule's base.",
         alt=(
             f"Specification curve. {title}. Median share where the rule has the switch: "
-            f"{'; '.join(f'{SWITCH_NAMES[w]} {percent(m)}' for w, m in medians)}."
+            f"{'; '.join(f'{_SHORT[w]} {percent(m)}' for w, m in medians)}."
         ),
     )
     return ChartSpec(
@@ -88,7 +89,7 @@ def _medians(rows: list[dict[str, Any]]) -> list[tuple[str, float]]:
     """Returns the words that some rules have and some have not, with the median share of those that have it."""
     words = [(_words(row["rule"]), row["share"]) for row in rows]
     found = []
-    for word in SWITCH_NAMES:
+    for word in _SHORT:
         having = [share for there, share in words if word in there]
         if having and len(having) < len(rows):
             found.append((word, median(having)))
@@ -98,7 +99,7 @@ def _medians(rows: list[dict[str, Any]]) -> list[tuple[str, float]]:
 def _draw(title: str, subtitle: str, rows: list[dict[str, Any]], wide: float, palette: Palette) -> Figure:
     with chart_style(palette):
         medians = _medians(rows)
-        names = label_width([SWITCH_NAMES[w] for w, _ in medians], wide)
+        names = label_width([_SHORT[w] for w, _ in medians], wide)
         values = max([width(percent(m), TICK_SIZE) for _, m in medians] + [0.4]) + 0.1
         panels = [Panel(2.4, "", names, values, below=0.1)]
         if medians:
@@ -169,7 +170,7 @@ def _draw_switches(
         axes.axhline(line, color=palette.rule, linewidth=0.5, zorder=1)
         axes.plot(*zip(*points, strict=True), color=palette.muted, linewidth=5, solid_capstyle="butt", zorder=2)
         axes.annotate(
-            truncate(SWITCH_NAMES[word], names - 0.1, TICK_SIZE),
+            truncate(_SHORT[word], names - 0.1, TICK_SIZE),
             (-0.5, line),
             (-7, 0),
             ha="right",

@@ -13,8 +13,9 @@ from peft_census.publish.charts.palette import Palette
 from peft_census.publish.charts.save import chart_style, width
 from peft_census.publish.charts.spec import ChartSpec, Missing, columns_of, finding
 from peft_census.publish.claims.claim import Claim
-from peft_census.publish.claims.instruments import MEASURES, NAMES, REPLICA_MARK, is_replica, read_measures
-from peft_census.publish.snapshot_reader import SnapshotLike, root_id
+from peft_census.publish.claims.instruments import MEASURES, NAMES, REPLICA_MARK, is_replica
+from peft_census.publish.measures import read_measures
+from peft_census.publish.snapshot_reader import SnapshotLike
 from peft_census.publish.text.numbers import count, interval, percent
 
 NAME = "sources"
@@ -42,24 +43,22 @@ def sources_chart(snapshot: SnapshotLike, headline: Claim) -> ChartSpec | Missin
             "of": headline.population,
         }
     ]
-    for m in measures:
-        mine = [p for p in m.parts if root_id(snapshot, p.technique) == headline.technique]
-        whole = sum(p.numerator for p in mine)
-        one = mine[0] if len(mine) == 1 else None
-        rows.append(
-            {
-                "where": f"{_SHORT[m.instrument]}, {MEASURES[m.name]}",
-                "technique": headline.technique,
-                "numerator": whole,
-                "base": m.base,
-                "share": whole / m.base if m.base else None,
-                "low": one.low if one else None,
-                "high": one.high if one else None,
-                "method": m.method,
-                "of": m.base_meaning,
-            }
-        )
-    rows = [r for r in rows if r["share"] is not None]
+    rows += [
+        {
+            "where": f"{_SHORT[m.instrument]}, {MEASURES[m.name]}",
+            "technique": part.technique,
+            "numerator": part.numerator,
+            "base": m.base,
+            "share": part.share,
+            "low": part.low,
+            "high": part.high,
+            "method": m.method,
+            "of": m.base_meaning,
+        }
+        for m in measures
+        for part in m.parts
+        if part.technique == headline.technique
+    ]
     about = snapshot.manifest.instruments
     replica = any(is_replica(about[m.instrument]) for m in measures)
     lowest, highest = min(rows, key=lambda r: r["share"]), max(rows, key=lambda r: r["share"])
@@ -95,7 +94,7 @@ def sources_chart(snapshot: SnapshotLike, headline: Claim) -> ChartSpec | Missin
         why_not="A card, a file, a repository and a model on a site are different things; a mean of them means nothing.",
         caveat=f"Instruments: {', '.join(NAMES[m] for m in dict.fromkeys(m.instrument for m in measures))}; see their coverage.",
         title=f"{mark}{title}",
-        subtitle="Variants count as the technique they vary where the instrument can tell them apart.",
+        subtitle=f"Model cards: variants count as {headline.name}. Other sources: variants are counted separately.",
         alt=f"Bars. {mark}{title}. {'; '.join(told)}.",
     )
     return ChartSpec(NAME, claim, columns_of(rows), rows, lambda wide, palette: _draw(claim, rows, wide, palette))

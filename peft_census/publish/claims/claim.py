@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from peft_census.count import Rule
+from peft_census.count.rules import SWITCHES
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK, SnapshotLike, source_line
 from peft_census.publish.text.numbers import count, percent, plural
-from peft_census.publish.text.wording import LEVEL_WORDS
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def common(snapshot: SnapshotLike, rule: Rule | None) -> dict[str, Any]:
     """Returns the fields that every claim about the cards of ``snapshot`` shares."""
     return {
         "source_line": source_line(snapshot),
-        "evidence_level": LEVEL_WORDS[rule.evidence_level] if rule else None,
+        "evidence_level": SWITCHES["evidence_level"].options[rule.evidence_level].short if rule else None,
         "accuracy": accuracy_words(snapshot) if rule else None,
         "coverage": coverage_words(snapshot),
         "first": snapshot.manifest.cards.first,

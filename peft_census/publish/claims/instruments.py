@@ -10,24 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from peft_census.count.instruments import (
-    InstrumentShare,
-    Measure,
-    calibration,
-    civitai_measures,
-    github_measures,
-    import_measure,
-)
 from peft_census.publish.claims.benchmark import NAME as BENCHMARK
 from peft_census.publish.claims.benchmark import ComparisonRow, benchmark_claim, benchmark_line
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.claims.shares import HEADLINE
+from peft_census.publish.measures import InstrumentShare, Measure, read_calibration, read_measures
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK, SnapshotLike, card_span, technique_name
 from peft_census.publish.text.numbers import count, interval, percent, plural
 
 REPLICA_MARK = "REPLICA · answers of a test server · shares mean nothing"
-NO_FIGURE = ("skipped", "failed", "left_out")
-"""States of an instrument that has no table: not run, not read, or its rows are not in a copy."""
 TOP = 4
 """Techniques of each measure that get a claim and stand in the table."""
 
@@ -60,22 +51,9 @@ def instrument_claims(snapshot: SnapshotLike) -> list[Claim]:
     claims = [
         _claim(snapshot, measure, part, about[measure.instrument])
         for measure in read_measures(snapshot)
-        for part in measure.parts[:TOP]
+        for part in _top(measure)
     ]
     return claims + ([benchmark_claim(snapshot, about["benchmark"])] if _has(snapshot, "benchmark") else [])
-
-
-def read_measures(snapshot: SnapshotLike) -> list[Measure]:
-    """Returns the measures of GitHub and Civitai, each with its own base."""
-    measures: list[Measure] = []
-    if _has(snapshot, "github_counts"):
-        measures += github_measures(snapshot.table("github_counts"))
-    if _has(snapshot, "github_imports"):
-        found = import_measure(snapshot.table("github_imports"))
-        measures += [found] if found else []
-    if _has(snapshot, "civitai"):
-        measures += civitai_measures(snapshot.table("civitai"))
-    return measures
 
 
 def side_by_side(snapshot: SnapshotLike, headline: Claim) -> list[ComparisonRow]:
@@ -86,11 +64,9 @@ def side_by_side(snapshot: SnapshotLike, headline: Claim) -> list[ComparisonRow]
     lines = [_card_line(snapshot, headline)]
     lines += [_line(snapshot, measure, about[measure.instrument]) for measure in read_measures(snapshot)]
     lines += [
-        ComparisonRow(
-            NAMES[name], f"no figure: {facts['state'].replace('_', ' ')}", "–", "–", "–", str(facts["reason"])
-        )
+        ComparisonRow(NAMES[name], f"no figure: {facts['state']}", "–", "–", "–", str(facts["reason"]))
         for name, facts in about.items()
-        if facts["state"] in NO_FIGURE
+        if facts["state"] in ("skipped", "failed")
     ]
     if _has(snapshot, "benchmark"):
         lines.append(benchmark_line(snapshot, about["benchmark"]))
@@ -103,7 +79,7 @@ def brief_lines(snapshot: SnapshotLike) -> list[str]:
     lines = []
     for measure in read_measures(snapshot):
         mark = f" ({REPLICA_MARK})" if is_replica(about[measure.instrument]) else ""
-        top = [f"{_name(snapshot, p)} {percent(p.share)}" for p in measure.parts[:TOP]]
+        top = [f"{_name(snapshot, p)} {percent(p.share)}" for p in _top(measure)]
         lines.append(f"{measure.instrument}, {measure.name}: {', '.join(top)} of {count(measure.base)}{mark}")
     for name, facts in about.items():
         if facts["state"] != "read":
@@ -142,6 +118,10 @@ def _has(snapshot: SnapshotLike, table: str) -> bool:
     return table in snapshot.manifest.tables
 
 
+def _top(measure: Measure) -> tuple[InstrumentShare, ...]:
+    return tuple(part for part in measure.parts if part.numerator)[:TOP]
+
+
 def _name(snapshot: SnapshotLike, part: InstrumentShare) -> str:
     return technique_name(snapshot, part.technique)
 
@@ -152,7 +132,7 @@ def _days(measure: Measure) -> str:
 
 def is_replica(facts: Mapping[str, Any]) -> bool:
     """Says whether a test server gave the answers."""
-    return bool(facts.get("asked", {}).get("replica"))
+    return "replica" in str(facts.get("endpoint", ""))
 
 
 def _unit(measure: Measure) -> str:
@@ -163,41 +143,40 @@ def _coverage(snapshot: SnapshotLike, measure: Measure, facts: Mapping[str, Any]
     """Returns what was read and what is missing, in words."""
     parts = []
     if measure.instrument == "civitai":
-        frame = facts["frame"]
-        asked = "every model listed" if facts["whole"] else f"the first {count(frame['models'])} models"
+        asked = "every model listed" if facts["whole"] else f"the first {count(facts['models'])} models"
         if facts["state"] == "partial":
             asked = "part of the listing (broke off)"
-        kinds = "types " + ", ".join(frame["types"]) if frame["types"] else "all types"
-        parts.append(f"{asked}, {kinds}, order {frame['sort']}, all levels")
+        kinds = "all types" if facts["types"] == "all" else "types " + ", ".join(facts["types"])
+        parts.append(f"{asked}, {kinds}, order {facts['sort']}, all levels")
     elif measure.name == "repositories":
         sample = facts["sample"]
-        files = sum(f["files_in_frame"] or 0 for f in sample["frames"].values())
-        read = snapshot.table("github_imports").num_rows
-        parts.append(f"{count(read)} of about {count(files)} files, slices by file size, seed {sample['seed']}")
+        frame = sum(f["files_in_frame"] or 0 for f in sample["frames"].values())
+        read = snapshot.manifest.tables["github_imports"].rows
+        parts.append(f"{count(read)} of about {count(frame)} files, slices by file size, seed {sample['seed']}")
     else:
         readings = facts["readings"]
         parts.append(f"median of {count(facts['readings_wanted'])} readings")
         unused = sum(readings[s] for s in ("incomplete", "refused", "failed"))
         parts += [f"{plural(unused, 'reading')} not used"] if unused else []
         parts += [f"no usable reading for {', '.join(measure.missing)}"] if measure.missing else []
-        found = calibration(snapshot.table("github_counts"), measure.name)
-        if found:
+        calibration = read_calibration(snapshot, measure)
+        if calibration:
             parts.append(
-                f"calibration in {found.scope}: GitHub shows {count(found.shown)} files where a checkout holds "
-                f"{count(found.held)}"
+                f"calibration in {calibration.scope}: GitHub shows {count(calibration.reported)} files where a "
+                f"checkout holds {count(calibration.counted)}"
             )
     return "; ".join(parts)
 
 
 def _line(snapshot: SnapshotLike, measure: Measure, facts: Mapping[str, Any]) -> ComparisonRow:
-    top = [f"{_name(snapshot, p)} {percent(p.share)}" for p in measure.parts[:TOP]]
-    first = measure.parts[0] if measure.parts else None
+    top = _top(measure)
+    first = top[0] if top else None
     remark = REPLICA_MARK if is_replica(facts) else ""
     if measure.instrument == "civitai":
         remark = f"{LOCON} {remark}".strip()
     return ComparisonRow(
         where=f"{NAMES[measure.instrument]}, {MEASURES[measure.name]}",
-        figure=", ".join(top) or "no technique found",
+        figure=", ".join(f"{_name(snapshot, p)} {percent(p.share)}" for p in top) or "no technique found",
         base=f"{count(measure.base)} {measure.base_meaning}",
         range=f"{interval(first.low, first.high)} ({measure.method})" if first else "–",
         date=_days(measure),

@@ -8,12 +8,11 @@ sentence that must not be written.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from peft_census.count import HEADLINE as RULE
 from peft_census.count import Rule, headline
-from peft_census.count.shares import MORE
 from peft_census.publish.claims.claim import Claim, common, coverage_words, marked
 from peft_census.publish.snapshot_reader import (
     Share,
@@ -69,12 +68,13 @@ def make_claims(snapshot: SnapshotLike) -> list[Claim]:
 
 def _headline_share(snapshot: SnapshotLike, counted: list[Share]) -> Share:
     """Returns the share that ``count.headline`` names; where no card cites its technique, a counted zero."""
-    facts = headline(snapshot.table("shares"))
-    if there := [s for s in counted if s.technique == facts["technique"]]:
-        return there[0]
-    figures = {key: facts[key] for key in ("technique", "base", "share", "low", "high", *MORE)}
-    name = technique_name(snapshot, facts["technique"])
-    return replace(counted[0], name=name, numerator=float(facts["n"]), **figures)
+    head = headline(snapshot.table("shares"))
+    if cited := [s for s in counted if s.technique == head.technique]:
+        return cited[0]
+    figures = asdict(head)
+    return replace(
+        counted[0], name=technique_name(snapshot, head.technique), numerator=float(figures.pop("n")), **figures
+    )
 
 
 def break_down(others: list[Share]) -> tuple[list[Share], list[Share]]:

@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from peft_census.count import parse_rule
+from peft_census.count.rules import SWITCHES
 from peft_census.errors import output_error
 from peft_census.publish.charts import Missing
 from peft_census.publish.charts.draw import Drawn
@@ -35,7 +36,7 @@ from peft_census.publish.snapshot_reader import (
     technique_name,
 )
 from peft_census.publish.text.numbers import count, interval, percent
-from peft_census.publish.text.wording import VARIANTS, base_words, counting
+from peft_census.publish.text.wording import base_words, counting
 
 SIX = (
     "exactly_one",
@@ -113,7 +114,7 @@ def _context(
         "specimen_mark": SPECIMEN_MARK if snapshot.manifest.specimen else "",
         "source_line": source_line(snapshot),
         "ways": [_way(shares, rule) for rule in SIX],
-        "variants": VARIANTS,
+        "variants": {word: option.meaning for word, option in SWITCHES["variants"].options.items()},
         "side_by_side": _side_by_side(snapshot, shares),
         "full": [(rule, _full(shares, rule)) for rule in dict.fromkeys(s.rule for s in shares)],
         "rules": [_rule(shares, rule) for rule in dict.fromkeys(s.rule for s in shares)],

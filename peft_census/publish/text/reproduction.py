@@ -7,18 +7,18 @@ rounded but for people, and no card text comes by. Names from outside are shown 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from peft_census.errors import OutputError, output_error
+from peft_census.errors import OutputError
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK
 from peft_census.publish.text.numbers import count, percent, plural
 from peft_census.publish.text.rows import aligned, harmless, md_table, share, signed, times, votes, wrapped
 from peft_census.publish.text.spreadsheet import csv_text
 from peft_census.publish.text.tables import markdown_safe
+from peft_census.snapshot.files import write_atomically
 
 FILES = ("reproduction.md", "attempts.csv", "changes.csv", "reproduction.json")
 """What ``write_reproduction`` writes."""
@@ -125,14 +125,8 @@ def write_reproduction(report: dict[str, Any], out: Path, top: int) -> list[Path
     }
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file, not a folder", "choose another folder with --out.")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            partial = out / f".{name}.{os.getpid()}.partial"
-            partial.write_text(text, encoding="utf-8", newline="\n")
-            partial.replace(out / name)
-    except OSError as error:
-        raise output_error(out, error) from error
+    for name, text in texts.items():
+        write_atomically(out / name, text)
     return [out / name for name in FILES]
 
 

@@ -63,7 +63,12 @@ def shares_md(
         markdown_safe(first.caveat),
     ]
     if first.share is None:
-        lines += ["", "## blog", "", f"{markdown_safe(first.subtitle)} Nothing to count: no share, not even of zero."]
+        lines += [
+            "",
+            "## exactly_one",
+            "",
+            f"{markdown_safe(first.subtitle)} Nothing to count: no share, not even of zero.",
+        ]
     for rule, group in groupby(shares, key=lambda s: s.rule):
         lines += _table(rule, list(group))
     lines += [_md_row(line) for line in beside]

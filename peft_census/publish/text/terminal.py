@@ -30,7 +30,7 @@ def headline_text(facts: dict[str, Any], names: dict[str, Any]) -> str:
     head = facts["headline"]
     if not head["base"]:
         return "no card cites exactly one technique: nothing to count under rule exactly_one"
-    name = names[head["technique"]]["name"]
+    name = names[head["technique"]].name
     more = ""
     if head["author_low"] is not None:
         more = (

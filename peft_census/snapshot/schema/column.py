@@ -1,9 +1,10 @@
-"""What a column is: the building block of the registry in ``schema``."""
+"""What a column and a table are: the records of the registry."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -12,7 +13,7 @@ STRINGS = pa.list_(pa.string())
 
 
 class Public(Enum):
-    """What the public copy keeps of a column; ``public_values`` applies it. The value is the data dictionary's word."""
+    """What the public copy keeps of a column. The value is the text of the data dictionary."""
 
     DROPPED = "no"
     AS_IS = "yes"
@@ -35,9 +36,16 @@ class Public(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, Arrow type, meaning, unit and, where the list is closed, allowed values.
+    """One column of a table.
 
-    ``public`` says what the public copy keeps of it. A column that does not say so is not in that copy.
+    Args:
+        name: its name.
+        type: its Arrow type.
+        meaning: what it holds, for the data dictionary.
+        unit: its unit, where it has one.
+        nullable: whether it may hold nulls.
+        allowed: all values it may hold, where they are a closed list.
+        public: what the public copy keeps of it; by default the copy does not have the column.
     """
 
     name: str
@@ -47,3 +55,10 @@ class Column:
     nullable: bool = True
     allowed: tuple[str, ...] = ()
     public: Public = Public.DROPPED
+
+
+class Table(NamedTuple):
+    """One table: its meaning, for the data dictionary, and its columns."""
+
+    meaning: str
+    columns: tuple[Column, ...]

@@ -1,4 +1,4 @@
-"""The counted tables of the registry in ``schema``: what ``count`` makes of models and mentions."""
+"""The counted tables: what ``count`` computes from models, mentions and instruments."""
 
 from __future__ import annotations
 
@@ -6,194 +6,288 @@ from functools import partial
 
 import pyarrow as pa
 
-from peft_census.snapshot.schema.column import Column, Public
+from peft_census.snapshot.schema.column import Column, Public, Table
 
 _column = partial(Column, public=Public.AS_IS)
-"""A column of a counted table: its values are numbers and words of the census, so that the public copy keeps it."""
+"""A column of numbers and fixed words, which the public copy keeps."""
 
-RULE = _column(
+_RULE = _column(
     "rule",
     pa.string(),
     "Name of the rule: words joined by `/`, as in `exactly_one/variants_separate/human_only`; see docs/method.md.",
     nullable=False,
 )
-
-SHARE = (
+_TECHNIQUE = _column("technique", pa.string(), "Technique id.", nullable=False)
+_MONTH = _column(
+    "month",
+    pa.string(),
+    "Month of creation, `2025-04`; `before 2022-03` for everything older than the Hub's dates.",
+    nullable=False,
+)
+_SHARE = (
     _column("numerator", pa.float64(), "Votes for the technique.", "votes", nullable=False),
     _column(
         "base",
         pa.float64(),
-        "All votes: cards, authors, clusters or downloads, as the rule has it.",
+        "All votes: a count of cards, authors, clusters of near-duplicates or downloads, depending on the rule.",
         "votes",
         nullable=False,
     ),
-    _column("cards", pa.int64(), "Cards that the rule counts.", "cards", nullable=False),
+    _column("cards", pa.int64(), "Cards that count under the rule.", "cards", nullable=False),
     _column("share", pa.float64(), "numerator / base; null where the base is zero.", "fraction"),
     _column("low", pa.float64(), "Lower bound of the interval that takes cards as independent.", "fraction"),
-    _column("high", pa.float64(), "Upper bound of it.", "fraction"),
-    _column("method", pa.string(), "How the interval was made.", nullable=False),
-)
-
-_TECHNIQUE = _column("technique", pa.string(), "Technique id.", nullable=False)
-_MONTH = _column(
-    "month", pa.string(), "Month of creation, `2025-04`; `before 2022-03` for the Hub's first day.", nullable=False
+    _column("high", pa.float64(), "Upper bound of the same interval.", "fraction"),
+    _column("method", pa.string(), "How the interval was computed.", nullable=False),
 )
 _CELLS = (
     _column("numerator", pa.float64(), "Votes for the technique.", "votes"),
     _column("base", pa.float64(), "All votes of the cell.", "votes"),
-    _column("share", pa.float64(), "numerator / base; null where nothing is shown.", "fraction"),
+    _column("share", pa.float64(), "numerator / base; null where the cell is suppressed or empty.", "fraction"),
     _column("low", pa.float64(), "Lower bound of the interval.", "fraction"),
     _column("high", pa.float64(), "Upper bound of the interval.", "fraction"),
-    _column("method", pa.string(), "How the interval was made."),
+    _column("method", pa.string(), "How the interval was computed, or why there is none."),
 )
-_ENOUGH = _column("enough", pa.bool_(), "Whether there are cards enough to say something.", nullable=False)
+_ENOUGH = _column("enough", pa.bool_(), "Whether the row has at least 30 cards.", nullable=False)
 
 
-def _count(name: str, meaning: str) -> Column:
+def _models(name: str, meaning: str) -> Column:
     return _column(name, pa.int64(), meaning, "models", nullable=False)
 
 
-COUNTED_TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
-    "shares": (
-        "The counted shares: one row for every technique under every rule.",
+COUNTED_TABLES: dict[str, Table] = {
+    "shares": Table(
+        "Shares: one row for every rule and technique.",
         (
-            RULE,
+            _RULE,
             _column("population", pa.string(), "Which cards were considered.", nullable=False),
-            _column("technique", pa.string(), "Technique id.", nullable=False),
-            *SHARE,
-            _column("author_low", pa.float64(), "Lower bound when cards of an author go together.", "fraction"),
-            _column("author_high", pa.float64(), "Upper bound of it; null for techniques far down.", "fraction"),
-            _column("author_method", pa.string(), "How that interval was made."),
-            _column("effective_n", pa.float64(), "Independent cards that would tell as much.", "cards"),
-            _column("unread_low", pa.float64(), "Share if no unread card voted for it.", "fraction"),
-            _column("unread_high", pa.float64(), "Share if all did; null where cards weigh unequally.", "fraction"),
+            _TECHNIQUE,
+            *_SHARE,
+            _column(
+                "author_low",
+                pa.float64(),
+                "Lower bound of the interval that takes the cards of an author as correlated.",
+                "fraction",
+            ),
+            _column(
+                "author_high",
+                pa.float64(),
+                "Upper bound of the same interval; null for techniques with few votes.",
+                "fraction",
+            ),
+            _column("author_method", pa.string(), "How that interval was computed."),
+            _column(
+                "effective_n",
+                pa.float64(),
+                "Number of independent cards that would give an interval of the same width.",
+                "cards",
+            ),
+            _column("unread_low", pa.float64(), "Share if no unread card voted for the technique.", "fraction"),
+            _column(
+                "unread_high",
+                pa.float64(),
+                "Share if all unread cards did; null where cards have different weights.",
+                "fraction",
+            ),
         ),
     ),
-    "sensitivity": (
-        "The headline's technique under every combination of rules that makes sense (a specification curve), by share.",
+    "sensitivity": Table(
+        "The headline's technique under every sensible combination of rules (a specification curve), ordered by share.",
+        (_RULE, _TECHNIQUE, *_SHARE, _ENOUGH),
+    ),
+    "agreement": Table(
+        "Cited and configured techniques compared, for models whose adapter_config.json could be read and has a known "
+        "type.",
         (
-            RULE,
-            _column("technique", pa.string(), "Technique id.", nullable=False),
-            *SHARE,
-            _column("enough", pa.bool_(), "Whether there are cards enough to take part in the range.", nullable=False),
+            _column("variants", pa.string(), "`variants_grouped` or `variants_separate`.", nullable=False),
+            _TECHNIQUE,
+            _models("listed", "Models that the source lists."),
+            _models("checked", "Models whose card and configuration can be compared."),
+            _models("cites_and_is", "The card cites the technique and the configuration has it."),
+            _models("cites_but_is_not", "The card cites the technique but the configuration does not have it."),
+            _models("is_but_does_not_cite", "The configuration has the technique but the card does not cite it."),
+            _models("neither", "Neither has the technique."),
+            _column(
+                "citing_that_are",
+                pa.float64(),
+                "Of the models whose card cites it, the fraction whose configuration has it; null where there are "
+                "none.",
+                "fraction",
+            ),
+            _column("citing_that_are_low", pa.float64(), "Lower bound of its interval.", "fraction"),
+            _column("citing_that_are_high", pa.float64(), "Upper bound of its interval.", "fraction"),
+            _column(
+                "being_that_cite",
+                pa.float64(),
+                "Of the models whose configuration has it, the fraction whose card cites it; null where there are "
+                "none.",
+                "fraction",
+            ),
+            _column("being_that_cite_low", pa.float64(), "Lower bound of its interval.", "fraction"),
+            _column("being_that_cite_high", pa.float64(), "Upper bound of its interval.", "fraction"),
+            _column("method", pa.string(), "How the intervals were computed.", nullable=False),
         ),
     ),
-    "authorship": (
-        "Where the evidence stands and who wrote it: cards that cite each technique (rule any), by location.",
+    "breakdown": Table(
+        "Shares within groups of cards. A cell of fewer than 5 cards or 3 authors is suppressed; where only one cell "
+        "of a dimension is, the next smallest is suppressed too.",
         (
-            RULE,
+            _RULE,
+            _column("dimension", pa.string(), "What the cards are grouped by.", nullable=False),
+            _column("value", pa.string(), "The group; `other` for the rest of a long list.", nullable=False),
+            _column("suppressed", pa.bool_(), "Whether the cell is suppressed; if so it has one row.", nullable=False),
+            _column("technique", pa.string(), "Technique id; null where the cell is suppressed."),
+            *_CELLS,
+        ),
+    ),
+    "authorship": Table(
+        "Where cards cite each technique, and whether people or card generators wrote it (rule any).",
+        (
+            _RULE,
             _TECHNIQUE,
             _column(
                 "location",
                 pa.string(),
-                "Location of the card, `configuration` for adapter_config.json, or `anywhere`.",
+                "Part of the card, `configuration` for adapter_config.json, or `anywhere`.",
                 nullable=False,
             ),
-            _column("cards", pa.int64(), "Cards that cite it there.", "cards", nullable=False),
-            _column("human", pa.int64(), "Those where a person wrote some of it.", "cards", nullable=False),
-            _column("generated_only", pa.int64(), "Those where tools wrote all of it.", "cards", nullable=False),
-        ),
-    ),
-    "agreement": (
-        "Cited against configured, for models whose adapter_config.json could be read and has a known type.",
-        (
-            _column("variants", pa.string(), "`variants_grouped` or `split`.", nullable=False),
-            _TECHNIQUE,
-            _count("listed", "Models that the source lists."),
-            _count("checked", "Models of which card and configuration can be compared."),
-            _count("cites_and_is", "The card cites it and the configuration has it."),
-            _count("cites_but_is_not", "The card cites it, the configuration has it not."),
-            _count("is_but_does_not_cite", "The configuration has it, the card is silent."),
-            _count("neither", "Neither."),
+            _column("cards", pa.int64(), "Cards that cite the technique there.", "cards", nullable=False),
+            _column("human", pa.int64(), "Of these, cards where a person wrote a mention.", "cards", nullable=False),
             _column(
-                "citing_that_are",
-                pa.float64(),
-                "Part of those that cite it; null without any.",
-                "fraction",
+                "generated_only",
+                pa.int64(),
+                "Of these, cards where card generators wrote all mentions.",
+                "cards",
+                nullable=False,
             ),
-            _column("citing_that_are_low", pa.float64(), "Lower bound.", "fraction"),
-            _column("citing_that_are_high", pa.float64(), "Upper bound.", "fraction"),
-            _column(
-                "being_that_cite",
-                pa.float64(),
-                "Part of those that are it; null without any.",
-                "fraction",
-            ),
-            _column("being_that_cite_low", pa.float64(), "Lower bound.", "fraction"),
-            _column("being_that_cite_high", pa.float64(), "Upper bound.", "fraction"),
-            _column("method", pa.string(), "How the intervals were made.", nullable=False),
         ),
     ),
-    "breakdown": (
-        "Shares within groups of cards. A cell of fewer than 5 cards or 3 authors is suppressed, and where one alone "
-        "would be, the next smallest with it.",
-        (
-            RULE,
-            _column("dimension", pa.string(), "What the cards are grouped by.", nullable=False),
-            _column("value", pa.string(), "The group; `other` for the rest of a long list.", nullable=False),
-            _column("suppressed", pa.bool_(), "Whether the cell is hidden; it then has one row.", nullable=False),
-            _column("technique", pa.string(), "Technique id; null where suppressed."),
-            *_CELLS,
-        ),
+    "monthly": Table(
+        "Shares by month of creation. A month without cards is a row without a share, which is a gap and not a zero.",
+        (_RULE, _MONTH, _TECHNIQUE, *_CELLS, _ENOUGH),
     ),
-    "monthly": (
-        "Share by month of creation. A month without cards is a row without share: a gap, never a zero.",
-        (RULE, _MONTH, _TECHNIQUE, *_CELLS, _ENOUGH),
-    ),
-    "adoption": (
-        "Cards citing each technique, summed up by months since its paper and since its first PEFT release "
-        "(rule any/variants_separate).",
+    "adoption": Table(
+        "Cards that cite each technique, cumulated by months since its paper and since its first PEFT release (rule "
+        "any/variants_separate).",
         (
             _TECHNIQUE,
             _column("anchor", pa.string(), "What age is counted from.", nullable=False, allowed=("paper", "release")),
-            _column("age", pa.int32(), "Below zero for cards older than the anchor.", "months", nullable=False),
+            _column(
+                "age", pa.int32(), "Age; below zero for repositories older than the anchor.", "months", nullable=False
+            ),
             _MONTH,
-            _count("cards", "Cards of that month that cite it."),
-            _count("cumulative", "Cards up to and with that month."),
+            _models("cards", "Cards of that month that cite the technique."),
+            _models("cumulative", "Cards up to and including that month."),
         ),
     ),
-    "milestones": (
-        "How many months a technique took to 1, 10, 100 and 1,000 cards (rule any/variants_separate).",
+    "milestones": Table(
+        "How many months a technique took to be cited by 1, 10, 100 and 1,000 cards (rule any/variants_separate).",
         (
             _TECHNIQUE,
-            _column("paper_month", pa.string(), "Month of the paper."),
-            _column("released", pa.string(), "Day of the first PEFT release with it."),
+            _column("paper_month", pa.string(), "Month of the paper, `2021-06`."),
+            _column("released", pa.string(), "Day of the first PEFT release with the technique."),
             _column("paper_to_release", pa.int32(), "From paper to release.", "months"),
-            _count("cards", "The number to reach."),
+            _models("cards", "The number of cards to reach."),
             _column("reached", pa.string(), "Month in which it was reached; null where it was not."),
             _column("from_paper", pa.int32(), "From paper to that month.", "months"),
             _column("from_release", pa.int32(), "From release to that month.", "months"),
         ),
     ),
-    "concentration": (
-        "How far votes gather on few techniques, whole (`all`) and by month.",
+    "concentration": Table(
+        "How concentrated votes are on few techniques, in all months (`all`) and by month.",
         (
-            RULE,
+            _RULE,
             _column("month", pa.string(), "Month of creation, or `all`.", nullable=False),
             _column("base", pa.float64(), "All votes.", "votes", nullable=False),
             _column("techniques", pa.int32(), "Techniques with a vote.", "techniques", nullable=False),
-            _column("hhi", pa.float64(), "Sum of squared shares (Herfindahl-Hirschman); null without enough cards."),
+            _column(
+                "hhi", pa.float64(), "Sum of squared shares (Herfindahl-Hirschman); null where there are too few cards."
+            ),
             _column("effective_number", pa.float64(), "1 / hhi.", "techniques"),
-            _column("shannon_number", pa.float64(), "exp of Shannon's entropy.", "techniques"),
+            _column("shannon_number", pa.float64(), "exp of the Shannon entropy of the shares.", "techniques"),
             _ENOUGH,
         ),
     ),
-    "popular": (
-        "Share of cards that cite a technique beside what PEFT's benchmark measured for it: two facts, no cause.",
+    "popular": Table(
+        "Share of cards that cite a technique, next to what PEFT's benchmark measured for it. A correlation at most.",
         (
             _column("task", pa.string(), "Task of the benchmark.", nullable=False),
             _column("experiment", pa.string(), "Name of the run.", nullable=False),
             _column("technique", pa.string(), "Technique id; null for full fine-tuning."),
-            _column("variant", pa.string(), "What sets the run apart within its type."),
-            RULE,
+            _column("variant", pa.string(), "Variant of the technique; null for the plain technique."),
+            _RULE,
             _column("cards", pa.float64(), "Cards that cite the technique.", "cards"),
-            _column("base", pa.float64(), "Cards that cite any.", "cards", nullable=False),
+            _column("base", pa.float64(), "Cards that cite any technique.", "cards", nullable=False),
             _column("share", pa.float64(), "cards / base.", "fraction"),
             _column("metric", pa.string(), "What `value` is; higher is better.", nullable=False),
             _column("value", pa.float64(), "Result of the run.", nullable=False),
-            _column("memory_max_bytes", pa.int64(), "Largest accelerator memory.", "bytes"),
-            _column("trainable_params", pa.int64(), "Parameters that were trained.", "parameters"),
-            _column("on_front", pa.bool_(), "Whether no run of the task is better in result and memory."),
+            _column("memory_max_bytes", pa.int64(), "Highest accelerator memory.", "bytes"),
+            _column("trainable_params", pa.int64(), "Trained parameters.", "parameters"),
+            _column(
+                "on_front",
+                pa.bool_(),
+                "Whether no run of the task is better in result and memory; null where the memory is not known.",
+            ),
+        ),
+    ),
+    "instrument_shares": Table(
+        "Shares on GitHub and Civitai, one row for each way of counting and technique. Every way of counting has its "
+        "own base; shares of different measures must not be added or averaged. Empty where neither was read.",
+        (
+            _column("instrument", pa.string(), "Where it was counted.", nullable=False, allowed=("github", "civitai")),
+            _column(
+                "measure",
+                pa.string(),
+                "What was counted. GitHub: search hits of configuration classes in Python files (`class_python`) and "
+                "in notebooks (`class_notebook`), search hits of the import line (`phrase`), sampled repositories that "
+                "import a configuration class (`repositories`). Civitai: models whose type names a technique "
+                "(`identified`), models of every type (`all`).",
+                nullable=False,
+                allowed=("class_python", "class_notebook", "phrase", "repositories", "identified", "all"),
+            ),
+            _column("base_meaning", pa.string(), "What the base is, in words.", nullable=False),
+            _TECHNIQUE,
+            _column(
+                "variants",
+                pa.string(),
+                "Always `variants_separate`: a variant (LoCon, DoRA) is not counted as the technique it derives from.",
+                nullable=False,
+                allowed=("variants_separate",),
+            ),
+            _column(
+                "numerator",
+                pa.float64(),
+                "Hits (median of the complete readings), repositories or models of the technique; null where no "
+                "reading was complete, which is a gap and not a zero.",
+                "hits, repositories or models",
+            ),
+            _column(
+                "base", pa.float64(), "Denominator of the measure.", "hits, repositories or models", nullable=False
+            ),
+            _column("share", pa.float64(), "numerator / base; null where the numerator is.", "fraction"),
+            _column("low", pa.float64(), "Lower bound of the share.", "fraction"),
+            _column("high", pa.float64(), "Upper bound of the share.", "fraction"),
+            _column(
+                "method",
+                pa.string(),
+                "What the bounds are: a Wilson interval where units were counted, the range of the readings for search "
+                "hits.",
+                nullable=False,
+            ),
+            _column("first", pa.string(), "Day of the measure's first answer, `2026-11-23`.", nullable=False),
+            _column("last", pa.string(), "Day of its last answer.", nullable=False),
+        ),
+    ),
+    "calibration": Table(
+        "What GitHub's code search reports for one repository, and what a checkout of that repository holds. Empty "
+        "where no checkout was given.",
+        (
+            _column("measure", pa.string(), "As in `github_counts`.", nullable=False),
+            _column("scope", pa.string(), "The repository, `owner/name`.", nullable=False),
+            _column("techniques", pa.int64(), "Techniques asked for.", "techniques", nullable=False),
+            _column(
+                "reported", pa.int64(), "Files that GitHub reports, summed over techniques.", "files", nullable=False
+            ),
+            _column("counted", pa.int64(), "Files in the checkout, summed over techniques.", "files", nullable=False),
         ),
     ),
 }
