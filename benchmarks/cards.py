@@ -59,21 +59,24 @@ _EPOCH = 1_640_995_200_000_000  # 2022-01-01
 @cache
 def _words() -> tuple[list[str], list[str], list[str], str, list[int]]:
     """Returns cards that cite, cards with candidates that do not, heads, the plain lines in a row, and their starts."""
-    from peft_census.tag import tag_batch
-    from peft_census.tag.mentions import scanner
+    from peft_census.tag import read_card
+    from peft_census.tag.batch import may_have_mentions
+    from peft_census.tag.candidates import bundled_scanner
 
     lines = (REPO / "data/specimen/cards.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [t for line in lines if (t := json.loads(line)["text"]) and len(t) > 100]
     batch = pa.RecordBatch.from_pydict({"model_id": [f"bench/{i}" for i in range(len(texts))], "card": texts})
-    readings = tag_batch(batch)[1]
-    citing = [t for t, r in zip(texts, readings, strict=True) if r and any(m.location != "name" for m in r.mentions)]
-    idle = [t for t, r in zip(texts, readings, strict=True) if r and not any(m.location != "name" for m in r.mentions)]
-    plain = [t for t, r in zip(texts, readings, strict=True) if r is None]
+    selected = may_have_mentions(batch).to_pylist()
+    read = [t for t, is_read in zip(texts, selected, strict=True) if is_read]
+    plain = [t for t, is_read in zip(texts, selected, strict=True) if not is_read]
+    cites = [any(m.location != "name" for m in read_card("bench/card", t).mentions) for t in read]
+    citing = [t for t, is_citing in zip(read, cites, strict=True) if is_citing]
+    idle = [t for t, is_citing in zip(read, cites, strict=True) if not is_citing]
     heads = [t[: t.index("\n---", 3) + 5] for t in plain if t.startswith("---\n") and "\n---" in t[3:]]
     bodies = [part for t in plain for part in t.split("\n---", 2)[-1].splitlines() if part.strip("-` ")]
     order = np.random.default_rng(1).permutation(len(bodies) * 4) % len(bodies)
     river = "".join(bodies[i] + "\n" for i in order)
-    safe = [line for line in river.splitlines(keepends=True) if not scanner().candidates(line)]
+    safe = [line for line in river.splitlines(keepends=True) if not bundled_scanner().find(line)]
     river = "".join(safe)
     starts = np.cumsum([0] + [len(line) for line in safe])[:-1].tolist()
     return citing, idle, heads, river, starts
@@ -145,8 +148,8 @@ def write_cards(n: int, file: Path, seed: int = 7, changed: float = 0.0) -> int:
 def measure(spec: str) -> None:
     """Prints the statistics of real cards from which the figures above come."""
     from peft_census.collect.parquet import Files
-    from peft_census.tag import tag_batch
-    from peft_census.tag.mentions import scanner
+    from peft_census.tag import tag
+    from peft_census.tag.candidates import bundled_scanner
 
     source = Files(spec)
     source.prepare()
@@ -155,8 +158,8 @@ def measure(spec: str) -> None:
     for cards in source.batches():
         rows += cards.num_rows
         lengths += pc.drop_null(pc.binary_length(cards["card"])).to_pylist()
-        hits += pc.sum(scanner().prefilter(cards["card"])).as_py() or 0
-        citing += sum(bool(r and r.mentions) for r in tag_batch(cards)[1])
+        hits += pc.sum(bundled_scanner().prefilter(cards["card"])).as_py() or 0
+        citing += pc.count_distinct(tag(cards)["model_id"]).as_py()
     told = ", ".join(f"{p}: {v:,.0f}" for p, v in zip(PERCENTILES, np.percentile(lengths, PERCENTILES), strict=True))
     print(f"{rows:,} pages, {1 - len(lengths) / rows:.3f} without text, {hits / len(lengths):.4f} of cards with a hit,")
     print(f"{citing / hits:.3f} of those with a mention, mean length {np.mean(lengths):,.0f}; percentiles {told}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from peft_census.publish.charts.notebook import Chart
     from peft_census.snapshot.snapshot import Snapshot
-    from peft_census.tag import CardReading
+    from peft_census.tag import TaggedCard
 
 
 class Frames:
@@ -117,7 +117,7 @@ def chart(snapshot: Frames | str | Path = "latest", name: str = "headline", dark
     return draw_chart(frames.snapshot, name, dark)
 
 
-def explain(card: str, model_id: str = "") -> CardReading:
+def explain(card: str, model_id: str = "") -> TaggedCard:
     """Returns what the tagger reads in one card: mentions with evidence, and candidates it rejected."""
     from peft_census.tag import read_card
 

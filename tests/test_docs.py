@@ -19,8 +19,8 @@ from peft_census.pipeline.evaluate import score_rows
 from peft_census.settings import settings
 from peft_census.snapshot.schema import data_dictionary
 from peft_census.tag import read_card
-from peft_census.tag.scan import Scanner
-from peft_census.tag.taxonomy import load
+from peft_census.tag.candidates import CandidateScanner
+from peft_census.tag.taxonomy import read_taxonomy
 
 
 def test_the_data_dictionary_is_fresh() -> None:
@@ -145,9 +145,9 @@ def test_the_technique_of_the_recipes_is_found(tmp_path: Path, monkeypatch: pyte
     entry = textwrap.dedent(re.findall(r"   ```toml\n(.*?)   ```", text, re.DOTALL)[0])
     ours = (REPO / "peft_census/tag/techniques.toml").read_text(encoding="utf-8")
     (tmp_path / "techniques.toml").write_text(f"{ours}\n{entry}", encoding="utf-8")
-    taxonomy = load(tmp_path / "techniques.toml")
-    monkeypatch.setattr("peft_census.tag.mentions.load", lambda: taxonomy)
-    monkeypatch.setattr("peft_census.tag.mentions.scanner", cache(lambda: Scanner(taxonomy)))
+    taxonomy = read_taxonomy(tmp_path / "techniques.toml")
+    monkeypatch.setattr("peft_census.tag.mentions.load_taxonomy", lambda: taxonomy)
+    monkeypatch.setattr("peft_census.tag.mentions.bundled_scanner", cache(lambda: CandidateScanner(taxonomy)))
     found = read_card("a/b", "Trained with Velvet adapters. The curtain is of velvet.")
     assert [m.technique for m in found.mentions] == ["velvet"]
     assert "velvet" in {r.technique for r in found.rejected}

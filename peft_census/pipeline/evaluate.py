@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from peft_census.errors import BadInputError, UsageError
+from peft_census.pipeline.explain import describe_rejection
 from peft_census.settings import bundled
 from peft_census.snapshot.files import write_atomically
 from peft_census.snapshot.manifest import GoldScores
 from peft_census.snapshot.records import read_record
-from peft_census.tag import CardReading, Mention, read_card
+from peft_census.tag import Mention, TaggedCard, read_card
 
 Sets = tuple[set[str], set[str]]
 """Labels and predictions of one card."""
@@ -32,7 +33,7 @@ class Scored:
     """One labelled card beside its reading."""
 
     label: dict[str, Any]
-    reading: CardReading
+    reading: TaggedCard
 
     @property
     def cited(self) -> Sets:
@@ -196,7 +197,11 @@ def _disagreement(card: Scored) -> dict[str, Any] | None:
         "cited": {"missed": sorted(cited - found_cited), "wrong": sorted(found_cited - cited)},
         "applied": {"missed": sorted(applied - found_applied), "wrong": sorted(found_applied - applied)},
         "evidence": [_evidence(m) for m in card.reading.mentions if m.technique in concerned],
-        "rejected": [f"{r.matched!r} at {r.start}: {r.why}" for r in card.reading.rejected if r.technique in concerned],
+        "rejected": [
+            f"{r.matched!r} at {r.start}: {describe_rejection(r)}"
+            for r in card.reading.rejected
+            if r.technique in concerned
+        ],
     }
 
 

@@ -19,6 +19,13 @@ from peft_census.snapshot.manifest import Techniques
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.snapshot.snapshot import Snapshot
 from peft_census.tag import load_taxonomy, read_card
+from peft_census.tag.disambiguation import RejectedCandidate, Rejection
+
+_REJECTIONS = {
+    Rejection.EXAMPLE_PROMPT: "an example prompt in the front matter",
+    Rejection.EXCLUDED_BY_CONTEXT: "the text around it excludes the technique",
+    Rejection.NO_SUPPORTING_CONTEXT: "the text around it does not indicate the technique",
+}
 
 
 def explain_file(file: Path) -> tuple[dict[str, Any], str]:
@@ -42,7 +49,7 @@ def explain_file(file: Path) -> tuple[dict[str, Any], str]:
         "front_matter": reading.front_matter,
         "generators": reading.generators,
         "mentions": mentions,
-        "rejected": [asdict(r) for r in reading.rejected],
+        "rejected": [{**asdict(r), "why": describe_rejection(r)} for r in reading.rejected],
         "counted": how_counted(mentions, load_taxonomy().facts()),
     }
     quoted = [_quote(card, m) for m in mentions]
@@ -83,6 +90,12 @@ def _near(models: pa.Table, model_id: str) -> str:
     if like:
         return f"did you mean {' or '.join(like)}?"
     return "ids are owner/name as on the Hub; --snapshot names another snapshot."
+
+
+def describe_rejection(rejected: RejectedCandidate) -> str:
+    """Returns why a candidate is not a mention, in words."""
+    rule = f" (disambiguation rule {rejected.disambiguation_rule})" if rejected.disambiguation_rule else ""
+    return _REJECTIONS[rejected.reason] + rule
 
 
 def how_counted(mentions: list[dict[str, Any]], facts: Techniques) -> list[dict[str, Any]]:

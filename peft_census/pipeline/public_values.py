@@ -97,10 +97,10 @@ def known_reason(value: str) -> str:
 
 def known_generator(value: str) -> str:
     """Returns a known card generator, with its release where that is a version number; else ``other``."""
-    from peft_census.tag.generators import generators
+    from peft_census.tag.generators import load_generators
 
     name, _, release = value.partition("/")
-    if name not in {generator.id for generator in generators()}:
+    if name not in {generator.id for generator in load_generators()}:
         return OTHER
     return value if VERSION.fullmatch(release) else name
 

@@ -64,12 +64,12 @@ class TagCache:
 
     def readings(self, keys: Sequence[bytes]) -> tuple[list[bytes], pa.RecordBatch]:
         """Returns those of ``keys`` that are known, and their readings in the same order."""
-        from peft_census.tag.batch import READINGS
+        from peft_census.tag.batch import TAGGED_CARDS
 
         with self._lock:
             nothing: dict[bytes, dict[str, Any]] = {}
             found = self._guarded(lambda: self._select(keys), nothing)
-        return list(found), pa.RecordBatch.from_pylist(list(found.values()), schema=READINGS)
+        return list(found), pa.RecordBatch.from_pylist(list(found.values()), schema=TAGGED_CARDS)
 
     def add(self, keys: Sequence[bytes], rows: pa.RecordBatch) -> None:
         """Takes in new readings, a key for each row; they are on disk after some batches, and at the end."""
@@ -166,12 +166,12 @@ def _joined(parts: Sequence[bytes | None]) -> bytes:
 def version() -> str:
     """Returns a digest of all that decides a reading beside the card: the tagger's version, code and data."""
     from peft_census import tag
-    from peft_census.tag.batch import READINGS
+    from peft_census.tag.batch import TAGGED_CARDS
 
     told = hashlib.sha256()
     for part in (tag.TAGGER_VERSION, tag.load_taxonomy().sha256, tag.generators_sha256(), tag.corrections_sha256()):
         told.update(part.encode() + b"\0")
-    told.update(str(READINGS).encode())
+    told.update(str(TAGGED_CARDS).encode())
     for file in sorted(Path(tag.__file__).parent.glob("*.*")):
         told.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     return told.hexdigest()

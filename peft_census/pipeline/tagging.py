@@ -64,7 +64,7 @@ def tagged(
     Raises:
         CensusError: a worker process died.
     """
-    from peft_census.tag.mentions import scanner
+    from peft_census.tag.candidates import bundled_scanner
 
     tag_options = tag_options or TagOptions()
     batches = iter(batches)
@@ -74,7 +74,7 @@ def tagged(
     batches = chain(first, batches)
     del first  # not kept while the others are tagged
     if tag_options.jobs > 1:
-        scanner()  # made before the threads begin, or each would make one of its own
+        bundled_scanner()  # made before the threads begin, or each would make one of its own
     with ExitStack() as stack:
         cache = stack.enter_context(tag_options.cache) if tag_options.cache else None
         read: Read = stack.enter_context(WorkerPool(tag_options.jobs, tag_options.alone)).read
@@ -103,12 +103,12 @@ def _in_order(work: Callable[[pa.RecordBatch], Pair], batches: Iterator[pa.Recor
 
 def _tag(cards: pa.RecordBatch, read: Read, with_models: bool) -> Pair:
     """Tags one batch: finds the cards worth reading, reads them, and makes the tables."""
-    from peft_census.tag.batch import inputs, mentions_of, to_read
+    from peft_census.tag.batch import inputs, may_have_mentions, mentions_of
 
-    at = pc.indices_nonzero(to_read(cards))
+    at = pc.indices_nonzero(may_have_mentions(cards))
     rows = read(inputs(cards).take(at))
     models = _models(cards, at, rows) if with_models else cards
-    return models, mentions_of(cards.column("model_id").take(at), rows)
+    return models, mentions_of(rows)
 
 
 def _read_new(cards: pa.RecordBatch, read: Read, cache: TagCache) -> pa.RecordBatch:

@@ -88,9 +88,9 @@ class WorkerPool:
         What a process is started with must be small: a run that is killed while it writes more than a pipe holds
         would leave the new process with half of it, and a traceback.
         """
-        from peft_census.tag.mentions import scanner
+        from peft_census.tag.candidates import bundled_scanner
 
-        compiled = scanner().compiled() if len(self._equipped) < self._jobs else None
+        compiled = bundled_scanner().compiled() if len(self._equipped) < self._jobs else None
         process, rows = read_there(pool, cards, compiled)
         self._equipped.add(process)
         return rows
@@ -104,9 +104,9 @@ class WorkerPool:
 
 def read_here(cards: pa.RecordBatch) -> pa.RecordBatch:
     """Returns the readings of ``cards`` (columns ``tag.batch.INPUTS``), made in this process."""
-    from peft_census.tag.batch import as_rows, read_cards
+    from peft_census.tag.batch import read_cards
 
-    return as_rows(read_cards(cards))
+    return read_cards(cards)
 
 
 def read_there(pool: Executor, cards: pa.RecordBatch, compiled: Compiled | None = None) -> tuple[int, pa.RecordBatch]:

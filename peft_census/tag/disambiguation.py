@@ -1,14 +1,14 @@
-"""Does an ambiguous name count? "Vera", "road" or "EVA" mean a technique only where something settles it.
+"""Decides which ambiguous names are mentions: "Vera", "road" or "EVA" name a technique only in some contexts.
 
-In: the candidates of one card with their locations. Out: those that count, each with what admitted it, and those
-that do not, with why. First every guard of the taxonomy is asked about the words around its candidate. Then
-the candidates that were refused get a second hearing in the light of the rest of the card:
+In: the candidates of one card with their locations. Out: the accepted and the rejected candidates, each with the
+reason. First each candidate is checked against the disambiguation rules of its name. Then the rejected candidates are
+re-evaluated with the whole card. These names, in the column ``disambiguation_rule``, accept a candidate:
 
-- ``named_in_full``: the card names the same technique beyond doubt elsewhere;
-- ``adapter_card_tag``: the name is a whole tag of a card whose front matter says PEFT or adapter;
-- ``beside_technique``: the name stands alone in a cell, a list or brackets, close to another technique.
+- ``named_in_full``: an accepted candidate elsewhere in the card is a mention of the same technique;
+- ``adapter_card_tag``: the name is a whole tag in a card whose front matter names PEFT or an adapter;
+- ``beside_technique``: the name is an item of a list, a cell or brackets, close to another technique.
 
-In each case the letters must be as the technique writes itself, and a guard's ``unless`` is final.
+All three require the technique's usual capitalization, and none overrides the ``unless`` of a rule.
 """
 
 from __future__ import annotations
@@ -17,32 +17,66 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from peft_census.tag.card_context import AcceptedCandidate
+from peft_census.tag.candidates import Candidate
 from peft_census.tag.front_matter import FrontMatter
-from peft_census.tag.scan import Candidate
+from peft_census.tag.location import LocatedCandidate
 from peft_census.tag.techniques import DisambiguationRule, Taxonomy
 
 _CLOSE = 120
-"""Characters within which another technique counts as beside this one."""
-_ALONE_BEFORE = re.compile(
+"""Most characters between a candidate and another technique that is close to it."""
+_ITEM_START = re.compile(
     r"(?:[|,;:/(（\[、，+&]|\n[ \t>]*(?:[-*+•]|\d{1,2}[.)])|\b(?:and|or|und|et|y|e|vs\.?)|和|与|や)[\s*_`\"']{0,4}\Z"
 )
-_ALONE_AFTER = re.compile(
+_ITEM_END = re.compile(
     r"[\s*_`\"']{0,4}(?:[|,;:/)）\].、，+&(（]|\r?\n|\b(?:and|or|und|et|y|e|vs\.?)\b|和|与|や|→|=|\d|\Z)"
 )
-_FINAL = "the words around it speak against it"
+
+FindShorter = Callable[[Candidate], LocatedCandidate | None]
 
 
-Inner = Callable[[Candidate], tuple[Candidate, str] | None]
+class Rejection(StrEnum):
+    """Why a candidate is not a mention."""
+
+    EXAMPLE_PROMPT = "example_prompt"
+    EXCLUDED_BY_CONTEXT = "excluded_by_context"
+    NO_SUPPORTING_CONTEXT = "no_supporting_context"
+
+
+@dataclass(frozen=True)
+class AcceptedCandidate:
+    """A candidate that is a mention, its location, and the name of the rule that accepted it."""
+
+    candidate: Candidate
+    location: str
+    disambiguation_rule: str | None
 
 
 @dataclass(frozen=True)
 class RejectedCandidate:
-    """A candidate that does not count, and why."""
+    """A candidate that is not a mention.
 
-    candidate: Candidate
-    why: str
+    Args:
+        technique: technique id.
+        start: first character.
+        end: one past the last character.
+        matched: the text, at most 200 characters.
+        reason: why it is not a mention.
+        disambiguation_rule: name of the rule that rejected it; None for an example prompt.
+    """
+
+    technique: str
+    start: int
+    end: int
+    matched: str
+    reason: Rejection
+    disambiguation_rule: str | None = None
+
+
+def reject(candidate: Candidate, text: str, reason: Rejection, rule: str | None = None) -> RejectedCandidate:
+    """Returns the record of a candidate of the card ``text`` that is not a mention."""
+    return RejectedCandidate(candidate.technique, candidate.start, candidate.end, candidate.matched(text), reason, rule)
 
 
 class Disambiguator:
@@ -51,123 +85,115 @@ class Disambiguator:
     Args:
         text: the card.
         front: its front matter.
-        taxonomy: where the guards are.
-        inner: gives the shorter name inside a refused one, with its location, or None.
+        taxonomy: the disambiguation rules.
+        find_shorter: returns the shorter name inside a rejected candidate, or None.
     """
 
-    def __init__(self, text: str, front: FrontMatter, taxonomy: Taxonomy, inner: Inner) -> None:
-        self.text = text
-        self.front = front
-        self.taxonomy = taxonomy
-        self.inner = inner
-        self._settled: dict[str, bool] = {}
+    def __init__(self, text: str, front: FrontMatter, taxonomy: Taxonomy, find_shorter: FindShorter) -> None:
+        self._text = text
+        self._front = front
+        self._rules = taxonomy.disambiguation_rules
+        self._find_shorter = find_shorter
+        self._accepted_by_card: dict[str, bool] = {}
 
-    def decide(
-        self, placed: Sequence[tuple[Candidate, str]]
-    ) -> tuple[list[AcceptedCandidate], list[RejectedCandidate]]:
-        """Returns the candidates that count, in order, and the others."""
-        kept: list[AcceptedCandidate] = []
-        waiting: list[tuple[Candidate, str, str]] = []
-        for candidate, location in placed:
-            accepted, why = self._ask(candidate, location)
-            if accepted:
-                kept.append(AcceptedCandidate(candidate, location, why))
-            else:
-                waiting.append((candidate, location, why or ""))
-        sure = [k for k in kept if k.location != "name"]
-        named = {k.candidate.technique for k in sure}
-        starts = [k.candidate.start for k in sure]
-        refused: list[RejectedCandidate] = []
-        for candidate, location, why in waiting:
-            final = why == _FINAL or not _own_letters(candidate, self.text)
-            reason = None if final else self._reevaluate_with_card(candidate, location, named, sure, starts)
-            if reason:
-                kept.append(AcceptedCandidate(candidate, location, reason))
+    def decide(self, candidates: Sequence[LocatedCandidate]) -> tuple[list[AcceptedCandidate], list[RejectedCandidate]]:
+        """Returns the accepted candidates in the order of the card, and the rejected ones."""
+        results = [(located, self._apply_rules(located)) for located in candidates]
+        accepted = [result for _, result in results if isinstance(result, AcceptedCandidate)]
+        cited = [a.candidate for a in accepted if a.location != "name"]
+        techniques = {candidate.technique for candidate in cited}
+        rejected: list[RejectedCandidate] = []
+        for located, result in results:
+            if isinstance(result, AcceptedCandidate):
                 continue
-            refused.append(RejectedCandidate(candidate, why))
-            kept += self._shorter(candidate)
-        return sorted(kept, key=lambda k: k.candidate.start), refused
+            rule = None
+            if result.reason is not Rejection.EXCLUDED_BY_CONTEXT and _has_usual_letters(located.candidate, self._text):
+                rule = self._reevaluate(located, techniques, cited)
+            if rule:
+                accepted.append(AcceptedCandidate(located.candidate, located.location, rule))
+                continue
+            rejected.append(result)
+            accepted += self._accept_shorter(located.candidate)
+        return sorted(accepted, key=lambda a: a.candidate.start), rejected
 
-    def _shorter(self, candidate: Candidate) -> list[AcceptedCandidate]:
-        """Returns the shorter name inside a refused one, if its own guard admits it."""
-        found = self.inner(candidate)
-        while found is not None:
-            shorter, location = found
-            accepted, why = self._ask(shorter, location)
-            if accepted:
-                return [AcceptedCandidate(shorter, location, why)]
-            found = self.inner(shorter)
+    def _accept_shorter(self, candidate: Candidate) -> list[AcceptedCandidate]:
+        """Returns the longest name inside a rejected candidate that its own rule accepts."""
+        shorter = self._find_shorter(candidate)
+        while shorter is not None:
+            result = self._apply_rules(shorter)
+            if isinstance(result, AcceptedCandidate):
+                return [result]
+            shorter = self._find_shorter(shorter.candidate)
         return []
 
-    def _ask(self, candidate: Candidate, location: str) -> tuple[bool, str | None]:
-        """Asks the guards of the candidate's aliases; one consent is enough, a veto is final."""
-        disambiguation_rules = [
-            self.taxonomy.disambiguation_rules[a.disambiguation_rule]
-            for a in candidate.aliases
-            if a.disambiguation_rule
-        ]
-        if len(disambiguation_rules) < len(candidate.aliases) or not disambiguation_rules:
-            return True, None
-        why = ""
-        for disambiguation_rule in disambiguation_rules:
-            around = disambiguation_rule.around(self.text, candidate.start, candidate.end)
-            if disambiguation_rule.unless and disambiguation_rule.unless.search(around):
-                why = why or _FINAL
-            elif (
-                location in disambiguation_rule.locations
-                or (disambiguation_rule.near and disambiguation_rule.near.search(around))
-                or self._card_decides(disambiguation_rule)
-            ):
-                return True, disambiguation_rule.name
+    def _apply_rules(self, located: LocatedCandidate) -> AcceptedCandidate | RejectedCandidate:
+        """Checks a candidate against the rules of its aliases. One rule that accepts is enough."""
+        candidate, location = located.candidate, located.location
+        rules = [self._rules[a.disambiguation_rule] for a in candidate.aliases if a.disambiguation_rule]
+        result: AcceptedCandidate | RejectedCandidate = AcceptedCandidate(candidate, location, None)
+        if len(rules) < len(candidate.aliases):  # one of the aliases is not ambiguous
+            return result
+        for rule in rules:
+            window = rule.window_around(self._text, candidate.start, candidate.end)
+            if rule.unless and rule.unless.search(window):
+                if isinstance(result, AcceptedCandidate):
+                    result = reject(candidate, self._text, Rejection.EXCLUDED_BY_CONTEXT, rule.name)
+            elif location in rule.locations or (rule.near and rule.near.search(window)) or self._matches_card(rule):
+                return AcceptedCandidate(candidate, location, rule.name)
             else:
-                why = f"guard {disambiguation_rule.name}: nothing around it speaks of the technique"
-        return False, why
+                result = reject(candidate, self._text, Rejection.NO_SUPPORTING_CONTEXT, rule.name)
+        return result
 
-    def _card_decides(self, disambiguation_rule: DisambiguationRule) -> bool:
-        """Says whether the card as a whole admits what ``disambiguation_rule`` guards; searched once a card."""
-        if disambiguation_rule.anywhere is None:
+    def _matches_card(self, rule: DisambiguationRule) -> bool:
+        """Returns whether ``anywhere`` matches the card; searches once per rule."""
+        if rule.anywhere is None:
             return False
-        if disambiguation_rule.name not in self._settled:
-            self._settled[disambiguation_rule.name] = bool(disambiguation_rule.anywhere.search(self.text))
-        return self._settled[disambiguation_rule.name]
+        if rule.name not in self._accepted_by_card:
+            self._accepted_by_card[rule.name] = bool(rule.anywhere.search(self._text))
+        return self._accepted_by_card[rule.name]
 
-    def _reevaluate_with_card(
-        self, candidate: Candidate, location: str, named: set[str], sure: list[AcceptedCandidate], starts: list[int]
-    ) -> str | None:
-        if candidate.technique in named:
+    def _reevaluate(self, located: LocatedCandidate, techniques: set[str], cited: list[Candidate]) -> str | None:
+        """Returns the name under which the whole card accepts a candidate; None if it does not.
+
+        Args:
+            located: the candidate that its rules rejected.
+            techniques: techniques of the accepted candidates outside names.
+            cited: these candidates, in the order of the card.
+        """
+        candidate = located.candidate
+        if candidate.technique in techniques:
             return "named_in_full"
-        if location == "front_matter":
-            return "adapter_card_tag" if self._is_whole_tag(candidate) and self._says_adapter() else None
-        before = self.text[max(0, candidate.start - 12) : candidate.start]
-        after = self.text[candidate.end : candidate.end + 8]
-        if location == "name" or not _ALONE_BEFORE.search(before) or not _ALONE_AFTER.match(after):
+        if located.location == "front_matter":
+            return "adapter_card_tag" if self._is_whole_tag(candidate) and self._is_adapter_card() else None
+        before = self._text[max(0, candidate.start - 12) : candidate.start]
+        after = self._text[candidate.end : candidate.end + 8]
+        if located.location == "name" or not _ITEM_START.search(before) or not _ITEM_END.match(after):
             return None
-        at = bisect_left(starts, candidate.start)
-        close = (sure[i].candidate for i in (at - 2, at - 1, at, at + 1) if 0 <= i < len(sure))
-        beside = any(
+        at = bisect_left(cited, candidate.start, key=lambda c: c.start)
+        is_beside = any(
             c.technique != candidate.technique and max(c.start - candidate.end, candidate.start - c.end) <= _CLOSE
-            for c in close
+            for c in cited[max(0, at - 2) : at + 2]
         )
-        return "beside_technique" if beside else None
+        return "beside_technique" if is_beside else None
 
     def _is_whole_tag(self, candidate: Candidate) -> bool:
-        before = self.text[max(0, candidate.start - 3) : candidate.start]
-        after = self.text[candidate.end : candidate.end + 2]
+        before = self._text[max(0, candidate.start - 3) : candidate.start]
+        after = self._text[candidate.end : candidate.end + 2]
         return bool(re.search(r"(?:-[ \t]+|[\[,]\s?)[\"']?\Z", before) and re.match(r"[\"']?(?:\s|[,\]]|\Z)", after))
 
-    def _says_adapter(self) -> bool:
-        tags = {t.lower() for t in self.front.strings("tags")}
-        library = {t.lower() for t in self.front.strings("library_name")}
+    def _is_adapter_card(self) -> bool:
+        tags = {t.lower() for t in self._front.strings("tags")}
+        library = {t.lower() for t in self._front.strings("library_name")}
         return "peft" in tags | library or any(t.startswith("base_model:adapter:") for t in tags)
 
 
-def _own_letters(candidate: Candidate, text: str) -> bool:
-    """Says whether the name is written as one of its aliases writes it, or in code style (``vera_dropout``)."""
-    written = [c for c in text[candidate.start : candidate.end] if c.isalnum()]
-    if any([c for c in alias.text if c.isalnum()] == written for alias in candidate.aliases):
+def _has_usual_letters(candidate: Candidate, text: str) -> bool:
+    """Returns whether the name has the capitalization of an alias, or is code (``vera_dropout``) or a tag."""
+    letters = [c for c in text[candidate.start : candidate.end] if c.isalnum()]
+    if any([c for c in alias.text if c.isalnum()] == letters for alias in candidate.aliases):
         return True
-    around = text[max(0, candidate.start - 1) : candidate.start] + text[candidate.end : candidate.end + 1]
-    return "_" in around or (
-        "".join(written).islower()
+    neighbours = text[max(0, candidate.start - 1) : candidate.start] + text[candidate.end : candidate.end + 1]
+    return "_" in neighbours or (
+        "".join(letters).islower()
         and bool(re.search(r"[-\[,] ?[\"']?\Z", text[max(0, candidate.start - 3) : candidate.start]))
     )

@@ -1,9 +1,8 @@
-"""The YAML block at the head of a card, read tolerantly.
+"""Parses the front matter of a card: the YAML block at its head.
 
-In: card text. Out: where the block stands, how its parsing went, and its data when it is a mapping.
-Card text is hostile input: PyYAML's safe C loader only, limits on size, depth and aliases, never an exception.
-The Hub's own client refuses many blocks that people wrote in earnest (leading text, a BOM, duplicate keys);
-a census must read them and say how it went.
+In: the text of a card. Out: the span of the block, its parse status, and its data if it is a mapping. Cards are
+untrusted input: only PyYAML's safe C loader parses them, size, depth and aliases are limited, and nothing raises.
+The Hub's client rejects some blocks that this module reads, such as those with leading text, a BOM or duplicate keys.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from typing import Any
 import yaml
 
 MAX_CHARS = 200_000
-"""A longer block is not parsed (``too_large``); its text is still searched."""
+"""A longer block is not parsed (``too_large``). Its text is still searched for candidates."""
 MAX_DEPTH = 60
 MAX_ALIASES = 10
-"""A few lines of YAML aliases and merge keys can stand for gigabytes; cards have no use for them."""
+"""A few lines of YAML aliases can expand to gigabytes. Cards do not need them."""
 
 _ALIAS = re.compile(r"(?:^|[\s\[,{:-])\*[\w-]+(?=[\s,\]}]|$)", re.MULTILINE)
 _OPEN = re.compile(r"\ufeff?\s*---[ \t]*(?:\r\n|\r|\n)")
@@ -33,14 +32,14 @@ _LIKELY_KEY = re.compile(
 
 @dataclass(frozen=True)
 class FrontMatter:
-    """A parsed block.
+    """The front matter of a card.
 
     Args:
-        status: as in the ``front_matter`` column of ``models``.
-        start: first character of the block's inside; equal to ``end`` when there is none.
-        end: one past the last character of the inside.
-        after: where the rest of the card begins.
-        data: the mapping, empty unless ``status`` is ``parsed``.
+        status: parse status, as in the column ``front_matter`` of ``models``.
+        start: first character between the delimiters; equal to ``end`` without front matter.
+        end: one past the last character between the delimiters.
+        after: first character of the rest of the card.
+        data: the mapping; empty unless ``status`` is ``parsed``.
     """
 
     status: str
@@ -50,7 +49,7 @@ class FrontMatter:
     data: dict[Any, Any] = field(default_factory=dict)
 
     def strings(self, key: str) -> list[str]:
-        """Returns the text values under ``key``, whether written as one value, a list or a mapping's keys."""
+        """Returns the scalars of ``key`` as text: one value, the items of a list or the keys of a mapping."""
         value = self.data.get(key)
         items = list(value) if isinstance(value, list | dict) else [] if value is None else [value]
         plain = (i for i in items if isinstance(i, str | float) or (isinstance(i, int) and i.bit_length() < 1000))
@@ -58,10 +57,10 @@ class FrontMatter:
 
 
 class _Loader(yaml.CSafeLoader):
-    """The safe C loader, with dates left as text."""
+    """The safe C loader without conversion of dates."""
 
 
-# Dates such as 2024-13-45 raise ValueError in the stock constructor, and no date is evidence: keep them text.
+# The default constructor raises ValueError for a date such as 2024-13-45.
 _Loader.yaml_implicit_resolvers = {
     letter: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for letter, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
@@ -69,7 +68,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def read_front_matter(text: str) -> FrontMatter:
-    """Returns the front matter of ``text``; never raises."""
+    """Returns the front matter of ``text``; raises nothing."""
     opening = _OPEN.match(text)
     if opening is None:
         opening = _late_block(text)
@@ -80,14 +79,14 @@ def read_front_matter(text: str) -> FrontMatter:
     if closing is None:
         return FrontMatter("none")
     after = closing.end()
-    status, data = parse(text[start : closing.start()])
+    status, data = _parse(text[start : closing.start()])
     if status != "parsed" and not _KEY.search(text, start, closing.start()):
-        return FrontMatter("none")  # prose between two rules
+        return FrontMatter("none")  # prose between two horizontal rules
     return FrontMatter(status, start, closing.start(), after, data)
 
 
 def _late_block(text: str) -> re.Match[str] | None:
-    """Returns the opening of a block that stands behind other text, if its inside looks like metadata."""
+    """Returns the opening delimiter of a block that follows other text, if the block looks like metadata."""
     opening = _LATE_OPEN.search(text, 0, _LATE_WITHIN)
     if opening is None:
         return None
@@ -97,12 +96,12 @@ def _late_block(text: str) -> re.Match[str] | None:
     return opening
 
 
-def parse(block: str) -> tuple[str, dict[Any, Any]]:
+def _parse(block: str) -> tuple[str, dict[Any, Any]]:
     """Returns ``(status, data)`` of a YAML block."""
     if len(block) > MAX_CHARS or len(_ALIAS.findall(block)) > MAX_ALIASES or _nested_too_deep(block):
         return "too_large", {}
     try:
-        data = yaml.load(block, Loader=_Loader)  # noqa: S506 (a safe loader, made stricter)
+        data = yaml.load(block, Loader=_Loader)  # noqa: S506 (a subclass of a safe loader)
     except (
         yaml.YAMLError,
         ValueError,
@@ -122,7 +121,7 @@ def parse(block: str) -> tuple[str, dict[Any, Any]]:
 
 
 def _nested_too_deep(block: str) -> bool:
-    """Says whether flow brackets nest deeper than any card needs; the parser would recurse as deep."""
+    """Returns whether the block nests more deeply than ``MAX_DEPTH``. The parser recurses to that depth."""
     depth = 0
     for bracket in re.finditer(r"[\[\]{}]", block):
         depth += 1 if bracket.group() in "[{" else -1

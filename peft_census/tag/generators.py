@@ -1,45 +1,54 @@
-"""Who wrote a place: a person, or a tool that fills in cards.
+"""Finds the text of a card that a card generator wrote.
 
-In: card text. Out: the spans that known tools wrote. PEFT and diffusers write the tag ``lora`` on their own;
-a share that counts it measures tools as well as people, so the evidence keeps them apart.
-Fingerprints are data, in ``generators.toml``.
+In: the text of a card. Out: the spans that known tools wrote, and which tool. PEFT and diffusers write the tag
+``lora`` themselves, so a share that counts these mentions measures tools as well as people. The fingerprints of
+the tools are in ``generators.toml``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from peft_census.errors import TaxonomyError
+from peft_census.snapshot.records import read_record, record
 from peft_census.tag.front_matter import FrontMatter
+from peft_census.tag.techniques import Id, Release, Text
+from peft_census.tag.toml_file import read_toml
 
-_FILE = Path(__file__).with_name("generators.toml")
+GENERATORS_FILE = Path(__file__).with_name("generators.toml")
+_HINT = "see the head of generators.toml."
 _BLOCK_END = re.compile(r"</details>|^#{1,6} ", re.MULTILINE)
-_KEYS = {"id", "name", "signs", "marker", "writes", "block", "release", "since"}
 
 
-@dataclass(frozen=True)
+@record
 class Generator:
-    """One tool; see the head of ``generators.toml`` for the fields."""
+    """A card generator. The head of ``generators.toml`` explains the fields."""
 
-    id: str
-    name: str
-    signs: tuple[str, ...]
+    id: Id
+    name: Text
+    signs: Annotated[tuple[Text, ...], Field(min_length=1)]
     marker: re.Pattern[str]
-    writes: str
+    writes: Literal["card", "front_matter", "block"]
     block: re.Pattern[str] | None = None
     release: re.Pattern[str] | None = None
-    since: tuple[int, ...] = ()
+    since: Release | None = None
+
+
+@record
+class _File:
+    generator: tuple[Generator, ...]
 
 
 @dataclass(frozen=True)
 class GeneratedSpan:
-    """A span that a generator wrote."""
+    """The text ``card[start:end]`` and the generator that wrote it: its id, with the release if the card names it."""
 
     start: int
     end: int
@@ -47,73 +56,53 @@ class GeneratedSpan:
 
 
 @cache
-def generators() -> tuple[Generator, ...]:
+def load_generators(path: Path = GENERATORS_FILE) -> tuple[Generator, ...]:
     """Returns the known generators, most specific first.
 
     Raises:
-        TaxonomyError: ``generators.toml`` is not what it should be.
+        TaxonomyError: the file is missing, is not TOML or breaks a rule of the format.
     """
-    try:
-        entries = tomllib.loads(_FILE.read_text(encoding="utf-8"))["generator"]
-        return tuple(_generator(entry) for entry in entries)
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, re.error) as error:
-        raise TaxonomyError(f"{_FILE}: {error!r}", "see the comment at its head.") from error
+    generators = read_record(_File, read_toml(path), path, TaxonomyError, _HINT).generator
+    for generator in generators:
+        if (generator.writes == "block") != (generator.block is not None):
+            raise TaxonomyError(f"{path}: generator {generator.id}: block belongs to writes = 'block'", _HINT)
+    return generators
 
 
 def generators_sha256() -> str:
     """Returns the SHA-256 of ``generators.toml``."""
-    return hashlib.sha256(_FILE.read_bytes()).hexdigest()
+    return hashlib.sha256(GENERATORS_FILE.read_bytes()).hexdigest()
 
 
 def find_generated_spans(text: str, front: FrontMatter) -> list[GeneratedSpan]:
-    """Returns the spans that tools wrote in ``text``."""
-    found = []
-    for generator in generators():
+    """Returns the spans of ``text`` that generators wrote, in the order of the generators."""
+    spans = []
+    for generator in load_generators():
         if not any(sign in text for sign in generator.signs) or not generator.marker.search(text):
             continue
         name, release = generator.id, None
         if generator.release and (match := generator.release.search(text)):
             release = match.group(1)
             name = f"{generator.id}/{release}"
-        if generator.since and (release is None or _version(release) < generator.since):
-            found.append(GeneratedSpan(0, 0, name))  # at work here, but names of techniques are a person's
+        if generator.since and (release is None or _version(release) < _version(generator.since)):
+            spans.append(GeneratedSpan(0, 0, name))  # this release writes no names of techniques
         elif generator.writes == "card":
-            found.append(GeneratedSpan(0, len(text), name))
+            spans.append(GeneratedSpan(0, len(text), name))
         elif generator.writes == "front_matter":
-            found.append(GeneratedSpan(front.start, front.end, name))
-        else:
-            found += _blocks(text, generator, name)
-    return found
+            spans.append(GeneratedSpan(front.start, front.end, name))
+        elif generator.block:
+            spans += _find_blocks(text, generator.block, name)
+    return spans
 
 
-def _blocks(text: str, generator: Generator, name: str) -> list[GeneratedSpan]:
+def _find_blocks(text: str, opening: re.Pattern[str], name: str) -> list[GeneratedSpan]:
     blocks: list[GeneratedSpan] = []
-    for start in generator.block.finditer(text) if generator.block else ():
+    for start in opening.finditer(text):
         if blocks and start.start() < blocks[-1].end:
-            continue  # inside the block before
+            continue  # inside the previous block
         end = _BLOCK_END.search(text, start.end())
         blocks.append(GeneratedSpan(start.start(), end.start() if end else len(text), name))
     return blocks
-
-
-def _generator(entry: dict[str, Any]) -> Generator:
-    if unknown := set(entry) - _KEYS:
-        raise KeyError(f"unknown keys {sorted(unknown)} in generator {entry.get('id')!r}")
-    if entry["writes"] not in ("card", "front_matter", "block") or (entry["writes"] == "block") != ("block" in entry):
-        raise KeyError(f"generator {entry['id']!r}: writes is {entry['writes']!r}")
-
-    def pattern(field: str) -> re.Pattern[str] | None:
-        return re.compile(entry[field], re.MULTILINE) if field in entry else None
-
-    marker = pattern("marker")
-    if marker is None:
-        raise KeyError(f"generator {entry['id']!r} has no marker")
-    since = _version(entry["since"]) if "since" in entry else ()
-    if not entry["signs"] or not all(isinstance(sign, str) and sign for sign in entry["signs"]):
-        raise KeyError(f"generator {entry['id']!r}: signs must be texts")
-    release = pattern("release")
-    signs = tuple(entry["signs"])
-    return Generator(entry["id"], entry["name"], signs, marker, entry["writes"], pattern("block"), release, since)
 
 
 def _version(release: str) -> tuple[int, ...]:

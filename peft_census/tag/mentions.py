@@ -1,263 +1,166 @@
-"""The tagger: from one card to its mentions.
+"""Tags one card: finds its mentions of techniques.
 
-In: a model id, its card and its adapter_config.json. Out: one mention for every place where the card cites a
-technique, with its evidence. Pure: no network, no clock, no state. ``batch`` does this for Arrow batches.
+In: a model id, its card and its ``adapter_config.json``. Out: a ``TaggedCard`` with a mention for every place at which
+the card cites a technique, and the evidence for it. ``batch`` does this for Arrow batches. The steps are:
 
-The steps, in order: find candidates (scan) → tell the location (locations, front matter, names) → ask the guard of an
-ambiguous name (taxonomy) → read polarity and applied (reading) → say who wrote the place (generators).
+1. ``candidates``: find names, classes, titles and arXiv ids of techniques;
+2. ``location``: find the part of the card that contains each candidate;
+3. ``disambiguation``: decide which ambiguous names are mentions;
+4. ``card_interpreter`` and ``interpretation``: decide whether a mention is negated, and whether it is applied;
+5. ``generators``: find out which card generator wrote the mention, if any;
+6. ``resolve_mentions``: compare the mentions of the card with one another;
+7. ``adapter_config`` and ``corrections``: add the evidence of the configuration, and apply declared corrections.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any
+from dataclasses import replace
 
-from peft_census.tag.card_context import AcceptedCandidate, Places
-from peft_census.tag.configured import Configured, read_config
-from peft_census.tag.corrections import Correction, bundled_corrections
-from peft_census.tag.disambiguation import Disambiguator
+from peft_census.tag.adapter_config import read_adapter_config
+from peft_census.tag.candidates import Candidate, bundled_scanner
+from peft_census.tag.card_interpreter import CardInterpreter
+from peft_census.tag.card_structure import CardStructure
+from peft_census.tag.corrections import apply_corrections, bundled_corrections
+from peft_census.tag.disambiguation import AcceptedCandidate, Disambiguator, Rejection, reject
 from peft_census.tag.front_matter import read_front_matter
-from peft_census.tag.front_matter_location import PROMPT, FrontMatterLocation, own_names
 from peft_census.tag.generators import GeneratedSpan, find_generated_spans
-from peft_census.tag.interpretation import OPENS
-from peft_census.tag.locations import Locations
-from peft_census.tag.names import is_name, run_around
-from peft_census.tag.scan import Candidate, Scanner
-from peft_census.tag.taxonomy import Taxonomy, load
+from peft_census.tag.interpretation import NEUTRAL_CUES, WEAK_CUES, Cue
+from peft_census.tag.location import CandidateLocator, LocatedCandidate
+from peft_census.tag.names import run_around
+from peft_census.tag.tagged_card import Mention, TaggedCard
+from peft_census.tag.taxonomy import load_taxonomy
 
 TAGGER_VERSION = "1"
-"""Raised whenever the same card may get other mentions."""
+"""Incremented whenever the tagger finds other mentions in the same card."""
 
 MAX_CARD_CHARS = 1_000_000
 MAX_CANDIDATES = 2_000
-"""Limits a card; what lies beyond is counted in ``unread_chars``."""
-_MAX_MATCHED = 200
+"""Limits of a card. ``unread_chars`` counts the characters beyond them."""
+_MAX_VALUES = 20
+_MAX_VALUE_CHARS = 200
+_FILE_NAME = re.compile(r"\.\w{1,11}$")
 
 
-@dataclass(frozen=True)
-class Mention:
-    """One row of the ``mentions`` table, without the model id."""
-
-    technique: str
-    evidence_level: str
-    location: str | None
-    start: int | None
-    end: int | None
-    matched: str
-    form: str
-    disambiguation_rule: str | None = None
-    polarity: str = "affirmed"
-    applied: bool = False
-    cue: str | None = None
-    generator: str | None = None
-    correction: str | None = None
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A candidate that is no mention, and why; kept for ``explain`` only."""
-
-    technique: str
-    start: int
-    end: int
-    matched: str
-    why: str
-
-
-@dataclass
-class CardReading:
-    """All that the tagger learns from one card."""
-
-    mentions: list[Mention] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    front_matter: str | None = None
-    generators: list[str] = field(default_factory=list)
-    unread_chars: int = 0
-    config: Configured | None = None
-    base_models: list[str] = field(default_factory=list)
-    languages: list[str] = field(default_factory=list)
-    body: int = 0
-    near_duplicate: str | None = None
-
-
-@cache
-def scanner() -> Scanner:
-    """Returns the scanner of the bundled taxonomy."""
-    return Scanner(load())
-
-
-def read_card(model_id: str, card: str | None, adapter_config: str | None = None) -> CardReading:
-    """Returns everything that the tagger reads from one card and, where there is one, its adapter_config.json."""
-    reading = CardReading() if card is None else _CardReader(model_id, card, load()).read()
+def read_card(model_id: str, card: str | None, adapter_config: str | None = None) -> TaggedCard:
+    """Returns what the tagger finds in a card and in its ``adapter_config.json``; None stands for a missing file."""
+    tagged = TaggedCard() if card is None else _read_text(model_id, card)
     if adapter_config is not None:
-        reading.config = read_config(adapter_config, load())
-        why = "adapter_config.json"
-        reading.mentions += [
-            Mention(m.technique, "configured", None, None, None, m.matched, "config", applied=True, cue=why)
-            for m in reading.config.mentions
+        config = read_adapter_config(adapter_config, load_taxonomy())
+        configured = [
+            Mention(
+                m.technique, "configured", None, None, None, m.matched, "config", applied=True, cue=Cue.ADAPTER_CONFIG
+            )
+            for m in config.mentions
         ]
+        tagged = replace(tagged, config=config, mentions=tagged.mentions + configured)
     if corrections := bundled_corrections().get(model_id):
-        reading.mentions = correct(reading.mentions, corrections)
-    return reading
+        tagged = replace(tagged, mentions=apply_corrections(tagged.mentions, corrections))
+    return tagged
 
 
-class _CardReader:
-    """Reads one card; the place where the steps of the module docstring meet."""
+def _read_text(model_id: str, card: str) -> TaggedCard:
+    text = card[:MAX_CARD_CHARS]
+    taxonomy, scanner = load_taxonomy(), bundled_scanner()
+    front = read_front_matter(text)
+    structure = CardStructure(text, front)
+    locator = CandidateLocator(text, model_id, front, structure)
+    candidates = scanner.find(text, MAX_CANDIDATES + 1)
+    located: list[LocatedCandidate] = []
+    prompts: list[Candidate] = []
+    unread_chars = len(card) - len(text)
+    for candidate in candidates:
+        if len(located) >= MAX_CANDIDATES:
+            unread_chars += len(text) - candidate.start
+            break
+        if (place := locator.locate(candidate)) is None:
+            prompts.append(candidate)
+        else:
+            located.append(place)
 
-    def __init__(self, model_id: str, card: str, taxonomy: Taxonomy) -> None:
-        self.text = card[:MAX_CARD_CHARS]
-        self.taxonomy = taxonomy
-        self.front = read_front_matter(self.text)
-        self.locations = Locations(self.text, self.front)
-        self.own = own_names(model_id, self.front, self.locations)
-        self.front_matter_location = FrontMatterLocation(self.text, self.front, self.own)
-        self.reading = CardReading(front_matter=self.front.status, unread_chars=len(card) - len(self.text))
-        self.reading.base_models = _first_few(self.front.strings("base_model"))
-        # YAML reads Norwegian's code as false.
-        self.reading.languages = ["no" if v == "False" else v for v in _first_few(self.front.strings("language"))]
-        self.reading.body = self.front.after
-        self.written: list[GeneratedSpan] = []
-        self.model_id = model_id
+    def find_shorter(candidate: Candidate) -> LocatedCandidate | None:
+        shorter = scanner.find_shorter(text, candidate)
+        return None if shorter is None else locator.locate(shorter)
 
-    def read(self) -> CardReading:
-        reading = self.reading
-        placed: list[tuple[Candidate, str]] = []
-        for candidate in scanner().candidates(self.text, MAX_CANDIDATES + 1):
-            if len(placed) >= MAX_CANDIDATES:
-                reading.unread_chars += len(self.text) - candidate.start
-                break
-            location = self._location(candidate)
-            if location == PROMPT:
-                reading.rejected.append(self._reject(candidate, "an example prompt in the front matter"))
-            else:
-                placed.append((candidate, location))
-        kept, refused = Disambiguator(self.text, self.front, self.taxonomy, self._inner).decide(placed)
-        reading.rejected += [self._reject(r.candidate, r.why) for r in refused]
-        if kept:
-            self.written = find_generated_spans(self.text, self.front)
-            reading.generators = sorted({w.generator for w in self.written})
-            places = Places(self.text, self.model_id, self.front, self.locations, kept)
-            reading.mentions = resolve_mentions([self._mention(k, places) for k in kept], self.taxonomy.root)
-        return reading
-
-    def _inner(self, candidate: Candidate) -> tuple[Candidate, str] | None:
-        """Returns the shorter name inside ``candidate`` and its location; None where there is none."""
-        shorter = scanner().inside(self.text, candidate)
-        return None if shorter is None or (location := self._location(shorter)) == PROMPT else (shorter, location)
-
-    def _matched(self, candidate: Candidate) -> str:
-        return self.text[candidate.start : candidate.end][:_MAX_MATCHED]
-
-    def _reject(self, candidate: Candidate, why: str) -> Rejected:
-        return Rejected(candidate.technique, candidate.start, candidate.end, self._matched(candidate), why)
-
-    def _location(self, candidate: Candidate) -> str:
-        """Returns the location, with names told apart; ``PROMPT`` for places that say nothing."""
-        location = self.locations.location(candidate.start)
-        if candidate.form == "paper":
-            return "link" if location != "front_matter" and self.locations.in_link(candidate.start) else location
-        if location == "front_matter":
-            return self.front_matter_location.location(candidate.start, candidate.end)
-        if self.locations.in_link(candidate.start):
-            return "name"
-        if candidate.form in ("class", "title"):
-            return location
-        return "name" if is_name(self.text, candidate.start, candidate.end, location, self.own) else location
-
-    def _mention(self, kept: AcceptedCandidate, places: Places) -> Mention:
-        candidate, location = kept.candidate, kept.location
-        reading = places.read(candidate, location)
-        form = candidate.form
-        if form == "alias":
-            begin, stop = run_around(self.text, candidate.start, candidate.end)
-            run = self.text[begin:stop]
-            if location == "name":
-                form = "file" if re.search(r"\.\w{1,11}$", run) and "://" not in run else form
-            elif "_" in run or run.startswith("--"):
-                form = "option"
-        return Mention(
-            technique=candidate.technique,
-            evidence_level="tagged" if location == "front_matter" else "named",
-            location=location,
-            start=candidate.start,
-            end=candidate.end,
-            matched=self._matched(candidate),
-            form=form,
-            disambiguation_rule=kept.disambiguation_rule,
-            polarity="negated" if reading.negated else "affirmed",
-            applied=reading.applied,
-            cue=reading.cue,
-            generator=self._generator(candidate.start),
-        )
-
-    def _generator(self, position: int) -> str | None:
-        for written in self.written:
-            if written.start <= position < written.end:
-                return written.generator
-        return None
+    accepted, rejected = Disambiguator(text, front, taxonomy, find_shorter).decide(located)
+    mentions: list[Mention] = []
+    spans: list[GeneratedSpan] = []
+    if accepted:
+        spans = find_generated_spans(text, front)
+        interpreter = CardInterpreter(text, model_id, front, structure, accepted)
+        mentions = resolve_mentions([_mention(a, text, interpreter, spans) for a in accepted], taxonomy.root)
+    return TaggedCard(
+        mentions=mentions,
+        rejected=[reject(candidate, text, Rejection.EXAMPLE_PROMPT) for candidate in prompts] + rejected,
+        front_matter=front.status,
+        generators=sorted({span.generator for span in spans}),
+        unread_chars=unread_chars,
+        base_models=_first_values(front.strings("base_model")),
+        # YAML 1.1 parses no, the code of Norwegian, as False.
+        languages=["no" if v == "False" else v for v in _first_values(front.strings("language"))],
+        body=front.after,
+    )
 
 
-def _first_few(values: list[str]) -> list[str]:
-    """Returns at most 20 values that are not blank, each cut to 200 characters."""
-    return [v.strip()[:_MAX_MATCHED] for v in values if v.strip()][:20]
+def _mention(
+    accepted: AcceptedCandidate, text: str, interpreter: CardInterpreter, spans: Sequence[GeneratedSpan]
+) -> Mention:
+    candidate, location = accepted.candidate, accepted.location
+    interpretation = interpreter.interpret(accepted)
+    return Mention(
+        technique=candidate.technique,
+        evidence_level="tagged" if location == "front_matter" else "named",
+        location=location,
+        start=candidate.start,
+        end=candidate.end,
+        matched=candidate.matched(text),
+        form=_form(candidate, location, text),
+        disambiguation_rule=accepted.disambiguation_rule,
+        polarity="negated" if interpretation.negated else "affirmed",
+        applied=interpretation.applied,
+        cue=interpretation.cue,
+        generator=next((s.generator for s in spans if s.start <= candidate.start < s.end), None),
+    )
 
 
-def correct(mentions: list[Mention], corrections: Sequence[Correction]) -> list[Mention]:
-    """Returns the mentions of one card with its declared corrections applied.
-
-    A refuted citation is moved to location ``name``, where it does not count; a citation that the tagger missed
-    is added without a place. Every touched mention carries the reason.
-    """
-    for c in corrections:
-        reason = f"{c.claim}: {c.reason} ({c.date.isoformat()})"
-        concerned = [m for m in mentions if m.technique == c.technique]
-        if c.claim != "not_cited" and not any(m.location != "name" for m in concerned):
-            added = Mention(c.technique, "named", None, None, None, c.technique, "correction", correction=reason)
-            mentions = [*mentions, added]
-        changes: dict[str, dict[str, Any]] = {
-            "cited": {},
-            "not_cited": {"location": "name", "applied": False},
-            "applied": {"applied": True, "polarity": "affirmed"},
-            "not_applied": {"applied": False},
-            "negated": {"applied": False, "polarity": "negated"},
-        }
-        mentions = [
-            replace(m, correction=reason, **changes[c.claim])
-            if m.technique == c.technique and (m.location != "name" or c.claim == "not_cited")
-            else m
-            for m in mentions
-        ]
-    return mentions
+def _form(candidate: Candidate, location: str, text: str) -> str:
+    """Returns the form, in which an alias inside a file name is a ``file`` and one inside an option an ``option``."""
+    if candidate.form != "alias":
+        return candidate.form
+    start, end = run_around(text, candidate.start, candidate.end)
+    run = text[start:end]
+    if location == "name":
+        return "file" if _FILE_NAME.search(run) and "://" not in run else "alias"
+    return "option" if "_" in run or run.startswith("--") else "alias"
 
 
-WEAK_CUES = frozenset(("card is an adapter's", "code of an adapter's card", OPENS))
-"""Readings by the card's general drift, which yield to anything that the card says outright."""
-
-
-SILENT_CUES = frozenset(("no statement", "code", "heading", "link to the paper", "bibliography"))
-"""Readings that neither say nor deny that the technique was applied."""
+def _first_values(values: list[str]) -> list[str]:
+    """Returns the first values that are not blank, truncated."""
+    return [v.strip()[:_MAX_VALUE_CHARS] for v in values if v.strip()][:_MAX_VALUES]
 
 
 def resolve_mentions(mentions: list[Mention], root: Callable[[str], str]) -> list[Mention]:
-    """Returns the mentions of one card, each read in the light of the others.
+    """Returns the mentions of one card after a comparison with one another.
 
-    Where the card says outright which technique it applied, the drift of the card no longer speaks for
-    others it names, unless they are recipes of that one. Where it says nothing and names one technique only,
-    that is the one it speaks of.
+    If the card states which technique was applied, a weak cue no longer makes another technique applied, except for
+    a variant of that technique. If no mention states anything and only one technique is cited, that technique is
+    applied.
+
+    Args:
+        mentions: of one card.
+        root: returns the technique that a variant belongs to.
     """
-    said = {m.technique for m in mentions if m.applied and m.cue not in WEAK_CUES}
-    if said:
+    stated = {m.technique for m in mentions if m.applied and m.cue not in WEAK_CUES}
+    if stated:
         return [
-            replace(m, applied=False, cue="another technique is stated")
-            if m.applied and m.cue in WEAK_CUES and not {m.technique, root(m.technique)} & said
+            replace(m, applied=False, cue=Cue.OTHER_TECHNIQUE)
+            if m.applied and m.cue in WEAK_CUES and not {m.technique, root(m.technique)} & stated
             else m
             for m in mentions
         ]
     cited = {m.technique for m in mentions if m.location != "name"}
-    silent = all(m.location == "name" or m.cue in SILENT_CUES for m in mentions)
-    if len(cited) == 1 and silent and not any(m.applied for m in mentions):
-        return [replace(m, applied=m.cue == "no statement" or m.form == "class") for m in mentions]
+    neutral = all(m.location == "name" or m.cue in NEUTRAL_CUES for m in mentions)
+    if len(cited) == 1 and neutral and not any(m.applied for m in mentions):
+        return [replace(m, applied=m.cue is Cue.NO_STATEMENT or m.form == "class") for m in mentions]
     return mentions

@@ -1,19 +1,18 @@
-"""What a quick script would count: names searched in card texts without a thought. For comparison only.
+"""Counts cards by a naive search for the names of PEFT's types. The counts serve for comparison only.
 
-In: batches of cards. Out: for each of a declared set of naive matchers, how many cards name exactly one PEFT
-type, and how many of those name LoRA. No share of this project is made from these counts: they stand beside a
-published figure of which no method is known, to show which shortcut would have given something like it.
+In: batches of cards. Out: for each naive matcher, the number of cards that name exactly one PEFT type, and the number
+of these that name LoRA. No share of this project uses these counts. They show which naive search gives a result close
+to a published figure whose method is not known.
 
-A matcher is named by three words: how a name is matched, which names are searched, and where.
+The name of a matcher has three parts: how it matches a name, which names it searches, and where.
 
-- ``substring``: anywhere, whatever the case, so that AdaLoRA and *exploration* name LoRA;
-  ``word``: between word boundaries, whatever the case; ``written``: likewise, in the letters of its authors;
-  ``equal``: the whole of one of the Hub's tags.
-- ``every_type``: all types of PEFT; ``no_words``: without those that are words of a language or of other trades;
-  ``first_types``: those that PEFT had in its first half-year.
-- ``card``: the whole text; ``front_matter``: its YAML block; ``tags``: the dump's column of that name.
+- ``substring``: anywhere, ignoring case, so that AdaLoRA and *exploration* name LoRA; ``word``: a whole word, ignoring
+  case; ``written``: a whole word in the usual capitalization; ``equal``: a whole tag of the Hub.
+- ``every_type``: all types of PEFT; ``no_words``: without types whose name is also a word or a common abbreviation;
+  ``first_types``: the types of PEFT up to release 0.6.0.
+- ``card``: the whole text; ``front_matter``: its YAML block; ``tags``: the column of that name in the dump.
 
-The search runs through Arrow's RE2 over whole columns; Python sees no card.
+Arrow's RE2 searches whole columns.
 """
 
 from __future__ import annotations
@@ -22,48 +21,49 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from peft_census.tag.techniques import Technique
+
 NAIVE_VERSION = "1"
-"""Raised when any naive matcher would give another number for the same cards."""
+"""Incremented whenever a naive matcher gives another count for the same cards."""
 
 Bools = npt.NDArray[np.bool_]
 
 HOW = {
-    "substring": "anywhere, whatever the case",
-    "word": "between word boundaries, whatever the case",
-    "written": "between word boundaries, in the letters of its authors",
-    "equal": "as the whole of one of the Hub's tags",
+    "substring": "anywhere, ignoring case",
+    "word": "as a whole word, ignoring case",
+    "written": "as a whole word in the usual capitalization",
+    "equal": "as a whole tag of the Hub",
 }
 NAMES = {
     "every_type": "every type of PEFT",
-    "no_words": "PEFT's types but those whose name is also a word",
-    "first_types": "the types of PEFT's first half-year",
+    "no_words": "the types of PEFT whose name is not also a word",
+    "first_types": "the types of PEFT up to release 0.6.0",
 }
 WHERE = {"card": "the whole card", "front_matter": "the front matter", "tags": "the column of the Hub's tags"}
-"""The words of a matcher's name, with their meaning."""
+"""The parts of a matcher's name and their meaning."""
 
 WORDS = frozenset("bone cartridge cpt deft hira lily miss oft osf peanut poly road shadow vera".split())
-"""Types whose name is an ordinary word or a common abbreviation; real cards are full of some of them."""
+"""Types whose name is an ordinary word or a common abbreviation. Some occur in many cards."""
 _FIRST_UNTIL = (0, 6, 0)
-_WRITABLE = re.compile(r"[A-Za-z0-9 ]+")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9 ]+")
 
 _FRONT = r"\A\s*---[ \t]*\r?\n(?P<block>(?s:.*?))\r?\n---"
 
 
 @dataclass(frozen=True)
 class Name:
-    """A type's name in the forms that are searched.
+    """The name of a type in the forms that are searched. A space stands for an optional separator.
 
     Args:
-        technique: its id.
-        plain: in lower case, its words separated by one space; they are searched with or without a separator.
-        written: likewise, in the letters of its authors; in lower case where any case will do.
+        technique: technique id.
+        plain: in lower case.
+        written: in the usual capitalization; in lower case if that is not known.
     """
 
     technique: str
@@ -71,7 +71,7 @@ class Name:
     written: str
 
     def pattern(self, how: str) -> tuple[str, bool]:
-        """Returns the RE2 pattern for ``how`` and whether case is ignored."""
+        """Returns the RE2 pattern for ``how``, and whether it ignores case."""
         text = self.written if how == "written" else self.plain
         joined = "[ _-]?".join(re.escape(part) for part in text.split())
         ignore = how != "written" or text.islower()
@@ -80,13 +80,15 @@ class Name:
 
 @dataclass
 class Tally:
-    """What one matcher counted.
+    """The counts of one matcher.
 
     Args:
-        how, names, where: the words of its name.
+        how: how it matches a name; a key of ``HOW``.
+        names: which names it searches; a key of ``NAMES``.
+        where: where it searches; a key of ``WHERE``.
         one: cards that name exactly one type.
-        subject: those of them that name the technique in question.
-        any: cards that name at least one.
+        subject: cards that name exactly one type, and it is the subject.
+        any: cards that name at least one type.
     """
 
     how: str
@@ -98,28 +100,24 @@ class Tally:
 
     @property
     def name(self) -> str:
-        """The matcher's name."""
+        """The name of the matcher."""
         return f"naive/{self.how}/{self.names}/{self.where}"
 
     @property
     def meaning(self) -> str:
-        """What it counts, in words."""
+        """What the matcher counts, in words."""
         return f"{NAMES[self.names]}, found {HOW[self.how]}, in {WHERE[self.where]}"
 
 
-def peft_names(techniques: Iterable[Any]) -> tuple[list[Name], dict[str, frozenset[str]]]:
-    """Returns the names of PEFT's types, and for each list of ``NAMES`` the ids of its techniques.
-
-    Args:
-        techniques: of the taxonomy, with ``id``, ``kind``, ``peft_type``, ``aliases`` and ``since``.
-    """
+def peft_names(techniques: Iterable[Technique]) -> tuple[list[Name], dict[str, frozenset[str]]]:
+    """Returns the names of PEFT's types, and for each key of ``NAMES`` the ids of its techniques."""
     names, words, first = [], set(), set()
     for technique in techniques:
         if technique.kind != "peft_type" or not technique.peft_type:
             continue
         type_name = technique.peft_type.lower().replace("_", " ")
         same = (a.text for a in technique.aliases if _letters(a.text) == _letters(type_name))
-        written = next((text for text in same if _WRITABLE.fullmatch(text)), type_name)
+        written = next((text for text in same if _PLAIN_NAME.fullmatch(text)), type_name)
         names.append(Name(technique.id, written.lower(), written))
         if type_name in WORDS:
             words.add(technique.id)
@@ -131,13 +129,13 @@ def peft_names(techniques: Iterable[Any]) -> tuple[list[Name], dict[str, frozens
 
 @dataclass
 class NaiveCount:
-    """Counts batches of cards under every naive matcher.
+    """Counts batches of cards with every naive matcher.
 
     Args:
-        names: PEFT's types.
-        lists: list of ``NAMES`` to the techniques in it.
-        subject: the technique in question.
-        tallies: what was counted so far.
+        names: names of PEFT's types.
+        lists: ids of the techniques, by key of ``NAMES``.
+        subject: the technique that the published figure is about.
+        tallies: the counts so far.
     """
 
     names: list[Name]
@@ -158,50 +156,58 @@ class NaiveCount:
         """
         texts = {"card": cards.column("card"), "front_matter": front_matter(cards.column("card"))}
         for where, column in texts.items():
-            anywhere = {n: _matches(column, *n.pattern("substring")) for n in self.names}
-            self._count("substring", where, anywhere)
+            substrings = {n: _matches(column, *n.pattern("substring")) for n in self.names}
+            self._count("substring", where, substrings)
             for how in ("word", "written"):
-                self._count(how, where, {n: _narrowed(column, hits, *n.pattern(how)) for n, hits in anywhere.items()})
+                words = {n: _matches_among(column, rows, *n.pattern(how)) for n, rows in substrings.items()}
+                self._count(how, where, words)
         self._count("equal", "tags", self._tagged(cards.column("tags")))
 
     def _tagged(self, tags: pa.Array) -> dict[Name, Bools]:
-        """Returns for each name which rows have a tag that is that name, separators aside."""
-        letters = pc.replace_substring_regex(pc.utf8_lower(pc.list_flatten(tags)), "[ _-]+", "")
+        """Returns for each name which rows have it as a tag, ignoring separators."""
+        plain_tags = pc.replace_substring_regex(pc.utf8_lower(pc.list_flatten(tags)), "[ _-]+", "")
         rows = pc.list_parent_indices(tags).to_numpy()
-        wanted = pa.array([n.plain.replace(" ", "") for n in self.names])
-        found = pc.fill_null(pc.index_in(letters, value_set=wanted), -1).to_numpy()
-        hits = {n: np.zeros(len(tags), dtype=np.bool_) for n in self.names}
+        plain_names = pa.array([n.plain.replace(" ", "") for n in self.names])
+        numbers = pc.fill_null(pc.index_in(plain_tags, value_set=plain_names), -1).to_numpy()
+        tagged = {n: np.zeros(len(tags), dtype=np.bool_) for n in self.names}
         for number, name in enumerate(self.names):
-            hits[name][rows[found == number]] = True
-        return hits
+            tagged[name][rows[numbers == number]] = True
+        return tagged
 
-    def _count(self, how: str, where: str, hits: Mapping[Name, Bools]) -> None:
+    def _count(self, how: str, where: str, rows: Mapping[Name, Bools]) -> None:
+        """Adds to the tallies of a matcher.
+
+        Args:
+            how: how it matches a name.
+            where: where it searches.
+            rows: for each name, which cards name it.
+        """
         for tally in self.tallies:
             if (tally.how, tally.where) != (how, where):
                 continue
-            listed = [mask for name, mask in hits.items() if name.technique in self.lists[tally.names]]
-            named = np.sum(listed, axis=0, dtype=np.int16)
-            mine = next(mask for name, mask in hits.items() if name.technique == self.subject)
-            tally.any += int((named > 0).sum())
-            tally.one += int((named == 1).sum())
-            tally.subject += int(((named == 1) & mine).sum())
+            masks = [mask for name, mask in rows.items() if name.technique in self.lists[tally.names]]
+            types = np.sum(masks, axis=0, dtype=np.int16)
+            subject = next(mask for name, mask in rows.items() if name.technique == self.subject)
+            tally.any += int((types > 0).sum())
+            tally.one += int((types == 1).sum())
+            tally.subject += int(((types == 1) & subject).sum())
 
 
 def front_matter(cards: pa.Array) -> pa.Array:
-    """Returns the YAML block of each card, null where it has none at its beginning."""
+    """Returns the YAML block at the beginning of each card; null if there is none."""
     return pc.struct_field(pc.extract_regex(cards, _FRONT), "block")
 
 
 def _matches(texts: pa.Array, pattern: str, ignore_case: bool) -> Bools:
-    found = pc.fill_null(pc.match_substring_regex(texts, pattern, ignore_case=ignore_case), False)
-    return found.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    matches = pc.fill_null(pc.match_substring_regex(texts, pattern, ignore_case=ignore_case), False)
+    return matches.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
-def _narrowed(texts: pa.Array, among: Bools, pattern: str, ignore_case: bool) -> Bools:
-    """Returns which rows of ``among`` match; word boundaries make a search slow, so it reads these alone."""
-    result = np.zeros(len(among), dtype=np.bool_)
-    if among.any():
-        result[among] = _matches(texts.filter(pa.array(among)), pattern, ignore_case)
+def _matches_among(texts: pa.Array, rows: Bools, pattern: str, ignore_case: bool) -> Bools:
+    """Returns which of ``rows`` match. Word boundaries make the search slow, so it reads only these."""
+    result = np.zeros(len(rows), dtype=np.bool_)
+    if rows.any():
+        result[rows] = _matches(texts.filter(pa.array(rows)), pattern, ignore_case)
     return result
 
 

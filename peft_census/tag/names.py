@@ -1,12 +1,15 @@
-"""Technique or name? ``LoRA`` in "tuned with LoRA" cites a technique; in ``acme/llama-7b-lora`` it is a label.
+"""Decides whether a candidate is part of a name: LoRA in "tuned with LoRA" is not, in ``acme/llama-7b-lora`` it is.
 
-In: a candidate's surroundings. Out: whether it stands inside a repository id, path, file name or a model's
-own name. The judgement rests on the unbroken run of name characters around the candidate.
+In: a candidate and its context. Out: whether it is inside a repository id, path, file name or the model's own name.
+The decision depends on the unbroken run of name characters around the candidate.
 """
 
 from __future__ import annotations
 
 import re
+
+from peft_census.tag.card_structure import CardStructure
+from peft_census.tag.front_matter import FrontMatter
 
 _RUN = re.compile(r"[A-Za-z0-9_./\\:~@%=-]{0,200}")
 _EXTENSION = re.compile(
@@ -17,7 +20,7 @@ _EXTENSION = re.compile(
 _MODEL_SIZE = re.compile(r"(?:^|[-_.])v?\d+(?:\.\d+)*(?:[bmk]|k?steps?|e)?(?=$|[-_.])", re.IGNORECASE)
 _DIGIT_WORD = re.compile(r"(?:r|rank|dim|alpha|fp|bf|int|nf|q|w)?\d+(?:-?bits?)?$", re.IGNORECASE)
 
-# Words that people join to a technique's name without naming anything: "LoRA-based", "multi-LoRA".
+# Words that form a compound with a technique without forming a name: "LoRA-based", "multi-LoRA".
 _PLAIN_WORDS = frozenset(
     """a adapted adapter adapters adaption adaptation aided all and aware base based bit by checkpoint checkpoints
     compatible compressed config configs configuration conv custom driven dreambooth dropout efficient enabled
@@ -50,8 +53,30 @@ _OPTION_WORDS = frozenset(
 )
 
 
+_JOINED = re.compile(r"[-_/]")
+_ONE_WORD = re.compile(r"[\w.+/-]*[-_/][\w.+/-]*", re.ASCII)
+_AROUND_TITLE = re.compile(r"^Model Card for (?:Model )?|[`*]")
+
+
+def own_names(model_id: str, front: FrontMatter, structure: CardStructure) -> frozenset[str]:
+    """Returns the model's own names in lower case: from its id, front matter and one-word headings."""
+    names = {model_id, model_id.rpartition("/")[2]}
+    names.update(front.strings("model_name"))
+    index = front.data.get("model-index")
+    for entry in index if isinstance(index, list) else []:
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str):
+            names.add(entry["name"])
+    for heading in structure.headings[:200]:
+        if not _JOINED.search(heading.text):
+            continue
+        title = _AROUND_TITLE.sub("", heading.text).strip()
+        if _ONE_WORD.fullmatch(title) and len(title) > 5:
+            names.add(title)
+    return frozenset(n.strip().lower() for n in names if n and n.strip())
+
+
 def run_around(text: str, start: int, end: int) -> tuple[int, int]:
-    """Returns the span of the unbroken run of name characters around a candidate, at most 200 each way."""
+    """Returns the span of the unbroken run of name characters around a candidate, at most 200 on either side."""
     left = _RUN.match(text[max(0, start - 200) : start][::-1])
     right = _RUN.match(text, end)
     begin = start - left.end() if left else start
@@ -64,7 +89,7 @@ def run_around(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def is_name(text: str, start: int, end: int, location: str, own_names: frozenset[str]) -> bool:
-    """Says whether the candidate ``text[start:end]`` is part of a name rather than the name of a technique.
+    """Returns whether the candidate ``text[start:end]`` is part of a name.
 
     Args:
         text: the card.
@@ -86,7 +111,7 @@ def is_name(text: str, start: int, end: int, location: str, own_names: frozenset
     if "/" in run or "\\" in run:
         return _is_path(run, start - begin, end - begin, location)
     assigned = run.rfind("=", 0, start - begin)
-    if assigned >= 0:  # key=value: judge the side that holds the candidate
+    if assigned >= 0:  # key=value: decide for the side with the candidate
         return _is_compound_name(
             run[assigned + 1 :], start - begin - assigned - 1, end - begin - assigned - 1, location
         )
@@ -96,7 +121,7 @@ def is_name(text: str, start: int, end: int, location: str, own_names: frozenset
 
 
 def _is_path(run: str, start: int, end: int, location: str) -> bool:
-    """Judges a run with slashes: alternatives such as "LoRA/DoRA", or a path."""
+    """Returns whether a run with slashes is a path, not a list of alternatives such as "LoRA/DoRA"."""
     if run.startswith(("/", "./", "../", "~", "\\")) or ":" in run[:12] or "\\" in run or ".." in run:
         return True
     pieces = run.split("/")
@@ -113,7 +138,7 @@ def _is_path(run: str, start: int, end: int, location: str) -> bool:
 
 
 def _is_alternative(piece: str) -> bool:
-    """Says whether a piece between slashes reads as another method rather than as a folder or an owner."""
+    """Returns whether a piece between slashes is another method, not a folder or an owner."""
     lowered = piece.lower()
     if lowered in _FOLDER_WORDS:
         return False
@@ -131,7 +156,7 @@ def _is_alternative(piece: str) -> bool:
 
 
 def _is_compound_name(run: str, start: int, end: int, location: str) -> bool:
-    """Judges a run without slashes: "LoRA-based" and ``lora_r`` cite, ``llama-2-7b-lora`` is a name."""
+    """Returns whether a run without slashes is a name: ``llama-2-7b-lora`` is, "LoRA-based" and ``lora_r`` are not."""
     rest = run[:start] + "\x00" + run[end:]
     parts = [p for p in re.split(r"[-_.:@%~\x00]+", rest.lower()) if p]
     if not parts:

@@ -1,8 +1,8 @@
-"""Where names may stand in texts: Hyperscan, an automaton for many patterns at about a gigabyte a second.
+"""Finds matches of many patterns in texts with Hyperscan, an automaton that scans about a gigabyte per second.
 
-In: patterns over bytes, and a text or a column of texts. Out: where one of them ends, or which texts have such a
-place. A column is scanned in one call over Arrow's buffer; the texts in which that finds something are scanned once
-more by themselves, so that the answer for a text depends on that text alone.
+In: patterns over bytes, and a text or a column of texts. Out: the ends of the matches, or which texts contain one. A
+column is scanned in one call over Arrow's buffer. The texts with a match are then scanned again one by one, so that
+the result for a text depends only on that text.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ _Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 Compiled = tuple[tuple[str, ...], bytes]
-"""Patterns, and what Hyperscan made of them."""
+"""Patterns, and the database that Hyperscan compiled from them."""
 
-_handed: dict[tuple[str, ...], bytes] = {}
+_loaded: dict[tuple[str, ...], bytes] = {}
 
 
 def load_compiled(compiled: Compiled) -> None:
-    """Takes patterns that another process of this machine compiled: loading them takes a thousandth of the time."""
-    _handed.update([compiled])
+    """Stores patterns that another process of this machine compiled. Loading them is a thousand times as fast."""
+    _loaded.update([compiled])
 
 
 def _compile(patterns: tuple[str, ...]) -> hyperscan.Database:
     mode = hyperscan.HS_MODE_BLOCK
-    if patterns in _handed:
-        return hyperscan.loadb(_handed[patterns], mode)
+    if patterns in _loaded:
+        return hyperscan.loadb(_loaded[patterns], mode)
     database = hyperscan.Database(mode=mode)
     database.compile(
         expressions=[pattern.encode() for pattern in patterns],
@@ -44,13 +44,13 @@ def _compile(patterns: tuple[str, ...]) -> hyperscan.Database:
 
 
 class PatternScanner:
-    """Finds places in texts; threads may share one.
+    """Finds matches in texts. Threads may share one.
 
     Args:
-        patterns: in Hyperscan's language, over UTF-8 bytes; ASCII letters match in either case. What they ask for on
-            either side of a place is at most a byte other than ``[a-z0-9]``, or the text's end.
-        reach: the most bytes that one of them matches.
-        starts: the characters with which a place may start.
+        patterns: in Hyperscan's syntax, over UTF-8 bytes; the case of ASCII letters is ignored. On either side of a
+            match they may require only a byte other than ``[a-z0-9]``, or the end of the text.
+        reach: largest number of bytes that a pattern matches.
+        starts: characters with which a match may start.
     """
 
     def __init__(self, patterns: Sequence[str], reach: int, starts: Iterable[str]) -> None:
@@ -59,45 +59,45 @@ class PatternScanner:
         self._starts[[c.encode()[0] for start in starts for c in (start.lower(), start.upper())]] = True
         self._patterns = tuple(patterns)
         self._database = _compile(self._patterns)
-        self._own = threading.local()
+        self._thread = threading.local()
 
     def compiled(self) -> Compiled:
-        """Returns the compiled patterns, for ``hand_over`` in another process."""
+        """Returns the compiled patterns, for ``load_compiled`` in another process."""
         return self._patterns, hyperscan.dumpb(self._database)
 
     def in_text(self, text: bytes | memoryview) -> list[tuple[int, int]]:
-        """Returns ``(end, number of the pattern)`` of every place, by ends; an end is one past the last byte."""
-        if not hasattr(self._own, "scratch"):  # the working memory of one thread
-            self._own.scratch = hyperscan.Scratch(self._database)
-        found: list[tuple[int, int]] = []
+        """Returns ``(end, number of the pattern)`` of every match, sorted; an end is one past the last byte."""
+        if not hasattr(self._thread, "scratch"):  # Hyperscan needs working memory for each thread
+            self._thread.scratch = hyperscan.Scratch(self._database)
+        matches: list[tuple[int, int]] = []
 
-        def keep(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            found.append((end, number))
+        def add_match(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            matches.append((end, number))
 
-        self._database.scan(text, match_event_handler=keep, scratch=self._own.scratch)  # type: ignore[type-var]
-        return sorted(found)
+        self._database.scan(text, match_event_handler=add_match, scratch=self._thread.scratch)  # type: ignore[type-var]
+        return sorted(matches)
 
     def in_column(self, texts: pa.Array) -> pa.Array:
-        """Returns a boolean array: True for every text with a place, False for others and nulls."""
+        """Returns a boolean array: True for a text with a match, False for others and nulls."""
         texts = texts.cast(pa.large_binary())
         _, offsets, data = texts.buffers()
-        hit = np.zeros(len(texts), dtype=bool)
+        has_match = np.zeros(len(texts), dtype=bool)
         if len(texts) == 0 or data is None:
-            return pa.array(hit)
+            return pa.array(has_match)
         bounds = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
         whole = memoryview(data)[bounds[0] : bounds[-1]]
         bounds = bounds - bounds[0]
-        for i in self._suspects(whole, bounds):
-            hit[i] = bool(self.in_text(whole[bounds[i] : bounds[i + 1]]))
-        return pa.array(hit)
+        for i in self._possible_matches(whole, bounds):
+            has_match[i] = bool(self.in_text(whole[bounds[i] : bounds[i + 1]]))
+        return pa.array(has_match)
 
-    def _suspects(self, whole: memoryview, bounds: _Numbers) -> list[int]:
-        """Returns the numbers of the texts near a place in ``whole``, and of those whose ends hide one."""
+    def _possible_matches(self, whole: memoryview, bounds: _Numbers) -> list[int]:
+        """Returns the numbers of the texts near a match in ``whole``, and of those whose bounds may hide a match."""
         ends = np.array([end for end, _ in self.in_text(whole)], np.int64)
         firsts = np.searchsorted(bounds[1:], ends - self._reach, side="right")
         lasts = np.searchsorted(bounds[:-1], ends, side="left")
         near = {i for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True) for i in range(first, last)}
-        # A letter or digit at the end of one text may hide a place at the start of the next, and the other way round.
+        # A letter or digit at the end of a text may hide a match at the start of the next text, and vice versa.
         data = np.frombuffer(whole, np.uint8)
         full = np.flatnonzero(bounds[1:] > bounds[:-1])
         first, last = data[bounds[full]], data[bounds[full + 1] - 1]
@@ -108,7 +108,7 @@ class PatternScanner:
 
 
 def _in_word(data: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Says of every byte whether it is an ASCII letter or digit."""
+    """Returns for every byte whether it is an ASCII letter or digit."""
     lowered = data | 0x20
     letter = (lowered >= ord("a")) & (lowered <= ord("z"))
     return letter | (data >= ord("0")) & (data <= ord("9"))

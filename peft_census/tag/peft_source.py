@@ -1,7 +1,7 @@
-"""What a release of ``peft`` knows, read from its source, and what the taxonomy lacks of it.
+"""Reads the techniques of a release of ``peft`` from its source, and compares them with the taxonomy.
 
-In: a wheel or a folder with the source of ``peft``, which is parsed and never imported. Out: its types, config
-classes and LoRA switches. Anything that is not ``peft`` is refused.
+In: a wheel or a folder with the source of ``peft``, which is parsed and not imported. Out: its types, config classes
+and LoRA options, and what the taxonomy lacks. Anything that is not ``peft`` is rejected.
 """
 
 from __future__ import annotations
@@ -15,21 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peft_census.errors import BadInputError
-from peft_census.tag.taxonomy import Taxonomy, Technique
+from peft_census.tag.techniques import Taxonomy, Technique
 
 _HINT = "give a peft wheel (peft-….whl) or the folder of its source."
 
 
 @dataclass(frozen=True)
 class PeftFacts:
-    """What one release of ``peft`` knows.
+    """The techniques of one release of ``peft``.
 
     Args:
         version: the release.
-        types: members of ``PeftType`` with their config class; None where none is registered by call
-            (releases before 0.15).
+        types: members of ``PeftType`` with their config class; None if no call registers one (releases before 0.15).
         lora_switches: fields of ``LoraConfig`` that may select a variant.
-        lora_inits: words that ``init_lora_weights`` takes; ``*`` at the end of one that may go on.
+        lora_inits: values of ``init_lora_weights``; a prefix ends in ``*``.
     """
 
     version: str
@@ -39,10 +38,10 @@ class PeftFacts:
 
 
 def read_peft(wheel_or_dir: Path) -> PeftFacts:
-    """Returns what the ``peft`` in a wheel or folder knows, without importing it.
+    """Returns the techniques of the ``peft`` in a wheel or folder.
 
     Raises:
-        BadInputError: the path holds no ``peft``, or one that cannot be read.
+        BadInputError: the path does not contain ``peft``, or cannot be read.
     """
     sources = _sources(wheel_or_dir)
     trees = {name: _parse(wheel_or_dir, name, text) for name, text in sources.items()}
@@ -50,8 +49,8 @@ def read_peft(wheel_or_dir: Path) -> PeftFacts:
     enum = next((c for name in sorted(trees) if (c := _class(trees[name], "PeftType"))), None)
     lora = next((c for name in sorted(trees) if "lora" in name and (c := _class(trees[name], "LoraConfig"))), None)
     if version is None or enum is None or lora is None:
-        lacking = "__version__" if version is None else "PeftType" if enum is None else "LoraConfig"
-        raise BadInputError(f"{wheel_or_dir}: is not peft: it has no {lacking}", _HINT)
+        missing_name = "__version__" if version is None else "PeftType" if enum is None else "LoraConfig"
+        raise BadInputError(f"{wheel_or_dir}: is not peft: {missing_name} is missing", _HINT)
     classes = dict(_registered(trees.values()))
     fields = dict(_fields(lora))
     layers = [tree for name, tree in trees.items() if name == "tuners/lora/layer.py"]
@@ -65,7 +64,7 @@ def read_peft(wheel_or_dir: Path) -> PeftFacts:
 
 
 def missing(taxonomy: Taxonomy, facts: PeftFacts) -> list[str]:
-    """Returns one line for everything of that release that the taxonomy lacks; nothing when it is complete."""
+    """Returns one line for each technique of the release that the taxonomy lacks."""
     return [*_missing_types(taxonomy, facts), *_missing_switches(taxonomy, facts)]
 
 
@@ -96,7 +95,7 @@ def _missing_switches(taxonomy: Taxonomy, facts: PeftFacts) -> Iterator[str]:
             )
     for word in facts.lora_inits:
         plain = word.removesuffix("*")
-        covered = any(s.key == "init_lora_weights" and s.takes(plain) for s in selectors)
+        covered = any(s.key == "init_lora_weights" and s.accepts(plain) for s in selectors)
         if not covered and plain not in taxonomy.ignored_lora_inits:
             yield (
                 f"init_lora_weights of peft {facts.version} takes {word}; "
@@ -105,7 +104,7 @@ def _missing_switches(taxonomy: Taxonomy, facts: PeftFacts) -> Iterator[str]:
 
 
 def _expected(technique: Technique, version: str) -> bool:
-    """Says whether the release should have the technique's type, going by since and removed."""
+    """Returns whether the release has the technique's type, according to since and removed."""
     since = technique.since is None or _release(technique.since) <= _release(version)
     return since and (technique.removed is None or _release(version) < _release(technique.removed))
 
@@ -115,17 +114,18 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 def _sources(path: Path) -> dict[str, str]:
-    """Returns the Python files that matter, by their place inside the package."""
+    """Returns the texts of the relevant Python files, by their path inside the package."""
     if path.is_dir():
-        found = next((p for p in (path, path / "peft", path / "src" / "peft") if (p / "__init__.py").is_file()), None)
-        names = [] if found is None else [p.relative_to(found).as_posix() for p in found.rglob("*.py")]
-        texts = _read_all(path, names, lambda name: (found or path).joinpath(name).read_bytes())
+        places = (path, path / "peft", path / "src" / "peft")
+        package = next((p for p in places if (p / "__init__.py").is_file()), None)
+        names = [] if package is None else [p.relative_to(package).as_posix() for p in package.rglob("*.py")]
+        texts = _read_all(path, names, lambda name: (package or path).joinpath(name).read_bytes())
     elif path.is_file():
         texts = _wheel_sources(path)
     else:
-        raise BadInputError(f"{path}: there is no such file or folder", _HINT)
+        raise BadInputError(f"{path}: no such file or folder", _HINT)
     if "__init__.py" not in texts:
-        raise BadInputError(f"{path}: is not peft: it holds no package of that name", _HINT)
+        raise BadInputError(f"{path}: is not peft: it contains no package of that name", _HINT)
     return texts
 
 
@@ -135,14 +135,14 @@ def _wheel_sources(path: Path) -> dict[str, str]:
             names = [n.removeprefix("peft/") for n in wheel.namelist() if n.startswith("peft/")]
             return _read_all(path, names, lambda name: wheel.read(f"peft/{name}"))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise BadInputError(f"{path}: is no wheel: {error}", _HINT) from error
+        raise BadInputError(f"{path}: is not a wheel: {error}", _HINT) from error
 
 
 def _read_all(path: Path, names: list[str], read: Callable[[str], bytes]) -> dict[str, str]:
-    """Returns the texts of the files worth parsing: the package's door, its utilities and its tuners."""
-    wanted = re.compile(r"__init__\.py|utils/\w+\.py|tuners/\w+\.py|tuners/\w+/(?:__init__|config|layer)\.py")
+    """Returns the texts of the files to parse: the package's __init__.py, its utilities and its tuners."""
+    relevant = re.compile(r"__init__\.py|utils/\w+\.py|tuners/\w+\.py|tuners/\w+/(?:__init__|config|layer)\.py")
     try:
-        return {name: read(name).decode("utf-8") for name in sorted(names) if wanted.fullmatch(name)}
+        return {name: read(name).decode("utf-8") for name in sorted(names) if relevant.fullmatch(name)}
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: cannot be read: {error}", _HINT) from error
 
@@ -175,8 +175,8 @@ def _registered(trees: Iterable[ast.Module]) -> Iterator[tuple[str, str]]:
                 and isinstance(node.func, ast.Name)
                 and node.func.id == "register_peft_method"
             ):
-                given = {k.arg: k.value for k in node.keywords}
-                match given.get("name"), given.get("config_cls"):
+                arguments = {k.arg: k.value for k in node.keywords}
+                match arguments.get("name"), arguments.get("config_cls"):
                     case ast.Constant(value=str(name)), ast.Name(id=config_class):
                         yield name.upper(), config_class
 
@@ -188,14 +188,14 @@ def _fields(node: ast.ClassDef) -> Iterator[tuple[str, ast.AnnAssign]]:
 
 
 def _is_switch(name: str, field: ast.AnnAssign) -> bool:
-    """Says whether a field may select a variant: marked so by PEFT, a flag, or a configuration of its own."""
+    """Returns whether a field may select a variant: PEFT marks it so, or it is a flag or a configuration."""
     marked = any(isinstance(n, ast.Constant) and n.value == "is_lora_variant" for n in ast.walk(field))
     flag = isinstance(field.annotation, ast.Name) and field.annotation.id == "bool"
     return marked or flag or name.startswith("use_") or name.endswith("_config")
 
 
 def _words(field: ast.AnnAssign | None) -> Iterator[str]:
-    """Yields the words of a field's ``Literal`` annotation; ``pissa_niter_[…]`` becomes ``pissa_niter_*``."""
+    """Yields the values of a field's ``Literal`` annotation; ``pissa_niter_[…]`` becomes ``pissa_niter_*``."""
     if field is None:
         return
     for node in ast.walk(field.annotation):
@@ -205,23 +205,23 @@ def _words(field: ast.AnnAssign | None) -> Iterator[str]:
 
 
 def _compared(trees: list[ast.Module], variable: str) -> Iterator[str]:
-    """Yields the words that code compares a variable with; annotations do not name all of them."""
+    """Yields the values that code compares a variable with. Annotations do not list all of them."""
     for tree in trees:
         for node in ast.walk(tree):
             match node:
                 case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=str(word))]):
-                    if _speaks_of(left, variable):
+                    if _refers_to(left, variable):
                         yield word
                 case ast.Call(func=ast.Attribute(value=left, attr="startswith"), args=[ast.Constant(value=str(word))]):
-                    if _speaks_of(left, variable):
+                    if _refers_to(left, variable):
                         yield f"{word}*"
 
 
-def _speaks_of(node: ast.expr, variable: str) -> bool:
-    """Says whether an expression is the variable, an attribute of that name, or a method call on one."""
+def _refers_to(node: ast.expr, variable: str) -> bool:
+    """Returns whether an expression is the variable, an attribute of that name, or a method call on one."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name) if name == variable:
             return True
         case ast.Call(func=ast.Attribute(value=inner)):
-            return _speaks_of(inner, variable)
+            return _refers_to(inner, variable)
     return False

@@ -1,6 +1,6 @@
-"""The records of the taxonomy: techniques, their names, and the guards of ambiguous names.
+"""The records of the taxonomy: techniques, their names, and the disambiguation rules of ambiguous names.
 
-What ``taxonomy.load`` makes of ``techniques.toml`` and everybody else reads. Nothing here touches a file.
+``taxonomy`` reads them from ``techniques.toml``. This module opens no file.
 """
 
 from __future__ import annotations
@@ -9,43 +9,55 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, Strict, StrictBool
 
 from peft_census.snapshot.manifest import TechniqueFacts
+from peft_census.snapshot.records import record
 
 HERE = "\x00"
-"""Stands for the candidate in the text that a guard searches."""
+"""Stands for the candidate in the text that a rule or a pattern searches."""
+
+Text = Annotated[str, Field(min_length=1)]
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
+Kind = Literal["peft_type", "variant", "outside_peft", "not_peft"]
+_ClassName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
+_ArxivId = Annotated[str, Field(pattern=r"^(0[7-9]|[1-9][0-9])(0[1-9]|1[0-2])\.[0-9]{4,5}$")]
+_Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+Release = Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
 
 
-@dataclass(frozen=True)
+@record
 class Alias:
     """A name of a technique.
 
     Args:
-        text: the name; its words may be joined by space, hyphen, underscore or nothing.
-        case: whether the letters must be as written.
-        guard: name of the guard that must admit it, or None for an unambiguous name.
+        text: the name. Space, hyphen, underscore or nothing may separate its words.
+        case: whether upper and lower case must match.
+        disambiguation_rule: name of the rule that must accept a candidate; None for an unambiguous name.
     """
 
-    text: str
-    case: bool = False
+    text: Text
+    case: StrictBool = False
     disambiguation_rule: str | None = None
 
 
 @dataclass(frozen=True)
 class DisambiguationRule:
-    """The condition on which an ambiguous name counts.
+    """The condition under which an ambiguous name is a mention.
 
-    A candidate is admitted when ``unless`` is not found around it, and its location is among ``locations``, or ``near``
-    is found around it, or ``anywhere`` in the card.
+    A candidate is accepted if ``unless`` does not match the window around it, and its location is one of
+    ``locations``, or ``near`` matches the window, or ``anywhere`` matches the card.
 
     Args:
-        name: how the taxonomy and ``explain`` call it.
-        why: the reason, for people.
-        near: what must stand within ``window`` characters; matches everything in a guard with ``unless`` alone.
-        window: how many characters on either side are searched.
-        anywhere: what may stand anywhere in the card instead.
-        unless: what must not stand within the window.
-        locations: locations that need no context.
+        name: name of the rule.
+        why: reason for the rule, in words.
+        near: pattern for the window. It matches any text in a rule that has only ``unless``.
+        window: characters on either side of the candidate.
+        anywhere: pattern for the whole card.
+        unless: pattern for the window that rejects the candidate.
+        locations: locations in which no context is required.
     """
 
     name: str
@@ -56,87 +68,92 @@ class DisambiguationRule:
     unless: re.Pattern[str] | None
     locations: tuple[str, ...]
 
-    def around(self, card: str, start: int, end: int) -> str:
-        """Returns the text that the guard searches: the window, with the candidate replaced by ``HERE``."""
+    def window_around(self, card: str, start: int, end: int) -> str:
+        """Returns the window around ``card[start:end]``, with the candidate replaced by ``HERE``."""
         return card[max(0, start - self.window) : start] + HERE + card[end : end + self.window]
 
-    def accepts(self, card: str, start: int, end: int, location: str) -> bool:
-        """Says whether the candidate ``card[start:end]`` in ``location`` counts."""
-        around = self.around(card, start, end)
-        if self.unless and self.unless.search(around):
-            return False
-        if location in self.locations or (self.near and self.near.search(around)):
-            return True
-        return bool(self.anywhere and self.anywhere.search(card))
 
-
-@dataclass(frozen=True)
+@record
 class Selector:
-    """How ``adapter_config.json`` shows a variant: a key and the value it must have.
+    """A key of ``adapter_config.json`` and the value that selects a variant.
 
     Args:
         key: key of the file.
-        value: ``true``; ``set`` (neither null, false nor empty); a word; or the beginning of one, with ``*``.
+        value: ``true``; ``set`` (not null, false or empty); a word; or a prefix that ends in ``*``.
     """
 
     key: str
     value: str
 
     def matches(self, config: Mapping[str, object]) -> bool:
-        """Says whether a parsed ``adapter_config.json`` shows the variant."""
-        found = config.get(self.key)
+        """Returns whether a parsed ``adapter_config.json`` selects the variant."""
+        value = config.get(self.key)
         if self.value == "true":
-            return found is True
-        return bool(found) if self.value == "set" else self.takes(found)
+            return value is True
+        return bool(value) if self.value == "set" else self.accepts(value)
 
-    def takes(self, found: object) -> bool:
-        """Says whether ``found`` is the word, or begins with it."""
-        if not isinstance(found, str):
+    def accepts(self, value: object) -> bool:
+        """Returns whether ``value`` is the word, or begins with the prefix."""
+        if not isinstance(value, str):
             return False
         word = self.value.removesuffix("*")
-        return found.lower().startswith(word) if word != self.value else found.lower() == word
+        return value.lower().startswith(word) if word != self.value else value.lower() == word
 
 
-@dataclass(frozen=True)
+_SELECTOR = re.compile(r"([a-z][a-z0-9_]*) = ([A-Za-z0-9_]+\*?)")
+
+
+def _parse_alias(value: object) -> object:
+    return {"text": value} if isinstance(value, str) else value
+
+
+def _parse_selector(value: object) -> object:
+    match = _SELECTOR.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a selector; write it like 'use_dora = true'")
+    return {"key": match[1], "value": match[2]}
+
+
+@record
 class Technique:
-    """One entry of the taxonomy; the head of ``techniques.toml`` says what each field means."""
+    """One entry of the taxonomy. The head of ``techniques.toml`` explains the fields."""
 
-    id: str
-    name: str
-    kind: str
-    family: str
-    aliases: tuple[Alias, ...]
-    year: int
-    variant_of: str | None = None
-    peft_type: str | None = None
-    config_class: str | None = None
-    classes: tuple[str, ...] = ()
-    selector: Selector | None = None
-    arxiv: tuple[str, ...] = ()
-    title: str | None = None
-    paper: str | None = None
-    since: str | None = None
-    removed: str | None = None
-    note: str | None = None
+    id: Id
+    name: Text
+    kind: Kind
+    family: Text
+    aliases: tuple[Annotated[Alias, BeforeValidator(_parse_alias)], ...]
+    year: Annotated[int, Strict()]
+    variant_of: Text | None = None
+    peft_type: Text | None = None
+    config_class: Text | None = None
+    classes: tuple[_ClassName, ...] = ()
+    selector: Annotated[Selector, BeforeValidator(_parse_selector)] | None = None
+    arxiv: tuple[_ArxivId, ...] = ()
+    title: Text | None = None
+    paper: _Month | None = None
+    since: Release | None = None
+    removed: Release | None = None
+    note: Text | None = None
 
     @property
     def paper_month(self) -> str | None:
-        """The month of the paper, as 2021-06, by its oldest arXiv id or as declared; None when neither is known."""
+        """Month of the oldest arXiv id, or the declared month, as 2021-06; None if neither is known."""
         months = [f"20{paper[:2]}-{paper[2:4]}" for paper in self.arxiv]
         return min(months) if months else self.paper
 
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """All techniques, in the order of the file, and the guards of their names.
+    """All techniques in the order of the file, and the disambiguation rules of their names.
 
     Args:
         techniques: by id.
-        guards: by name.
-        sha256: of the file's bytes.
-        ignored_lora_fields: fields of ``LoraConfig`` known not to select a variant.
-        ignored_lora_inits: values of ``init_lora_weights`` known to be no technique of their own.
-        releases: days of PEFT's releases, by version.
+        disambiguation_rules: by name.
+        sha256: of the file.
+        ignored_lora_fields: fields of ``LoraConfig`` that do not select a variant.
+        ignored_lora_inits: values of ``init_lora_weights`` that are not techniques.
+        releases: dates of PEFT's releases, by version.
     """
 
     techniques: dict[str, Technique]
@@ -147,28 +164,32 @@ class Taxonomy:
     releases: Mapping[str, date] = field(default_factory=dict)
 
     def root(self, technique: str) -> str:
-        """Returns the technique that ``technique`` is a variant of in the end; itself when of none."""
+        """Returns the technique at the end of the chain of ``variant_of``; ``technique`` if it is not a variant."""
         parent = self.techniques[technique].variant_of
         return technique if parent is None else self.root(parent)
 
     def facts(self) -> dict[str, TechniqueFacts]:
-        """Returns what a snapshot's manifest keeps of every technique.
-
-        ``paper_month`` is a month like 2021-06, ``released`` the day of its first PEFT release like 2023-01-19;
-        each is None where there is none or it is not known.
-        """
-        keys = ("name", "kind", "variant_of", "family", "peft_type", "year", "paper_month")
+        """Returns what the manifest of a snapshot records of each technique, by id."""
         return {
-            t.id: TechniqueFacts(**{k: getattr(t, k) for k in keys}, released=self.released(t.id))
+            t.id: TechniqueFacts(
+                name=t.name,
+                kind=t.kind,
+                family=t.family,
+                variant_of=t.variant_of,
+                peft_type=t.peft_type,
+                year=t.year,
+                paper_month=t.paper_month,
+                released=self.released(t.id),
+            )
             for t in self.techniques.values()
         }
 
     def released(self, technique: str) -> str | None:
-        """Returns the day of the first PEFT release with ``technique``; None when there is none or it is not known."""
+        """Returns the ISO date of the first PEFT release with ``technique``; None if none or not known."""
         day = self.releases.get(self.techniques[technique].since or "")
         return None if day is None else day.isoformat()
 
 
 def normal_form(name: str) -> str:
-    """Returns a name without case, separators and signs; two names with the same form cannot be told apart."""
+    """Returns a name in lower case without separators and punctuation. Names with equal forms are the same name."""
     return "".join(c for c in name.lower() if c.isalnum() or c == "+")

@@ -23,10 +23,10 @@ from peft_census.errors import SourceError
 from peft_census.snapshot.records import read_record, to_json
 from peft_census.snapshot.schema import EVIDENCE_LEVELS, FORMS, LOCATIONS, POLARITIES
 from peft_census.tag import load_taxonomy, read_card
-from peft_census.tag.configured import read_config
+from peft_census.tag.adapter_config import read_adapter_config
+from peft_census.tag.candidates import bundled_scanner
+from peft_census.tag.card_structure import CardStructure
 from peft_census.tag.front_matter import read_front_matter
-from peft_census.tag.locations import Locations
-from peft_census.tag.mentions import scanner
 
 
 def text_of(data: bytes) -> str:
@@ -50,19 +50,21 @@ def front_matter(data: bytes) -> None:
 def locations(data: bytes) -> None:
     """Every place has one location, and it is one of the known."""
     text = text_of(data)[:3000]
-    found = Locations(text, read_front_matter(text))
+    found = CardStructure(text, read_front_matter(text))
     for place in range(0, len(text), max(1, len(text) // 50)):
         assert found.location(place) in LOCATIONS
 
 
 def names(data: bytes) -> None:
     """Looking near hits finds what searching the whole text finds, and a column is answered text by text."""
-    text, scan = text_of(data), scanner()
+    text, scan = text_of(data), bundled_scanner()
     raw = text.encode()
-    whole = [m.span() for m in scan._pattern.finditer(raw.lower().decode())]
-    assert list(scan._spans(raw, scan._hits.in_text(raw))) == whole
+    whole = [m.span() for m in scan._name_pattern.finditer(raw.lower().decode())]
+    assert list(scan._spans(raw, scan._pattern_scanner.in_text(raw))) == whole
     texts = text.split("\n")
-    assert scan.prefilter(pa.array(texts)).to_pylist() == [bool(scan._hits.in_text(t.encode())) for t in texts]
+    assert scan.prefilter(pa.array(texts)).to_pylist() == [
+        bool(scan._pattern_scanner.in_text(t.encode())) for t in texts
+    ]
 
 
 def card(data: bytes) -> None:
@@ -85,7 +87,7 @@ def card(data: bytes) -> None:
 
 def config(data: bytes) -> None:
     """Whatever the configuration holds, its type is known or said to be unknown."""
-    found = read_config(text_of(data), load_taxonomy())
+    found = read_adapter_config(text_of(data), load_taxonomy())
     for m in found.mentions:
         assert m.technique in load_taxonomy().techniques
 

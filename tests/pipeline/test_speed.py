@@ -14,7 +14,7 @@ import pytest
 from benchmarks.cards import write_cards
 from benchmarks.measure import run
 from benchmarks.tagging import names
-from peft_census.tag import tag_batch
+from peft_census.tag import tag
 
 
 def best(action: Callable[[], object], times: int = 3) -> float:
@@ -34,8 +34,8 @@ def test_tagging_stays_far_ahead_of_plain_expressions(tmp_path: Path) -> None:
     batch = cards.combine_chunks().to_batches()[0]
     texts = [t for t in batch.column("card").to_pylist() if t]
     pattern = re.compile("|".join(map(re.escape, names())), re.IGNORECASE)
-    tag_batch(batch.slice(0, 10))  # the scanner is made once
-    ours, theirs = best(lambda: tag_batch(batch)), best(lambda: [pattern.findall(t) for t in texts], 1)
+    tag(batch.slice(0, 10))  # the scanner is made once
+    ours, theirs = best(lambda: tag(batch)), best(lambda: [pattern.findall(t) for t in texts], 1)
     assert ours < theirs / 5, f"{theirs / ours:.1f} times"
 
 
@@ -43,8 +43,8 @@ def test_cards_without_a_name_cost_next_to_nothing() -> None:
     """The scan alone decides about them: ten times as quick as cards that must be read."""
     plain = pa.record_batch({"model_id": [f"a/{i}" for i in range(400)], "card": ["A card about birds. " * 100] * 400})
     full = pa.record_batch({"model_id": [f"a/{i}" for i in range(400)], "card": ["Trained with LoRA. " * 100] * 400})
-    tag_batch(plain)
-    assert best(lambda: tag_batch(plain)) < best(lambda: tag_batch(full), 1) / 10
+    tag(plain)
+    assert best(lambda: tag(plain)) < best(lambda: tag(full), 1) / 10
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="peak memory is read in /proc")

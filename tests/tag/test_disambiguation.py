@@ -1,11 +1,28 @@
-"""Guards: an ambiguous name counts only where something settles it, and the answer says what."""
+"""Disambiguation: an ambiguous name is a mention only in some contexts, and the result names the rule."""
 
 from __future__ import annotations
 
-import pytest
+from functools import partial
 
-from peft_census.tag import read_card
-from peft_census.tag.taxonomy import load
+import pytest
+from pace import within
+
+from peft_census.tag import load_taxonomy, read_card
+from peft_census.tag.candidates import Candidate
+from peft_census.tag.disambiguation import AcceptedCandidate, Disambiguator, RejectedCandidate, Rejection
+from peft_census.tag.front_matter import FrontMatter
+from peft_census.tag.location import LocatedCandidate
+from peft_census.tag.techniques import Alias, Taxonomy
+
+
+def decide(
+    taxonomy: Taxonomy, rule: str, card: str, start: int, end: int, location: str
+) -> AcceptedCandidate | RejectedCandidate:
+    """Returns what one rule decides about the candidate ``card[start:end]``, an alias in lower case."""
+    candidate = Candidate("lora", start, end, "alias", (Alias("Lo-ra", disambiguation_rule=rule),))
+    disambiguator = Disambiguator(card, FrontMatter("none"), taxonomy, lambda _: None)
+    accepted, rejected = disambiguator.decide([LocatedCandidate(candidate, location)])
+    return [*accepted, *rejected][0]
 
 
 @pytest.mark.parametrize(
@@ -21,8 +38,8 @@ from peft_census.tag.taxonomy import load
         ('`"peft_type": "POLY"`', "poly"),
     ],
 )
-def test_admitted(card: str, technique: str) -> None:
-    """With the right words around it, an ambiguous name counts."""
+def test_accepted(card: str, technique: str) -> None:
+    """In a context that indicates the technique, an ambiguous name is a mention."""
     assert technique in {m.technique for m in read_card("acme/zebra", card).mentions}
 
 
@@ -44,20 +61,20 @@ def test_admitted(card: str, technique: str) -> None:
     ],
 )
 def test_rejected(card: str) -> None:
-    """Without them it does not."""
+    """In any other context it is not."""
     assert read_card("acme/zebra", card).mentions == []
 
 
 def test_a_rejected_candidate_says_why() -> None:
-    """A refused candidate keeps its place and the reason."""
+    """A rejected candidate has its place, the reason and the rule."""
     card = "Reach it over LoRa at 868 MHz."
     (rejected,) = read_card("acme/zebra", card).rejected
     assert (card[rejected.start : rejected.end], rejected.technique) == ("LoRa", "lora")
-    assert rejected.why
+    assert (rejected.reason, rejected.disambiguation_rule) == (Rejection.EXCLUDED_BY_CONTEXT, "not_radio")
 
 
-def test_an_admitted_mention_names_its_guard() -> None:
-    """An ambiguous name that counts says which guard admitted it; a plain name has none."""
+def test_an_accepted_mention_names_its_rule() -> None:
+    """An ambiguous name that is a mention names the rule that accepted it; an unambiguous name has no rule."""
     mentions = read_card("acme/zebra", "Tuned with VeRA, a PEFT method, not with QLoRA.").mentions
     disambiguation_rules = {m.technique: m.disambiguation_rule for m in mentions}
     assert disambiguation_rules["vera"]
@@ -65,17 +82,32 @@ def test_an_admitted_mention_names_its_guard() -> None:
 
 
 def test_named_in_full_elsewhere() -> None:
-    """A name that another place of the card settles counts everywhere in it."""
+    """A name is a mention everywhere in a card that names the same technique without ambiguity."""
     card = "Vector-based random matrix adaptation tunes it.\n\n" + "Zebras. " * 60 + "\n\nVeRA won.\n"
     mentions = read_card("acme/zebra", card).mentions
     assert [(m.technique, bool(m.disambiguation_rule)) for m in mentions] == [("vera", False), ("vera", True)]
 
 
-def test_guards_do_not_backtrack() -> None:
-    """Every guard of the taxonomy gives its answer on a window of repeated text."""
-    window = "a_-|,\"' (" * 40
-    for disambiguation_rule in load().disambiguation_rules.values():
-        assert disambiguation_rule.accepts(window + "X" + window, len(window), len(window) + 1, "prose") in (
-            True,
-            False,
-        )
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "LoRA, ",
+        "a",
+        "\n- ",
+        "_x",
+        "(ia)^",
+        "peft type: ",
+        "fine-tuned with ",
+        "\x00",
+        " ",
+        "prompt ",
+        "a_-|,\"' (",
+    ],
+)
+def test_rules_are_fast_on_hostile_text(unit: str) -> None:
+    """A rule needs at most a few milliseconds for a window of repetitions."""
+    text = unit * 400
+    middle = len(text) // 2
+    taxonomy = load_taxonomy()
+    for rule in taxonomy.disambiguation_rules:
+        within(0.05, partial(decide, taxonomy, rule, text, middle, middle + 1, "prose"))

@@ -1,4 +1,4 @@
-"""Reading front matter: every way people write it, with the outcome; never an exception."""
+"""Front matter: the ways in which people write it, and the parse status of each; nothing raises."""
 
 from __future__ import annotations
 
@@ -94,21 +94,21 @@ REFUSED = [
 
 @pytest.mark.parametrize(("card", "data"), PARSED)
 def test_parsed(card: str, data: dict[Any, Any]) -> None:
-    """A block that people wrote in earnest is read, and its data are what they wrote."""
+    """A valid block is parsed into its data."""
     front = read_front_matter(card)
     assert (front.status, front.data) == ("parsed", data)
 
 
 @pytest.mark.parametrize(("card", "status"), REFUSED)
-def test_refused(card: str, status: str) -> None:
-    """A block that is no YAML mapping has a status that says so, and no data."""
+def test_rejected(card: str, status: str) -> None:
+    """A block that is not a YAML mapping has a status that says so, and no data."""
     front = read_front_matter(card)
     assert (front.status, front.data) == (status, {})
 
 
 @pytest.mark.parametrize("card", ["---\n- lora\n- peft\n---\n", "---\n- a: 1\n---\n", "---\n'tags: lora'\n---\n"])
 def test_root_that_is_no_mapping(card: str) -> None:
-    """A list or a string at the root is no mapping and gives no data."""
+    """A list or a string at the root is not a mapping and gives no data."""
     front = read_front_matter(card)
     assert front.status in ("not_a_mapping", "none")
     assert front.data == {}
@@ -116,7 +116,7 @@ def test_root_that_is_no_mapping(card: str) -> None:
 
 @pytest.mark.parametrize("card", [case.values[0] for case in PARSED])
 def test_spans(card: str) -> None:
-    """The span of a block lies between its two rules, and the body begins behind the second."""
+    """The span of a block is between its two delimiters, and the body begins after the second."""
     front = read_front_matter(card)
     assert "---" in card[: front.start]
     assert card[front.end : front.after].strip() == "---"
@@ -140,7 +140,7 @@ MERGES = "m0: &m0 {k: v}\n" + "".join(f"m{n + 1}: &m{n + 1}\n  <<: [{', '.join([
     ],
 )
 def test_hostile_blocks_are_not_parsed(block: str) -> None:
-    """A block built to exhaust a parser is refused quickly."""
+    """A block built to exhaust a parser is rejected quickly."""
     card = f"---\n{block}---\nBody"
     front = within(2, lambda: read_front_matter(card))
     assert (front.status, front.data) == ("too_large", {})
@@ -149,7 +149,7 @@ def test_hostile_blocks_are_not_parsed(block: str) -> None:
 
 @pytest.mark.parametrize("block", ["a: &a [*a]\n", "a: &a\n  b: *a\n"])
 def test_a_block_that_holds_itself(block: str) -> None:
-    """Data that hold themselves do no harm."""
+    """Data that contain themselves do not raise."""
     assert read_front_matter(f"---\n{block}---\n").strings("a") in ([], ["b"])
 
 
@@ -167,13 +167,13 @@ def test_a_block_that_holds_itself(block: str) -> None:
     ],
 )
 def test_strings(written: str, strings: list[str]) -> None:
-    """A key's text values come out alike, however they were written."""
+    """The values of a key are the same for every notation."""
     front = read_front_matter(f"---\ntags: {written}\n---\n")
     assert front.strings("tags") == strings
 
 
 def test_strings_of_a_missing_key() -> None:
-    """A key that is not there has no text values."""
+    """A missing key has no values."""
     assert FrontMatter("none").strings("tags") == []
 
 

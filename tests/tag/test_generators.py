@@ -1,4 +1,4 @@
-"""Generators: which tool wrote a place, or null for a person."""
+"""Card generators: the tool that wrote a mention, or None for a person."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from peft_census.tag import read_card
 from peft_census.tag.front_matter import read_front_matter
-from peft_census.tag.generators import Generator, find_generated_spans, generators, generators_sha256
+from peft_census.tag.generators import Generator, find_generated_spans, generators_sha256, load_generators
 
 CARDS = {
     "adapterhub": "An [adapter](https://adapterhub.ml) for the zebra model. It is a LoRA.\n",
@@ -29,29 +29,29 @@ CARDS = {
 
 
 def test_every_generator_has_a_card_here() -> None:
-    """No generator enters generators.toml without a card in this test."""
-    assert set(CARDS) == {g.id for g in generators()}
+    """Every generator in generators.toml has a card in this test."""
+    assert set(CARDS) == {g.id for g in load_generators()}
 
 
 @pytest.mark.parametrize("generator", CARDS)
 def test_fingerprint(generator: str) -> None:
-    """A card with a tool's fingerprint is known as that tool's, and its mentions as written by it."""
+    """A card with the fingerprint of a tool, and its mentions, are attributed to that tool."""
     reading = read_card("acme/zebra", CARDS[generator])
     assert [g.partition("/")[0] for g in reading.generators] == [generator]
     assert {(m.generator or "").partition("/")[0] for m in reading.mentions} == {generator}
 
 
-@pytest.mark.parametrize("generator", generators(), ids=lambda g: g.id)
+@pytest.mark.parametrize("generator", load_generators(), ids=lambda g: g.id)
 @given(data=st.data())
 @settings(max_examples=30)
 def test_signs_miss_nothing(generator: Generator, data: st.DataObject) -> None:
-    """Every text that a marker finds has one of the signs that are looked for first."""
+    """Every text that a marker matches contains one of the signs."""
     text = data.draw(st.from_regex(generator.marker))
     assert any(sign in text for sign in generator.signs)
 
 
 def test_a_person_has_no_generator() -> None:
-    """A card without fingerprints was written by a person."""
+    """A card without fingerprints is attributed to a person."""
     reading = read_card("acme/zebra", "# Zebra\n\nI trained it with LoRA, using the Trainer and PEFT.\n")
     assert reading.generators == []
     assert [m.generator for m in reading.mentions] == [None]
@@ -59,7 +59,7 @@ def test_a_person_has_no_generator() -> None:
 
 @pytest.mark.parametrize("line", ["- PEFT 0.18.1", "- PEFT: 0.18.1"])
 def test_peft_release(line: str) -> None:
-    """The release of PEFT stands behind the generator's id."""
+    """The release of PEFT follows the id of the generator."""
     card = f"---\ntags:\n- lora\n---\n\nI like LoRA.\n\n{line}\n"
     mentions = read_card("acme/zebra", card).mentions
     assert [(m.location, m.generator) for m in mentions] == [("front_matter", "peft/0.18.1"), ("prose", None)]
@@ -76,7 +76,7 @@ def test_development_release() -> None:
     [("0.4.0", None), ("0.15.2", None), ("0.16.0", "peft/0.16.0"), ("0.21.2", "peft/0.21.2"), ("1.0.0", "peft/1.0.0")],
 )
 def test_peft_writes_the_tag_since_0_16(release: str, writer: str | None) -> None:
-    """Before 0.16.0 the tag lora in a PEFT card is a person's; since then it is the tool's."""
+    """The tag lora in a PEFT card is attributed to the tool from release 0.16.0 on, and to a person before."""
     card = f"---\nlibrary_name: peft\ntags:\n- lora\n---\n\n- PEFT {release}\n"
     reading = read_card("acme/zebra", card)
     assert reading.generators == [f"peft/{release}"]
@@ -84,7 +84,7 @@ def test_peft_writes_the_tag_since_0_16(release: str, writer: str | None) -> Non
 
 
 def test_a_block_ends() -> None:
-    """Only the block that a tool wrote is the tool's; what stands around it is a person's."""
+    """Only the block of a tool is attributed to it; the text around the block is a person's."""
     card = (
         "I trained it with LoRA.\n\n<details><summary>See axolotl config</summary>\n\naxolotl version: `0.4.1`\n"
         "```yaml\nadapter: lora\n```\n\n</details>\n\nAs I said, LoRA.\n"
@@ -93,7 +93,7 @@ def test_a_block_ends() -> None:
 
 
 def test_spans_lie_in_the_card() -> None:
-    """What a tool wrote lies within the card."""
+    """The spans of a generator are inside the card."""
     for card in CARDS.values():
         for written in find_generated_spans(card, read_front_matter(card)):
             assert 0 <= written.start <= written.end <= len(card)

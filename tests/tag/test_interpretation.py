@@ -1,4 +1,4 @@
-"""Polarity and applied: clear cases in ten languages, each read as a small card."""
+"""Polarity and applied: clear cases in ten languages, each in a small card."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ APPLIED = {
     "spanish": "Este modelo fue entrenado con LoRA sobre cuentos.",
     "arabic": "تم تدريب هذا النموذج باستخدام LoRA على القصص.",
 }
-DENIED = {
+NEGATED = {
     "english-not-used": "LoRA was not used for this model.",
     "english-without": "The model was trained without LoRA.",
     "english-no": "Full fine-tuning, no LoRA.",
@@ -79,9 +79,9 @@ def test_applied(card: str) -> None:
     assert (mention.polarity, mention.applied) == ("affirmed", True)
 
 
-@pytest.mark.parametrize("card", cases(DENIED))
-def test_denied(card: str) -> None:
-    """A card that says LoRA was not used denies it, and did not apply it."""
+@pytest.mark.parametrize("card", cases(NEGATED))
+def test_negated(card: str) -> None:
+    """A card that says that LoRA was not used negates it."""
     mention = only(card, "lora")
     assert (mention.polarity, mention.applied) == ("negated", False)
 
@@ -93,26 +93,26 @@ def test_cited_only(card: str) -> None:
     assert (mention.polarity, mention.applied) == ("affirmed", False)
 
 
-def test_denial_of_one_is_not_denial_of_another() -> None:
-    """Of two techniques in one card, each keeps its own polarity."""
+def test_negation_of_one_is_not_negation_of_another() -> None:
+    """Two techniques in one card have separate polarities."""
     mentions = read_card(
         "acme/zebra", "This model was trained with QLoRA.\n\nDoRA, a LoRA variant, was not used."
     ).mentions
     assert ("qlora", "affirmed", True) in {(m.technique, m.polarity, m.applied) for m in mentions}
 
 
-def test_not_only_is_no_denial() -> None:
+def test_not_only_is_not_a_negation() -> None:
     """'Not only LoRA' affirms LoRA."""
     assert only("It was trained with not only LoRA but also with care.", "lora").polarity == "affirmed"
 
 
 def test_sentences_do_not_mix() -> None:
-    """A denial in one sentence leaves the next sentence alone."""
+    """A negation in one sentence does not affect the next sentence."""
     card = "No quantization was used. This model was fine-tuned with LoRA. We did not use a warm-up."
     assert (only(card, "lora").polarity, only(card, "lora").applied) == ("affirmed", True)
 
 
-def test_every_reading_has_a_cue() -> None:
-    """Every mention says which rule decided."""
-    for card in [*APPLIED.values(), *DENIED.values(), *CITED_ONLY.values()]:
+def test_every_mention_has_a_cue() -> None:
+    """Every mention names the rule that decided."""
+    for card in [*APPLIED.values(), *NEGATED.values(), *CITED_ONLY.values()]:
         assert all(m.cue for m in read_card("acme/zebra", card).mentions)

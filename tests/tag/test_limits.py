@@ -1,4 +1,4 @@
-"""Limits: hostile cards cost no more than their length, and what was not read is reported."""
+"""Limits: the time for a hostile card is proportional to its length, and unread characters are counted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HOSTILE = {
     "reference-lines": ("LoRA\n" + "x et al " * 100_000, False),
     "tags": ("---\ntags:\n" + "- lora\n" * 60_000 + "---\n", True),
     "codes": ("`lora` " * 100_000, True),
-    "guarded-names": ("vera, dora, lily, prompt tuning, " * 20_000, True),
+    "ambiguous-names": ("vera, dora, lily, prompt tuning, " * 20_000, True),
     "blank-lines": ("LoRA" + "\n" * 300_000 + "x", False),
     "hyphens": ("LoRA " + "-" * 500_000, False),
     "titles": ("LoRA " + "low-rank adaptation of large language " * 20_000, True),
@@ -48,14 +48,14 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("card", "cut"), HOSTILE.values(), ids=HOSTILE)
 def test_under_two_seconds(card: str, cut: bool) -> None:
-    """A hostile card is read in under two seconds of an ordinary machine, and says whether some of it was not read."""
+    """A hostile card is read in under two seconds of an ordinary machine, and unread characters are counted."""
     read_card("acme/zebra", "LoRA")  # compile the patterns outside the measurement
     reading = within(2, lambda: read_card("acme/zebra", card))
     assert reading.mentions or reading.rejected
     assert (reading.unread_chars > 0) is cut
 
 
-def test_what_was_cut_is_counted() -> None:
+def test_unread_characters_are_counted() -> None:
     """Read and unread characters add up to the card."""
     card = "LoRA. " + "z" * 1_500_000
     unread = read_card("acme/zebra", card).unread_chars
@@ -69,7 +69,7 @@ def test_the_number_of_mentions_is_bounded() -> None:
 
 
 def test_an_ordinary_card_is_read_to_the_end() -> None:
-    """Nothing of an ordinary long card is cut."""
+    """An ordinary long card is read completely."""
     card = "Zebras eat grass. " * 10_000 + "This model was trained with LoRA."
     reading = read_card("acme/zebra", card)
     assert (reading.unread_chars, [m.technique for m in reading.mentions]) == (0, ["lora"])

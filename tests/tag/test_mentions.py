@@ -1,16 +1,18 @@
-"""Mentions of whole small cards: what is found, where, in what form and on which evidence level."""
+"""Mentions of small cards: technique, location, form and evidence level."""
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import fields
 
 import pytest
 
+from peft_census.snapshot.schema import arrow_schema
 from peft_census.tag import Mention, read_card
 
 
 def mentions(card: str, model_id: str = "acme/zebra") -> list[Mention]:
-    """Returns the mentions of a card after checking that every one of them points at its text."""
+    """Returns the mentions of a card after a check that their offsets are right."""
     found = read_card(model_id, card).mentions
     for m in found:
         assert card[m.start : m.end] == m.matched
@@ -51,7 +53,7 @@ def cited(card: str) -> set[str]:
     ],
 )
 def test_longest_name_wins(card: str, technique: str | None) -> None:
-    """A longer name is one technique, never also the shorter one inside it."""
+    """A longer name is a mention of one technique, and not of the shorter name inside it."""
     assert cited(card) == ({technique} if technique else {"loha", "lycoris"})
 
 
@@ -109,14 +111,14 @@ def test_tag_only_cards(tags: str) -> None:
 
 
 def test_tag_in_broken_front_matter() -> None:
-    """A tag is read although the YAML around it is broken."""
+    """A tag in invalid YAML is a mention."""
     reading = read_card("acme/zebra", "---\ntags:\n- lora\nbroken: [\n---\n\nText.\n")
     assert reading.front_matter == "invalid"
     assert [(m.technique, m.evidence_level) for m in reading.mentions] == [("lora", "tagged")]
 
 
-def test_named_rung() -> None:
-    """What stands in the body is on the evidence level named."""
+def test_named_level() -> None:
+    """A mention in the body has the evidence level named."""
     assert [m.evidence_level for m in mentions("# A LoRA\n\nText on LoRA.\n\n`lora_r`\n")] == ["named"] * 3
 
 
@@ -154,7 +156,7 @@ def test_arxiv_ids(card: str, location: str) -> None:
     ],
 )
 def test_paper_title(between: str) -> None:
-    """The title of a technique's paper cites it, whatever the white space in it."""
+    """The title of a technique's paper cites it, for any white space between its words."""
     (mention,) = mentions(f"@misc{{x,\n  title={{LoRA: Low-Rank Adaptation of{between}Large Language Models}},\n}}\n")
     assert (mention.technique, mention.form, mention.location) == ("lora", "title", "citation")
 
@@ -194,7 +196,7 @@ def test_options(code: str, technique: str) -> None:
 
 
 def test_option_switched_off() -> None:
-    """An option that is false negates its technique."""
+    """An option with the value false negates its technique."""
     (mention,) = mentions("```\nuse_dora=False\n```\n")
     assert (mention.technique, mention.polarity) == ("dora", "negated")
 
@@ -205,7 +207,7 @@ def test_peft_type_value() -> None:
 
 
 def test_algo_in_a_configuration() -> None:
-    """SimpleTuner's generic tags give way to the algorithm that its configuration names."""
+    """The algorithm in SimpleTuner's configuration overrides its generic tags."""
     card = '---\ntags:\n- lora\n- lycoris\n- simpletuner\n---\n\n# Zebra\n\n```json\n{\n  "algo": "lokr",\n  "factor": 16\n}\n```\n'
     found = {(m.technique, m.applied) for m in mentions(card)}
     assert ("lokr", True) in found
@@ -228,20 +230,20 @@ def test_axolotl_with_an_adapter() -> None:
 
 
 def test_example_prompts() -> None:
-    """Example prompts in the front matter are no evidence."""
+    """Example prompts in the front matter are not evidence."""
     reading = read_card("acme/zebra", "---\nwidget:\n- text: What is LoRA?\n---\n\nA model of zebras.\n")
     assert reading.mentions == []
     assert [r.matched for r in reading.rejected] == ["LoRA"]
 
 
 def test_own_names_do_not_cite() -> None:
-    """The model's own name is a name wherever it stands."""
+    """The model's own name is a name at any location."""
     card = "# zebra-lora\n\nzebra-lora is a model of zebras.\n"
     assert {m.location for m in mentions(card, "acme/zebra-lora")} == {"name"}
 
 
 def test_order() -> None:
-    """Mentions come in the order of their places and do not overlap."""
+    """Mentions are in the order of the text and do not overlap."""
     found = mentions("---\ntags: [lora]\n---\n\nQLoRA, then LoRA/DoRA, then AdaLoRA (arXiv:2303.10512).\n")
     assert len(found) > 4
     assert all(a.end <= b.start for a, b in itertools.pairwise(found))
@@ -257,3 +259,8 @@ def test_crlf_and_bom() -> None:
 def test_nothing_to_find(card: str) -> None:
     """A card without a technique has no mentions."""
     assert mentions(card) == []
+
+
+def test_a_mention_is_a_row_of_the_table() -> None:
+    """The fields of a mention are the columns of the table, in order, except for the model id."""
+    assert ["model_id", *(f.name for f in fields(Mention))] == arrow_schema("mentions").names

@@ -1,4 +1,4 @@
-"""The naive search does exactly what a quick script would do, mistakes included."""
+"""The naive search counts as a simple script would, including its errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def count(*cards: str | None, tags: list[list[str] | None] | None = None) -> dic
 
 
 def test_the_lists_are_those_of_peft() -> None:
-    """Every type is searched; the shorter lists lack what their names say."""
+    """Every type is searched; the shorter lists omit the types that their names exclude."""
     assert {"lora", "adalora", "miss", "waveft"} <= LISTS["every_type"]
     assert {"miss", "road", "bone"} & LISTS["no_words"] == set() and "adalora" in LISTS["no_words"]
     assert LISTS["first_types"] == {
@@ -69,7 +69,7 @@ def test_ordinary_words_hide_lora() -> None:
 
 
 def test_front_matter_is_the_block_at_the_beginning() -> None:
-    """A later block, or one that is not closed, is none."""
+    """A later block, or one that is not closed, is not front matter."""
     cards = [
         "---\ntags:\n- lora\n---\n# IA3",
         "\n---\r\ntags: [ia3]\r\n---\r\nLoRA",
@@ -81,13 +81,13 @@ def test_front_matter_is_the_block_at_the_beginning() -> None:
 
 
 def test_tags_count_where_they_are_the_name() -> None:
-    """The Hub's tags are compared whole; a base model's tag that holds the name is none."""
+    """The Hub's tags are compared whole; the tag of a base model that contains the name does not match."""
     tags = [["lora", "peft"], ["base_model:adapter:x/lora"], None, ["LoRA", "prefix-tuning"], ["Prompt_Tuning"], []]
     assert count(*[None] * 6, tags=tags)["naive/equal/every_type/tags"] == (1, 2, 3)
 
 
 def test_no_batch_counts_nothing() -> None:
-    """Before the first card every count is zero, and every matcher says what it is."""
+    """Before the first card every count is zero, and every matcher has a name and a meaning."""
     tallies = NaiveCount(NAMES, LISTS).tallies
     assert len(tallies) == len({t.name for t in tallies}) == 21
     assert all((t.subject, t.one, t.any) == (0, 0, 0) and t.meaning and t.name.startswith("naive/") for t in tallies)
@@ -95,7 +95,7 @@ def test_no_batch_counts_nothing() -> None:
 
 @given(st.lists(st.text(st.sampled_from("LoRaloraAdIi3 -_.\n\x00é微"), max_size=40), min_size=1, max_size=4))
 def test_re2_agrees_with_python(cards: list[str]) -> None:
-    """Arrow's search finds what Python's would, whatever the text."""
+    """Arrow's search gives the same result as Python's for any text."""
     found = count(*cards)
     listed = [n for n in NAMES if n.technique in LISTS["first_types"]]
     expected = 0
@@ -107,7 +107,7 @@ def test_re2_agrees_with_python(cards: list[str]) -> None:
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda n: n.technique)
 def test_every_name_is_found(name: Name) -> None:
-    """With a hyphen, an underscore, a space or nothing between its words; as a tag too."""
+    """A name is found with any separator between its words, and as a tag."""
     for separator in ("-", "_", " ", ""):
         text = name.written.replace(" ", separator)
         found = count(f"A {text} adapter", tags=[[text]])

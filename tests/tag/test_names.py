@@ -1,4 +1,4 @@
-"""Technique or name: ``LoRA`` in a sentence cites, in a repository id it is a label."""
+"""Names: LoRA in a sentence is a citation, in a repository id it is part of a name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from peft_census.tag.names import is_name, run_around
 
 
 def named(text: str, name: str, location: str = "prose", own: frozenset[str] = frozenset()) -> bool:
-    """Says whether the first ``name`` in ``text`` is part of a name."""
+    """Returns whether the first ``name`` in ``text`` is part of a name."""
     start = text.index(name)
     return is_name(text, start, start + len(name), location, own)
 
@@ -33,7 +33,7 @@ def named(text: str, name: str, location: str = "prose", own: frozenset[str] = f
     ],
 )
 def test_names(text: str, name: str) -> None:
-    """Inside a repository id, path or file name, a technique's letters are part of a name."""
+    """Inside a repository id, path or file name, a technique is part of a name."""
     assert named(text, name)
 
 
@@ -67,7 +67,7 @@ def test_citations(text: str, name: str) -> None:
 
 
 def test_own_name() -> None:
-    """The model's own name is a name even where plain words would make it a citation."""
+    """The model's own name is a name even if it consists of plain words."""
     assert named("About Zebra-LoRA:", "LoRA", own=frozenset({"zebra-lora"}))
     assert not named("A LoRA-merged model.", "LoRA")
 
@@ -88,7 +88,7 @@ def test_own_name() -> None:
     ],
 )
 def test_name_only_cards(model_id: str, card: str) -> None:
-    """A card whose only trace of a technique stands in names does not cite it."""
+    """A card that contains a technique only in names does not cite it."""
     mentions = read_card(model_id, card).mentions
     assert mentions
     assert {m.location for m in mentions} == {"name"}
@@ -112,7 +112,7 @@ def test_run_around(text: str, name: str, run: str) -> None:
 
 
 def test_a_run_is_bounded() -> None:
-    """A run without end is read at most 200 characters each way."""
+    """A run extends at most 200 characters on either side."""
     text = "a" * 5_000 + "-lora-" + "b" * 5_000
     start = text.index("lora")
     begin, stop = run_around(text, start, start + 4)

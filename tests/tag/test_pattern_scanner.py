@@ -1,4 +1,4 @@
-"""Where names may stand: a column is answered text by text, however its texts lie in memory."""
+"""Matches of patterns: the result for a text in a column depends only on that text."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pytest
 
-from peft_census.tag import pattern_scanner as hits
+from peft_census.tag import pattern_scanner
 from peft_census.tag.pattern_scanner import PatternScanner, load_compiled
 
-HITS = PatternScanner(
+SCANNER = PatternScanner(
     [r"(?:^|[^a-z0-9])(?:lo[^a-z0-9]{0,8}ra|\(ia\)|前\+)(?:[^a-z0-9]|$)", r"2106\.09685"], 14, "l(前2"
 )
 
 
 def each(texts: list[str | None]) -> list[bool]:
-    """Returns the answer for every text by itself."""
-    return [text is not None and bool(HITS.in_text(text.encode())) for text in texts]
+    """Returns the result for every text by itself."""
+    return [text is not None and bool(SCANNER.in_text(text.encode())) for text in texts]
 
 
-def test_places_are_told_by_their_ends() -> None:
-    """A place is where a pattern ends, in bytes, with the pattern's number."""
-    assert HITS.in_text("é LoRA, 2106.09685".encode()) == [(8, 0), (19, 1)]
+def test_a_match_has_an_end_and_a_pattern() -> None:
+    """A match is the end of a pattern, in bytes, and its number."""
+    assert SCANNER.in_text("é LoRA, 2106.09685".encode()) == [(8, 0), (19, 1)]
 
 
 def test_patterns_that_another_process_compiled_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patterns that were handed over are loaded, others still compiled."""
-    monkeypatch.setattr(hits, "_handed", {})
-    patterns, data = HITS.compiled()
+    """Patterns from another process are loaded; others are compiled."""
+    monkeypatch.setattr(pattern_scanner, "_loaded", {})
+    patterns, data = SCANNER.compiled()
     load_compiled((patterns, data))
-    monkeypatch.setattr("hyperscan.Database", lambda **_: pytest.fail("compiled anew"))
+    monkeypatch.setattr("hyperscan.Database", lambda **_: pytest.fail("compiled again"))
     text = "é LoRA, 2106.09685".encode()
-    assert PatternScanner(patterns, 14, "l(前2").in_text(text) == HITS.in_text(text) == [(8, 0), (19, 1)]
-    with pytest.raises(pytest.fail.Exception, match="compiled anew"):
+    assert PatternScanner(patterns, 14, "l(前2").in_text(text) == SCANNER.in_text(text) == [(8, 0), (19, 1)]
+    with pytest.raises(pytest.fail.Exception, match="compiled again"):
         PatternScanner([*patterns, "other"], 14, "l(前2o")
 
 
@@ -43,7 +43,7 @@ def test_patterns_that_another_process_compiled_find_the_same(monkeypatch: pytes
     [
         ["x", "LoRA", "y"],  # hidden by neighbours' letters on both sides
         ["x", "(IA)", "y", "前+", "z"],  # hidden though they begin and end with other signs
-        ["with lo", "ra and"],  # a place only where two texts meet
+        ["with lo", "ra and"],  # a match only across two texts
         ["lo", " ", "", None, "ra"],
         ["", "LoRA", "", None, "LoRA", "LoRA"],
         ["2106.", "09685", "2106.09685"],
@@ -54,13 +54,13 @@ def test_patterns_that_another_process_compiled_find_the_same(monkeypatch: pytes
     ],
     ids=str,
 )
-def test_neighbours_have_no_part_in_the_answer(texts: list[str | None]) -> None:
-    """A text in a column gets the answer that it gets alone."""
-    assert HITS.in_column(pa.array(texts, pa.string())).to_pylist() == each(texts)
+def test_neighbours_do_not_affect_the_result(texts: list[str | None]) -> None:
+    """The result for a text in a column is the result for that text alone."""
+    assert SCANNER.in_column(pa.array(texts, pa.string())).to_pylist() == each(texts)
 
 
 def test_any_cut_of_any_column() -> None:
-    """Columns of random pieces, sliced anywhere, plain or large, are answered as text by text."""
+    """Columns of random pieces, plain or large and with any slice, give the result for each text alone."""
     dice = random.Random(3)
     pieces = ["lo", "ra", "LoRA", "l", "ora", " ", "-", "é", "2106.", "09685", "x", "", "lo--ra", "(ia)", "前", "+"]
     for _ in range(300):
@@ -70,12 +70,12 @@ def test_any_cut_of_any_column() -> None:
         ]
         start = dice.randrange(len(texts))
         column = pa.array(texts, dice.choice((pa.string(), pa.large_string()))).slice(start)
-        assert HITS.in_column(column).to_pylist() == each(texts[start:]), texts
+        assert SCANNER.in_column(column).to_pylist() == each(texts[start:]), texts
 
 
 def test_threads_share_one() -> None:
-    """Threads that scan at once do not disturb one another."""
+    """Threads may scan at the same time."""
     texts = pa.array(["a card about birds " * 200, "with LoRA " * 50] * 50)
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: HITS.in_column(texts).to_pylist(), range(24)))
+        answers = list(pool.map(lambda _: SCANNER.in_column(texts).to_pylist(), range(24)))
     assert answers == [[False, True] * 50] * 24

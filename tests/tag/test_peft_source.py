@@ -1,4 +1,4 @@
-"""Reading PEFT's source: a small made-up peft, the real one where it is at hand, and things that are not peft."""
+"""PEFT's source: a small artificial peft, the installed one if there is one, and input that is not peft."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 from peft_census.errors import BadInputError
 from peft_census.tag.peft_source import missing, read_peft
-from peft_census.tag.taxonomy import Taxonomy, load
+from peft_census.tag.taxonomy import load_taxonomy, read_taxonomy
+from peft_census.tag.techniques import Taxonomy
 
 PEFT = {
     "__init__.py": '__version__ = "1.2.3"\n',
@@ -75,7 +76,7 @@ VARIANTS |= {"corda": "init_lora_weights = corda", "alora": "invocation = set"}
 
 
 def tree(folder: Path, **changes: str) -> Path:
-    """Writes the made-up peft below ``folder``; a change replaces the text of the file that ends so."""
+    """Writes the artificial peft below ``folder``; a change replaces the text of the file with that ending."""
     for name, text in PEFT.items():
         path = folder / "peft" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +85,7 @@ def tree(folder: Path, **changes: str) -> Path:
 
 
 def taxonomy(folder: Path, *without: str, more: str = "") -> Taxonomy:
-    """Returns a taxonomy that knows all of the made-up peft, except what is named."""
+    """Returns a taxonomy with all techniques of the artificial peft, except those in ``without``."""
     entries = "".join(
         f'[[technique]]\nid = "{name}"\nname = "{name}"\nkind = "variant"\nvariant_of = "lora"\nfamily = "f"\n'
         f'selector = "{selector}"\naliases = ["{name}"]\nyear = 2024\n\n'
@@ -93,11 +94,11 @@ def taxonomy(folder: Path, *without: str, more: str = "") -> Taxonomy:
     )
     path = folder / "techniques.toml"
     path.write_text(f"{TECHNIQUES}\n{entries}\n{more}", encoding="utf-8")
-    return load(path)
+    return read_taxonomy(path)
 
 
 def test_facts_of_a_source_tree(tmp_path: Path) -> None:
-    """Version, types, config classes, switches and initialisations are read without importing anything."""
+    """Version, types, config classes, switches and initializations are read without importing anything."""
     facts = read_peft(tree(tmp_path))
     assert facts.version == "1.2.3"
     assert facts.types == {"LORA": "LoraConfig", "ROAD": "RoadConfig"}
@@ -117,19 +118,19 @@ def test_folder_and_wheel_say_the_same(tmp_path: Path) -> None:
 
 
 def test_nothing_is_missing(tmp_path: Path) -> None:
-    """A taxonomy that knows everything gets no complaint."""
+    """A complete taxonomy lacks nothing."""
     assert missing(taxonomy(tmp_path), read_peft(tree(tmp_path))) == []
 
 
 def test_a_new_type_is_reported(tmp_path: Path) -> None:
-    """A member of PeftType that no technique has is named."""
+    """A member of PeftType without a technique is reported."""
     types = PEFT["utils/peft_types.py"] + '    SUNRISE = "SUNRISE"\n'
     lines = missing(taxonomy(tmp_path), read_peft(tree(tmp_path, peft_types=types)))
     assert len(lines) == 1 and "SUNRISE" in lines[0] and "1.2.3" in lines[0]
 
 
 def test_a_dropped_type_is_reported(tmp_path: Path) -> None:
-    """A type that the release has dropped must be marked removed, and is then expected no more."""
+    """A type that the release does not contain must be marked as removed."""
     facts = read_peft(tree(tmp_path, peft_types='class PeftType:\n    LORA = "LORA"\n'))
     assert [line for line in missing(taxonomy(tmp_path), facts) if "ROAD" in line]
     marked = taxonomy(tmp_path)
@@ -139,7 +140,7 @@ def test_a_dropped_type_is_reported(tmp_path: Path) -> None:
         .replace('since = "0.18.0"', 'since = "0.18.0"\nremoved = "1.2.0"')
     )
     (tmp_path / "techniques.toml").write_text(text, encoding="utf-8")
-    marked = load(tmp_path / "techniques.toml")
+    marked = read_taxonomy(tmp_path / "techniques.toml")
     assert missing(marked, facts) == []
 
 
@@ -151,7 +152,7 @@ def test_an_older_release_lacks_nothing(tmp_path: Path) -> None:
 
 
 def test_another_config_class_is_reported(tmp_path: Path) -> None:
-    """A config class that goes by another name than the taxonomy says is named."""
+    """A config class with another name than in the taxonomy is reported."""
     folder = tree(tmp_path)
     door = folder / "peft" / "tuners" / "road" / "__init__.py"
     door.write_text('register_peft_method(name="road", config_cls=RoadsConfig, model_cls=M)\n', encoding="utf-8")
@@ -161,13 +162,13 @@ def test_another_config_class_is_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["dora", "pissa", "eva", "corda", "alora"])
 def test_a_switch_without_a_technique_is_reported(tmp_path: Path, name: str) -> None:
-    """A field or value of LoraConfig that neither a selector nor an ignore list covers is named."""
+    """A field or value of LoraConfig that neither a selector nor an ignore list covers is reported."""
     lines = missing(taxonomy(tmp_path, name), read_peft(tree(tmp_path)))
     assert lines and all(VARIANTS[name].split(" = ")[0] in line for line in lines)
 
 
 def test_not_peft(tmp_path: Path) -> None:
-    """An empty folder, another package, a text file, a cut wheel and nothing at all are refused with a hint."""
+    """An empty folder, another package, a text file, a truncated wheel and a missing path are rejected with a hint."""
     (tmp_path / "empty").mkdir()
     other = tmp_path / "other"
     other.mkdir()
@@ -185,15 +186,15 @@ def test_not_peft(tmp_path: Path) -> None:
         assert str(path) in caught.value.what and caught.value.hint
 
 
-def test_broken_python_is_told(tmp_path: Path) -> None:
-    """A file that does not parse is named."""
+def test_broken_python_is_an_error(tmp_path: Path) -> None:
+    """The error names the file that does not parse."""
     with pytest.raises(BadInputError, match=r"config\.py is not valid Python"):
         read_peft(tree(tmp_path, config="class LoraConfig(:\n"))
 
 
 def test_the_installed_peft_lacks_nothing() -> None:
-    """The bundled taxonomy knows all of the installed peft."""
+    """The bundled taxonomy contains every technique of the installed peft."""
     spec = importlib.util.find_spec("peft")
     if spec is None or spec.origin is None:
         pytest.skip("peft is not installed; `peft-census techniques --check WHEEL` does the same for a wheel")
-    assert missing(load(), read_peft(Path(spec.origin).parent)) == []
+    assert missing(load_taxonomy(), read_peft(Path(spec.origin).parent)) == []

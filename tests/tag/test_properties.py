@@ -1,4 +1,4 @@
-"""Properties that hold for any text: no exception, right offsets, no influence of neighbours."""
+"""Properties of any text: nothing raises, the offsets are right, and other cards have no influence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ few = settings(max_examples=40, deadline=None, derandomize=True, suppress_health
 
 
 def batch(texts: list[str | None]) -> pa.RecordBatch:
-    """Returns cards ``m/0``, ``m/1`` … as the tagger takes them."""
+    """Returns cards ``m/0``, ``m/1`` … as input for the tagger."""
     names = [f"m/{i}" for i in range(len(texts))]
     return pa.RecordBatch.from_arrays(
         [pa.array(names, pa.string()), pa.array(texts, pa.string())], ["model_id", "card"]
@@ -38,7 +38,7 @@ def batch(texts: list[str | None]) -> pa.RecordBatch:
 @quick
 @given(cards)
 def test_any_text(card: str) -> None:
-    """Any text is read, and every mention and rejected candidate points at its own words."""
+    """Any text is read, and the offsets of every mention and rejected candidate are right."""
     reading = read_card("acme/zebra", card)
     for m in reading.mentions:
         assert card[m.start : m.end] == m.matched
@@ -50,7 +50,7 @@ def test_any_text(card: str) -> None:
 @quick
 @given(cards)
 def test_any_text_as_front_matter(block: str) -> None:
-    """Any text between two rules has a parse status."""
+    """Any text between two delimiters has a parse status."""
     front = read_front_matter(f"---\n{block}\n---\nBody")
     assert front.status in ("parsed", "none", "not_a_mapping", "invalid", "too_large")
     assert 0 <= front.start <= front.end <= front.after
@@ -59,7 +59,7 @@ def test_any_text_as_front_matter(block: str) -> None:
 @few
 @given(st.binary(max_size=400))
 def test_any_bytes(content: bytes) -> None:
-    """Bytes that are no UTF-8 are read once undecodable ones are replaced."""
+    """Bytes that are not UTF-8 are read after replacement of those that cannot be decoded."""
     card = (b"---\ntags: [lora]\n---\nLoRA " + content).decode("utf-8", errors="replace")
     assert [m.technique for m in read_card("acme/zebra", card).mentions[:1]] == ["lora"]
 
@@ -67,7 +67,7 @@ def test_any_bytes(content: bytes) -> None:
 @few
 @given(st.lists(st.one_of(st.none(), cards), max_size=6), st.data())
 def test_batches_and_order(texts: list[str | None], data: st.DataObject) -> None:
-    """A batch gives what its cards give one by one, in whatever order they come."""
+    """The result for a batch is that of its cards one by one, in any order."""
     whole = batch(texts)
     mentions = tag(whole)
     check("mentions", mentions)
@@ -108,14 +108,14 @@ BASES = [
 @pytest.mark.parametrize("paragraph", NEUTRAL)
 @pytest.mark.parametrize("base", BASES)
 def test_neutral_text_adds_nothing(base: str, paragraph: str) -> None:
-    """Unrelated text behind a blank line neither adds a mention nor changes one."""
+    """Unrelated text after a blank line neither adds nor changes a mention."""
 
-    def told(card: str) -> list[tuple[object, ...]]:
+    def rows(card: str) -> list[tuple[object, ...]]:
         return [
             (m.technique, m.start, m.location, m.polarity, m.applied) for m in read_card("acme/zebra", card).mentions
         ]
 
-    assert told(f"{base}\n\n{paragraph}\n") == told(f"{base}\n")
+    assert rows(f"{base}\n\n{paragraph}\n") == rows(f"{base}\n")
 
 
 def test_an_empty_batch() -> None:

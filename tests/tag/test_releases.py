@@ -1,4 +1,4 @@
-"""Dates of papers and of PEFT releases: what the age of a technique is counted from."""
+"""Dates of papers and of PEFT releases."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from peft_census.errors import TaxonomyError
 from peft_census.tag.releases import release_dates
-from peft_census.tag.taxonomy import load
+from peft_census.tag.taxonomy import load_taxonomy
 
-TAXONOMY = load()
+TAXONOMY = load_taxonomy()
 
 
 def test_days_ascend_with_versions() -> None:
@@ -27,7 +27,7 @@ def test_days_ascend_with_versions() -> None:
     [("0.1.0", date(2023, 2, 10)), ("0.6.0", date(2023, 11, 3)), ("0.19.1", date(2026, 4, 16))],
 )
 def test_known_days(version: str, day: date) -> None:
-    """Days that are known from elsewhere too: the project's own pull requests of these releases."""
+    """Dates that PEFT's own pull requests of these releases confirm."""
     assert release_dates()[version] == day
 
 
@@ -38,14 +38,14 @@ def test_every_release_of_the_taxonomy_has_a_day() -> None:
 
 
 def test_papers_are_of_the_year_that_is_given() -> None:
-    """The month that follows from the arXiv id lies in the technique's year."""
+    """The month of the arXiv id is in the year of the technique."""
     dated = [t for t in TAXONOMY.techniques.values() if t.paper_month]
     assert len(dated) > 80
     assert [(t.id, t.year, t.paper_month) for t in dated if t.paper_month and int(t.paper_month[:4]) != t.year] == []
 
 
 def test_every_type_of_peft_without_a_month_says_why() -> None:
-    """A type of PEFT has a month for its paper, or a note on the paper that it lacks."""
+    """A type of PEFT has the month of its paper, or a note."""
     types = [t for t in TAXONOMY.techniques.values() if t.kind == "peft_type" and not t.paper_month]
     assert [t.id for t in types if not t.note] == []
 
@@ -63,31 +63,31 @@ def test_every_type_of_peft_without_a_month_says_why() -> None:
     ],
 )
 def test_facts_carry_both_dates(technique: str, paper: str | None, released: str | None) -> None:
-    """The manifest gets the month of the paper and the day of the first release, or None."""
+    """The facts contain the month of the paper and the day of the first release, or None."""
     facts = TAXONOMY.facts()[technique]
-    assert (facts["paper_month"], facts["released"]) == (paper, released)
+    assert (facts.paper_month, facts.released) == (paper, released)
 
 
 def test_papers_come_before_their_release() -> None:
     """No technique is in PEFT before the month of its paper."""
-    early = {t: f for t, f in TAXONOMY.facts().items() if f["released"] and f["paper_month"]}
-    assert [t for t, f in early.items() if str(f["released"])[:7] < str(f["paper_month"])] == []
+    early = {t: f for t, f in TAXONOMY.facts().items() if f.released and f.paper_month}
+    assert [t for t, f in early.items() if str(f.released)[:7] < str(f.paper_month)] == []
 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "no table"),
-        ("uploaded = 3", "no table"),
+        ("", "uploaded: Field required"),
+        ("uploaded = 3", "uploaded: Input should be a valid dictionary"),
         ("[uploaded\n", "not valid TOML"),
-        ('[uploaded]\n"0.1" = 2023-02-10', "no release and day"),
-        ('[uploaded]\n"0.1.0" = "2023-02-10"', "no release and day"),
-        ('[uploaded]\n"0.1.0" = 2023-02-10T10:00:00Z', "no release and day"),
-        ('[uploaded]\n"0.9.0" = 2023-02-10\n"0.10.0" = 2023-02-09', "stands before"),
+        ('[uploaded]\n"0.1" = 2023-02-10', "uploaded.0.1.[key]: String should match pattern"),
+        ('[uploaded]\n"0.1.0" = "2023-02-10"', "uploaded.0.1.0: Input should be a valid date"),
+        ('[uploaded]\n"0.1.0" = 2023-02-10T10:00:00Z', "uploaded.0.1.0: Input should be a valid date"),
+        ('[uploaded]\n"0.9.0" = 2023-02-10\n"0.10.0" = 2023-02-09', "is dated before"),
     ],
 )
-def test_a_broken_table_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
-    """A table of releases that cannot be right is refused with the file's name."""
+def test_a_broken_table_is_rejected(tmp_path: Path, text: str, complaint: str) -> None:
+    """The error for a broken file names the file and the fault."""
     path = tmp_path / "releases.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(TaxonomyError) as caught:

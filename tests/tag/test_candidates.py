@@ -1,4 +1,4 @@
-"""Scanning: candidates, and the prefilter that may skip no card with one."""
+"""Candidates, and the prefilter, which must select every card with a candidate."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import itertools
 import pyarrow as pa
 import pytest
 
-from peft_census.tag.mentions import scanner
-from peft_census.tag.scan import Scanner
-from peft_census.tag.taxonomy import load
+from peft_census.tag.candidates import CandidateScanner, bundled_scanner
+from peft_census.tag.taxonomy import load_taxonomy
 from peft_census.tag.techniques import normal_form
 
 WRITTEN = ["LoRA", "QLoRA", "Prefix-Tuning", "prefix tuning", "P-Tuning", "LoraConfig", "2106.09685", "use_dora", "IA3"]
@@ -18,44 +17,46 @@ WRITTEN = ["LoRA", "QLoRA", "Prefix-Tuning", "prefix tuning", "P-Tuning", "LoraC
 @pytest.mark.parametrize("name", WRITTEN)
 @pytest.mark.parametrize("frame", ["{}", "{} x", "x {}", "调{}微", "({})", "\n{}\n", "'{}'", "/{}/", "\u00a0{}\u2003"])
 def test_prefilter_lets_names_pass(name: str, frame: str) -> None:
-    """Wherever a candidate is found, the prefilter lets the card pass."""
+    """The prefilter selects every card with a candidate."""
     text = frame.format(name)
-    assert scanner().candidates(text)
-    assert scanner().prefilter(pa.array([text])).to_pylist() == [True]
+    assert bundled_scanner().find(text)
+    assert bundled_scanner().prefilter(pa.array([text])).to_pylist() == [True]
 
 
 def test_prefilter_covers_every_name_of_the_taxonomy() -> None:
     """Each alias, class, title and arXiv id of the taxonomy passes the prefilter."""
     names = []
-    for t in load().techniques.values():
+    for t in load_taxonomy().techniques.values():
         names += (
             [a.text for a in t.aliases] + list(t.classes) + list(t.arxiv) + [n for n in (t.config_class, t.title) if n]
         )
-    passed = scanner().prefilter(pa.array([f"with {n}." for n in names])).to_pylist()
+    passed = bundled_scanner().prefilter(pa.array([f"with {n}." for n in names])).to_pylist()
     assert [n for n, p in zip(names, passed, strict=True) if not p] == []
 
 
 def test_prefilter_of_nulls_and_plain_text() -> None:
     """A null and a text without names are skipped."""
-    assert scanner().prefilter(pa.array([None, "A model of zebras.", ""], pa.string())).to_pylist() == [False] * 3
+    assert (
+        bundled_scanner().prefilter(pa.array([None, "A model of zebras.", ""], pa.string())).to_pylist() == [False] * 3
+    )
 
 
 def test_prefilter_of_nothing() -> None:
-    """An empty column gives an empty answer."""
-    assert scanner().prefilter(pa.array([], pa.string())).to_pylist() == []
+    """An empty column gives an empty result."""
+    assert bundled_scanner().prefilter(pa.array([], pa.string())).to_pylist() == []
 
 
 @pytest.mark.parametrize(
     "written", ["prefix tuning", "Prefix-Tuning", "prefix_tuning", "PREFIX TUNING", "PrefixTuning"]
 )
 def test_separators_are_interchangeable(written: str) -> None:
-    """Space, hyphen, underscore and nothing are the same between the words of a name."""
-    assert [c.technique for c in scanner().candidates(f"with {written}.")] == ["prefix_tuning"]
+    """A space, a hyphen, an underscore or nothing may separate the words of a name."""
+    assert [c.technique for c in bundled_scanner().find(f"with {written}.")] == ["prefix_tuning"]
 
 
 def test_candidates_do_not_overlap() -> None:
-    """Candidates come left to right, the longest name first."""
-    found = scanner().candidates("AdaLoRA, LoRA and QLoRA; LoraConfig(…)")
+    """Candidates are in the order of the text, and the longest name is the candidate."""
+    found = bundled_scanner().find("AdaLoRA, LoRA and QLoRA; LoraConfig(…)")
     assert [c.technique for c in found] == ["adalora", "lora", "qlora", "lora"]
     assert all(a.end <= b.start for a, b in itertools.pairwise(found))
 
@@ -63,22 +64,22 @@ def test_candidates_do_not_overlap() -> None:
 @pytest.mark.parametrize("text", ["exploration", "floral", "LoRaWAN", "12106.09685", "2106.096851", "xLoRAx"])
 def test_parts_of_longer_words_are_no_candidates(text: str) -> None:
     """Letters and digits on either side belong to the word."""
-    assert scanner().candidates(text) == []
+    assert bundled_scanner().find(text) == []
 
 
 def test_class_names_keep_their_letters() -> None:
-    """A class name is a class only as Python writes it."""
-    assert [c.form for c in scanner().candidates("LoraConfig")] == ["class"]
-    assert "class" not in [c.form for c in scanner().candidates("LORACONFIG")]
+    """A class name is a class only in its exact case."""
+    assert [c.form for c in bundled_scanner().find("LoraConfig")] == ["class"]
+    assert "class" not in [c.form for c in bundled_scanner().find("LORACONFIG")]
 
 
 def test_key() -> None:
-    """Names are compared without case and separators; the plus sign tells LoRA+ from LoRA."""
+    """Names are compared without case and separators; the plus sign distinguishes LoRA+ from LoRA."""
     assert normal_form("Prefix-Tuning") == normal_form("prefix tuning") == "prefixtuning"
     assert normal_form("LoRA+") != normal_form("LoRA")
 
 
-def test_a_scanner_is_made_from_the_taxonomy_alone() -> None:
+def test_a_scanner_depends_only_on_the_taxonomy() -> None:
     """Two scanners of one taxonomy find the same."""
     text = "LoRA, DoRA, (IA)^3 and 2106.09685"
-    assert Scanner(load()).candidates(text) == scanner().candidates(text)
+    assert CandidateScanner(load_taxonomy()).find(text) == bundled_scanner().find(text)

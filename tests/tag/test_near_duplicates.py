@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from peft_census.snapshot.schema import arrow_schema
-from peft_census.tag import tag_batch
-from peft_census.tag.duplicates import near_duplicate_keys
+from peft_census.tag.batch import inputs, may_have_mentions, read_cards
+from peft_census.tag.near_duplicates import near_duplicate_keys
 
 CARD = """---
 base_model: {base}
@@ -24,7 +24,7 @@ def keys(*cards: tuple[str, str]) -> list[str]:
 
 
 def test_cards_that_differ_in_names_numbers_and_links_share_a_key() -> None:
-    """The same template filled in three times is one cluster, whatever the letters' case and the white space."""
+    """Three cards from the same template have the same key; case and white space do not matter."""
     one = CARD.format(base="meta-llama/Llama-3.2-1B", name="my-lora-1", n=100)
     two = CARD.format(base="Qwen/Qwen2.5-7B", name="chat adapter v2", n=25_000)
     head, _, body = one.partition("\n---\n")
@@ -39,22 +39,20 @@ def test_one_more_word_is_another_card(more: str) -> None:
     assert len(set(keys(("o/model", card), ("o/model", card + more)))) == 2
 
 
-def test_a_card_that_is_all_front_matter_is_taken_whole() -> None:
-    """Two empty bodies under different tags are no duplicates."""
+def test_the_key_of_a_short_body_includes_the_front_matter() -> None:
+    """Two cards with empty bodies and different tags are not near-duplicates."""
     assert len(set(keys(("a/model", "---\ntags: [lora]\n---\n"), ("b/model", "---\ntags: [dora]\n---\n")))) == 2
 
 
 def test_only_cards_with_a_mention_get_a_key_and_front_matter_is_kept() -> None:
-    """The reading of a card carries base models, languages and the key."""
+    """The row of a card contains its base model, languages and key."""
     texts = ["---\nbase_model: [a/b, c/d]\nlanguage: [en, no]\n---\nTrained with LoRA.", "Nothing here.", None]
     batch = pa.RecordBatch.from_pydict(
         {"model_id": ["a/1", "a/2", "a/3"], "card": texts},
         schema=pa.schema([arrow_schema("cards").field(n) for n in ("model_id", "card")]),
     )
-    _, readings = tag_batch(batch)
-    first = readings[0]
-    assert first is not None
-    assert (first.base_models, first.languages) == (["a/b", "c/d"], ["en", "no"])
-    assert first.near_duplicate
-    assert len(first.near_duplicate) == 16
-    assert readings[1:] == [None, None]
+    assert may_have_mentions(batch).to_pylist() == [True, False, False]
+    first, *others = read_cards(inputs(batch)).to_pylist()
+    assert (first["base_model"], first["languages"]) == ("a/b", ["en", "no"])
+    assert len(first["near_duplicate"]) == 16
+    assert [(card["near_duplicate"], card["mentions"]) for card in others] == [(None, [])] * 2

@@ -1,8 +1,8 @@
-"""What an ``adapter_config.json`` says: technique, variants, base model, release of PEFT.
+"""Reads an ``adapter_config.json``: technique, variants, base model and release of PEFT.
 
-In: the text of one such file. Out: a ``Configured``, and its mentions on the evidence level *configured*. ``peft_type`` is read
-first, for an ADALORA file carries every key of LoRA; a key counts only with a value that switches something on. A
-file that cannot be read, or is none of PEFT's, is an outcome with a name, never an exception.
+In: the text of one such file. Out: an ``AdapterConfig`` with its mentions on the evidence level ``configured``.
+``peft_type`` is read first, because an ADALORA file contains every key of LoRA. A key is evidence only if its value
+selects something. A file that cannot be read, or that PEFT did not write, has a status of its own and raises nothing.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from peft_census.tag.techniques import Taxonomy, Technique
 
 STATUSES = ("parsed", "not_json", "not_an_object", "no_peft_type", "adapterhub", "unknown_type", "too_large")
-"""What can become of a file; ``too_large`` also stands for one that is nested too deeply."""
+"""Outcomes of reading a file. ``too_large`` includes a file that is nested too deeply."""
 
 MAX_CONFIG_CHARS = 1_000_000
 MAX_DEPTH = 100
-"""The largest of 523 files of PEFT's own has 1,772 characters; what large models add (rank masks, lists of tokens)
-grows a file, not its depth."""
-_MAX_KEPT = 200
+"""The largest of 523 files that PEFT wrote has 1,772 characters. Large models add rank masks and lists of tokens, which
+increase the size, not the depth."""
+_MAX_TEXT = 200
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 _HUB_KEYS = frozenset(("hidden_size", "model_class", "model_name", "model_type"))
-"""AdapterHub writes ``config`` and these; two of them tell its file from anybody else's."""
+"""AdapterHub writes ``config`` and these keys. A file with ``config`` and two of them is AdapterHub's."""
 
 _HUB_NAMES = {
     name: technique
@@ -43,30 +43,30 @@ _HUB_NAMES = {
     }.items()
     for name in names.split()
 }
-"""Architectures of AdapterHub, and its names of whole configurations, with the technique of each."""
+"""AdapterHub's architectures and named configurations, with the technique of each."""
 
 
 @dataclass(frozen=True)
 class ConfigMention:
-    """A technique and what shows it; all other columns of ``mentions`` are the same for every row of the evidence level."""
+    """A technique and the key and value that show it."""
 
     technique: str
     matched: str
 
 
 @dataclass(frozen=True)
-class Configured:
-    """What one ``adapter_config.json`` says.
+class AdapterConfig:
+    """The content of one ``adapter_config.json``.
 
-    A LORA file with ``use_dora`` mentions both lora (``peft_type=LORA``) and dora (``use_dora=true``), for it says
-    both; which of the two a card votes for is for the counting rules (variants split or rolled up) to decide.
+    A LORA file with ``use_dora`` mentions both lora (``peft_type=LORA``) and dora (``use_dora=true``). The counting
+    rules decide which of them is counted. Texts are truncated to 200 characters.
 
     Args:
-        status: one of ``STATUSES``; ``parsed`` is a file of PEFT whose type the taxonomy knows.
-        mentions: the technique, then its variants in the taxonomy's order.
-        base_model: a repository id or a local path. This and what follows stand as written, cut at 200 characters.
-        peft_version: releases before 0.18 write none.
-        unknown_type: ``peft_type``, or AdapterHub's architecture, where no technique has it.
+        status: one of ``STATUSES``; ``parsed`` is a file of PEFT with a type in the taxonomy.
+        mentions: the technique, then its variants in the order of the taxonomy.
+        base_model: a repository id or a local path.
+        peft_version: release of PEFT that wrote the file; releases before 0.18 write none.
+        unknown_type: ``peft_type``, or AdapterHub's architecture, that is not in the taxonomy.
     """
 
     status: str
@@ -75,65 +75,54 @@ class Configured:
     peft_version: str | None = None
     unknown_type: str | None = None
 
-    @property
-    def technique(self) -> str | None:
-        """The technique of ``peft_type``, or of AdapterHub's architecture; None where the file names none."""
-        return self.mentions[0].technique if self.mentions else None
 
-    @property
-    def variants(self) -> tuple[str, ...]:
-        """Variants of the technique that keys of the file switch on; in a union of AdapterHub, its other members."""
-        return tuple(m.technique for m in self.mentions[1:])
+def read_adapter_config(text: str, taxonomy: Taxonomy) -> AdapterConfig:
+    """Returns the content of one ``adapter_config.json``; raises nothing.
 
-
-def read_config(text: str, taxonomy: Taxonomy) -> Configured:
-    """Returns what the text of one ``adapter_config.json`` says; never raises.
-
-    Of a key that stands twice the last one counts, as it does for PEFT. The letters of ``peft_type`` may be of any
-    case: tools other than PEFT write ``VeRA``.
+    The last of two equal keys is used, as PEFT does. The case of ``peft_type`` is ignored: other tools write ``VeRA``.
     """
     if len(text) > MAX_CONFIG_CHARS or _depth(text) > MAX_DEPTH:
-        return Configured("too_large")
+        return AdapterConfig("too_large")
     try:
         config = json.loads(text.removeprefix("\ufeff"), parse_int=_number)
     except ValueError:
-        return Configured("not_json")
+        return AdapterConfig("not_json")
     if not isinstance(config, dict):
-        return Configured("not_an_object")
+        return AdapterConfig("not_an_object")
     peft_type = config.get("peft_type")
     if peft_type is not None and not (isinstance(peft_type, str) and not peft_type.strip()):
         return _read_peft(peft_type, config, taxonomy)
     if "config" in config and len(_HUB_KEYS & config.keys()) >= 2:
         return _read_adapterhub(config, taxonomy)
-    return Configured("no_peft_type")
+    return AdapterConfig("no_peft_type")
 
 
-def _read_peft(peft_type: object, config: dict[str, object], taxonomy: Taxonomy) -> Configured:
+def _read_peft(peft_type: object, config: dict[str, object], taxonomy: Taxonomy) -> AdapterConfig:
     base_model, version = _word(config.get("base_model_name_or_path")), _word(config.get("peft_version"))
     technique = _of_type(peft_type, taxonomy)
     if technique is None:
-        return Configured("unknown_type", (), base_model, version, _clean(_spell(peft_type)))
+        return AdapterConfig("unknown_type", (), base_model, version, _clean(_spell(peft_type)))
     shown = [ConfigMention(technique.id, _show("peft_type", peft_type))]
     for variant in taxonomy.techniques.values():
         selector = variant.selector
         if selector is not None and variant.variant_of == technique.id and selector.matches(config):
             shown.append(ConfigMention(variant.id, _show(selector.key, config[selector.key])))
-    return Configured("parsed", tuple(shown), base_model, version)
+    return AdapterConfig("parsed", tuple(shown), base_model, version)
 
 
 def _of_type(raw: object, taxonomy: Taxonomy) -> Technique | None:
-    """Returns the technique of a ``peft_type``, be it written LORA, lora or PeftType.LORA."""
+    """Returns the technique of a ``peft_type`` such as LORA, lora or PeftType.LORA."""
     if not isinstance(raw, str):
         return None
     name = raw.strip().upper().removeprefix("PEFTTYPE.")
     return next((t for t in taxonomy.techniques.values() if t.kind == "peft_type" and t.peft_type == name), None)
 
 
-def _read_adapterhub(config: dict[str, object], taxonomy: Taxonomy) -> Configured:
+def _read_adapterhub(config: dict[str, object], taxonomy: Taxonomy) -> AdapterConfig:
     inner = config["config"]
     found = {t: matched for t, matched in _hub_methods(inner) if t in taxonomy.techniques}
     architecture = inner.get("architecture") if isinstance(inner, dict) else inner
-    return Configured(
+    return AdapterConfig(
         "adapterhub",
         tuple(ConfigMention(t, matched) for t, matched in found.items()),
         _word(config.get("model_name")),
@@ -142,7 +131,7 @@ def _read_adapterhub(config: dict[str, object], taxonomy: Taxonomy) -> Configure
 
 
 def _hub_methods(config: object) -> Iterator[tuple[str, str]]:
-    """Yields the techniques of an AdapterHub configuration, each with what shows it."""
+    """Yields the techniques of an AdapterHub configuration, each with the key and value that show it."""
     if isinstance(config, str):
         for part in config.split("|"):
             yield from _hub_named("config", part.partition("[")[0].strip())
@@ -159,7 +148,7 @@ def _hub_methods(config: object) -> Iterator[tuple[str, str]]:
 
 
 def _hub_named(key: str, name: str) -> Iterator[tuple[str, str]]:
-    """Yields the technique of a name such as ``houlsby``, and what ``+inv`` adds to it."""
+    """Yields the technique of a name such as ``houlsby``, and MAD-X for the suffix ``+inv``."""
     plain = re.sub(r"[+_]inv$", "", name.lower())
     if plain in _HUB_NAMES:
         yield _HUB_NAMES[plain], _show(key, name)
@@ -168,7 +157,7 @@ def _hub_named(key: str, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _hub_bottleneck(config: dict[str, object]) -> Iterator[tuple[str, str]]:
-    """Yields the technique of a configuration without ``architecture``; its keys may be of any case."""
+    """Yields the technique of a configuration without ``architecture``; ignores the case of its keys."""
     settings = {key.lower(): value for key, value in config.items()}
     bottleneck = ("output_adapter", "mh_adapter", "cross_adapter", "reduction_factor")
     placed = [key for key in bottleneck if settings.get(key)]
@@ -184,7 +173,7 @@ def _hub_bottleneck(config: dict[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _hub_low_rank(config: dict[str, object]) -> tuple[str, str]:
-    """Returns the technique of AdapterHub's architecture ``lora``, which is also that of (IA)^3 and VeRA."""
+    """Returns the technique of AdapterHub's architecture ``lora``, which (IA)^3 and VeRA use too."""
     if config.get("composition_mode") == "scale":
         return "ia3", _show("composition_mode", "scale")
     if config.get("init_weights") == "vera":
@@ -193,7 +182,7 @@ def _hub_low_rank(config: dict[str, object]) -> tuple[str, str]:
 
 
 def _hub_union(members: object) -> Iterator[tuple[str, str]]:
-    """Yields the techniques of a union: of the two that have names of their own, else of its members."""
+    """Yields the technique of a union that has a name of its own, or the techniques of its members."""
     parts = [part for part in members if isinstance(part, dict)] if isinstance(members, list) else []
     found = {t: matched for part in parts for t, matched in _hub_methods(part)}
     matched = f"architecture=union({', '.join(found)})"
@@ -208,7 +197,7 @@ def _hub_union(members: object) -> Iterator[tuple[str, str]]:
 
 
 def _depth(text: str) -> int:
-    """Returns how deeply brackets outside strings are nested: the parser's own limit depends on its caller's."""
+    """Returns the depth of brackets outside strings. The parser's own limit depends on the depth of the call stack."""
     depth = deepest = 0
     for token in _TOKEN.finditer(text):
         sign = text[token.start()]
@@ -221,12 +210,12 @@ def _depth(text: str) -> int:
 
 
 def _number(digits: str) -> int | float:
-    """Reads a whole number; Python refuses, with an exception, to read one of thousands of digits as an int."""
+    """Returns a whole number. ``int`` raises for thousands of digits."""
     return int(digits) if len(digits) < 20 else float(digits)
 
 
 def _word(value: object) -> str | None:
-    """Returns a string with content, or None."""
+    """Returns a string that is not blank; None for any other value."""
     return _clean(value) if isinstance(value, str) and value.strip() else None
 
 
@@ -235,7 +224,7 @@ def _show(key: str, value: object) -> str:
 
 
 def _spell(value: object) -> str:
-    """Spells a value shortly: strings as they are, lists and objects by their brackets."""
+    """Returns a value as short text: a string unchanged, a list or an object as its brackets."""
     if isinstance(value, str):
         return value
     if isinstance(value, list | dict):
@@ -244,5 +233,5 @@ def _spell(value: object) -> str:
 
 
 def _clean(text: str) -> str:
-    """Returns a text that Arrow can hold: without halves of surrogate pairs, and short."""
-    return text[:_MAX_KEPT].encode("utf-8", "replace").decode("utf-8")
+    """Returns a short text that Arrow accepts: without unpaired surrogates."""
+    return text[:_MAX_TEXT].encode("utf-8", "replace").decode("utf-8")

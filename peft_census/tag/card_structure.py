@@ -1,8 +1,8 @@
-"""Which part of a card a place belongs to.
+"""Finds the parts of a card: headings, prose, tables, code, links and citations.
 
-In: card text and its front matter. Out: a map from character position to location, made in one linear pass of
-line-wise rules and a few bounded patterns; no Markdown engine, because offsets must point into the original
-text and hostile text must not cost more than its length.
+In: the text of a card and its front matter. Out: the location of every character, and the headings above it. One
+linear pass applies line-wise rules and a few bounded patterns. A Markdown engine is not used, because offsets must
+refer to the original text, and the time for malicious text must be proportional to its length.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _CODE_SPAN = re.compile(r"(?<!`)(?:``(?!`)(?:[^`\n]|`(?!`)){1,400}``|`[^`\n]{1,4
 _HTML_CODE = re.compile(r"<(code|pre|kbd)\b[^>\n]{0,200}>", re.IGNORECASE)
 _TITLE_MARKUP = re.compile(r"<[^<>]{0,200}>|\[([^\]\n]{0,300})\]\([^)\n]{0,500}\)")
 _LONGEST_TITLE = 90
-"""A longer underlined line is a paragraph above a rule, whatever Markdown says."""
-_FAR = 50_000
-"""Characters after which an unclosed <code> or <pre> is taken for a slip."""
+"""A longer underlined line is a paragraph above a horizontal rule, although Markdown makes it a heading."""
+_LONGEST_HTML_CODE = 50_000
+"""A <code> or <pre> that is not closed within this many characters is ignored."""
 _URL = re.compile(
     r"(?:https?|ftp)://[^\s<>\"'`|\\^{}，。；、）】」]{1,2000}|\bwww\.[^\s<>\"'`|)\]]{1,500}", re.IGNORECASE
 )
@@ -52,26 +52,26 @@ _TARGET = re.compile(
 
 
 class Heading(NamedTuple):
-    """A heading: where its line starts, its level 1–6 and its text."""
+    """A heading: first character of its line, level (1 to 6) and text without markup."""
 
     start: int
     level: int
     text: str
 
 
-class Line(NamedTuple):
-    """A line of the body with the location that its kind gives it."""
+class CardLine(NamedTuple):
+    """A line of a card, ``card[start:end]``, and its location."""
 
     start: int
     end: int
     location: str
 
 
-class Locations:
-    """The locations of one card.
+class CardStructure:
+    """The parts of one card.
 
     Args:
-        text: the card, as far as it is read.
+        text: the card.
         front: its front matter.
     """
 
@@ -79,16 +79,16 @@ class Locations:
         self.text = text
         self.front = front
         self.headings: list[Heading] = []
-        self.lines: list[Line] = []
+        self.lines: list[CardLine] = []
         self._read_lines()
         self._starts = [line.start for line in self.lines]
         self._heading_starts = [h.start for h in self.headings]
-        self._html_code: _Spans | None = None
-        self._links: dict[int, _Spans] = {}
-        self._code: dict[int, _Spans] = {}
+        self._html_code: _SpanSet | None = None
+        self._links: dict[int, _SpanSet] = {}
+        self._code: dict[int, _SpanSet] = {}
 
     def location(self, position: int) -> str:
-        """Returns the location at ``position``, before names are told apart."""
+        """Returns the location of ``position``. It does not detect names."""
         if self.in_front_matter(position):
             return "front_matter"
         line = self.line(position)
@@ -101,51 +101,48 @@ class Locations:
         return line.location
 
     def in_front_matter(self, position: int) -> bool:
-        """Says whether ``position`` lies inside the front matter."""
+        """Returns whether ``position`` is inside the front matter."""
         return self.front.start <= position < self.front.end
 
     def in_link(self, position: int) -> bool:
-        """Says whether ``position`` lies in a URL or a link's target, in whatever location."""
+        """Returns whether ``position`` is in a URL or in the target of a link, at any location."""
         begin, end = self._row(position)
         if begin not in self._links:
             targets = [m.span(m.lastindex or 0) for m in _TARGET.finditer(self.text, begin, end)]
-            self._links[begin] = _Spans(targets + [m.span() for m in _URL.finditer(self.text, begin, end)])
-        return self._links[begin].holds(position)
+            self._links[begin] = _SpanSet(targets + [m.span() for m in _URL.finditer(self.text, begin, end)])
+        return self._links[begin].contains(position)
 
     def _in_code(self, position: int) -> bool:
-        """Says whether ``position`` lies in a span of code within a line, or in HTML's."""
+        """Returns whether ``position`` is in inline code or in an HTML code element."""
         begin, end = self._row(position)
         if begin not in self._code:
             spans = _CODE_SPAN.finditer(self.text, max(begin, self.front.after), end)
-            self._code[begin] = _Spans([m.span() for m in spans])
+            self._code[begin] = _SpanSet([m.span() for m in spans])
         if self._html_code is None:
-            self._html_code = _Spans(self._find_html_code())
-        return self._code[begin].holds(position) or self._html_code.holds(position)
+            self._html_code = _SpanSet(self._find_html_code())
+        return self._code[begin].contains(position) or self._html_code.contains(position)
 
     def _row(self, position: int) -> tuple[int, int]:
-        """Returns the span between line feeds around ``position``; links and code spans do not cross them."""
+        """Returns the span between line feeds around ``position``. Links and inline code do not cross them."""
         end = self.text.find("\n", position)
         return self.text.rfind("\n", 0, position) + 1, end if end >= 0 else len(self.text)
 
-    def line(self, position: int) -> Line:
-        """Returns the line that holds ``position``."""
+    def line(self, position: int) -> CardLine:
+        """Returns the line that contains ``position``."""
         return self.lines[self.line_index(position)]
 
     def line_index(self, position: int) -> int:
-        """Returns the index of the line that holds ``position``."""
+        """Returns the index of the line that contains ``position``."""
         return max(0, bisect_right(self._starts, position) - 1)
 
     def section(self, position: int) -> list[Heading]:
         """Returns the headings above ``position``, innermost first."""
-        found: list[Heading] = []
-        for heading in reversed(
-            self.headings[
-                max(0, bisect_right(self._heading_starts, position) - 60) : bisect_right(self._heading_starts, position)
-            ]
-        ):
-            if not found or heading.level < found[-1].level:
-                found.append(heading)
-        return found
+        section: list[Heading] = []
+        end = bisect_right(self._heading_starts, position)
+        for heading in reversed(self.headings[max(0, end - 60) : end]):
+            if not section or heading.level < section[-1].level:
+                section.append(heading)
+        return section
 
     def _read_lines(self) -> None:
         text = self.text
@@ -158,11 +155,11 @@ class Locations:
         for raw in text.splitlines(keepends=True):
             start, position = position, position + len(raw)
             if start < self.front.after:
-                self.lines.append(Line(start, position, "prose"))
+                self.lines.append(CardLine(start, position, "prose"))
                 continue
             if raw.isspace():
                 inside = "citation" if bibtex_depth > 0 else "code" if fence else "prose"
-                self.lines.append(Line(start, position, inside))
+                self.lines.append(CardLine(start, position, inside))
                 continue
             head = raw[:1000]
             first = head.strip().lstrip("> \t")[:1]
@@ -199,28 +196,28 @@ class Locations:
                 location = "citation" if reference_level or _looks_bibliographic(head) else "prose"
             else:
                 location = "prose"
-            self.lines.append(Line(start, position, location))
+            self.lines.append(CardLine(start, position, location))
         if not self.lines:
-            self.lines.append(Line(0, 0, "prose"))
+            self.lines.append(CardLine(0, 0, "prose"))
 
     def _add_heading(self, start: int, level: int, title: str) -> None:
         plain = _TITLE_MARKUP.sub(lambda m: m.group(1) or " ", title) if "<" in title or "[" in title else title
         self.headings.append(Heading(start, level, plain.strip().strip("#*_ \t")))
 
     def _in_open_table(self) -> bool:
-        """Says whether the line before is a row; a table may do without outer pipes."""
+        """Returns whether the previous line is a table row. Rows of a table may lack outer pipes."""
         return bool(self.lines) and self.lines[-1].location == "table"
 
     def _open_table_above(self, head: str) -> None:
-        """Makes the line above a rule such as ``--- | ---`` the head of the table."""
+        """Makes the line above a separator such as ``--- | ---`` the head of the table."""
         above = self.lines[-1] if self.lines else None
         if above is None or above.location != "prose" or not _TABLE_RULE.match(head):
             return
         if "|" in self.text[above.start : min(above.end, above.start + 1000)]:
-            self.lines[-1] = Line(above.start, above.end, "table")
+            self.lines[-1] = CardLine(above.start, above.end, "table")
 
     def _is_underline(self, head: str) -> bool:
-        """Says whether this line underlines the one before, which then becomes a heading."""
+        """Returns whether this line underlines the previous one, and makes that one a heading."""
         stripped = head.strip()
         if len(stripped) < 3 or (stripped.strip("=") and stripped.strip("-")):
             return False
@@ -231,7 +228,7 @@ class Locations:
         if not 0 < len(title) <= _LONGEST_TITLE or title.startswith(("- ", "* ", ">")) or title.endswith((".", "。")):
             return False
         self._add_heading(before.start, 1 if stripped[0] == "=" else 2, title)
-        self.lines[-1] = Line(before.start, before.end, "heading")
+        self.lines[-1] = CardLine(before.start, before.end, "heading")
         return True
 
     def _find_html_code(self) -> list[tuple[int, int]]:
@@ -242,18 +239,18 @@ class Locations:
             start = opening.end()
             if start < end:
                 continue
-            mark = f"</{opening.group(1)}"
-            if closings.get(mark, 0) < start:  # the nearest one behind an earlier opening may serve this one too
-                found = self.text.find(mark, start)
-                closings[mark] = found if found >= 0 else len(self.text) + _FAR
-            if closings[mark] - start < _FAR:
-                end = closings[mark]
+            tag = f"</{opening.group(1)}"
+            if closings.get(tag, 0) < start:  # otherwise the closing tag of the last opening closes this one too
+                closing = self.text.find(tag, start)
+                closings[tag] = closing if closing >= 0 else len(self.text) + _LONGEST_HTML_CODE
+            if closings[tag] - start < _LONGEST_HTML_CODE:
+                end = closings[tag]
                 spans.append((start, end))
         return spans
 
 
-class _Spans:
-    """Sorted, possibly overlapping spans; answers whether one holds a position."""
+class _SpanSet:
+    """A set of spans that may overlap."""
 
     def __init__(self, spans: list[tuple[int, int]]) -> None:
         merged: list[tuple[int, int]] = []
@@ -265,7 +262,7 @@ class _Spans:
         self._starts = [start for start, _ in merged]
         self._ends = [end for _, end in merged]
 
-    def holds(self, position: int) -> bool:
+    def contains(self, position: int) -> bool:
         at = bisect_right(self._starts, position) - 1
         return at >= 0 and position < self._ends[at]
 
@@ -279,7 +276,7 @@ def _is_table_row(head: str) -> bool:
 
 
 def _looks_bibliographic(head: str) -> bool:
-    """Says whether a line outside a reference section still reads as an entry of a bibliography."""
+    """Returns whether a line outside a reference section looks like an entry of a bibliography."""
     lowered = head.lower()
     return (
         "et al" in lowered

@@ -1,4 +1,4 @@
-"""adapter_config.json: technique and variant from the file, null keys are no evidence."""
+"""adapter_config.json: the technique and the variants in the file; a null key is not evidence."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pace import within
 
 from peft_census.snapshot.schema import TABLES
 from peft_census.tag import load_taxonomy
-from peft_census.tag.configured import STATUSES, Configured, read_config
+from peft_census.tag.adapter_config import STATUSES, AdapterConfig, read_adapter_config
 
 TAXONOMY = load_taxonomy()
 
 
-def read(**keys: object) -> Configured:
+def read(**keys: object) -> AdapterConfig:
     """Reads a file with ``keys``."""
-    return read_config(json.dumps(keys), TAXONOMY)
+    return read_adapter_config(json.dumps(keys), TAXONOMY)
 
 
-def shown(configured: Configured) -> list[str]:
+def shown(config: AdapterConfig) -> list[str]:
     """Returns the technique ids."""
-    return [m.technique for m in configured.mentions]
+    return [m.technique for m in config.mentions]
 
 
 def test_every_type_of_peft_is_known() -> None:
@@ -39,20 +39,20 @@ def test_every_type_of_peft_is_known() -> None:
 
 
 def test_null_keys_are_no_evidence() -> None:
-    """A plain LoRA file of a new release carries every switch, all off."""
+    """A plain LoRA file of a new release contains every option with a value that selects nothing."""
     off = dict.fromkeys(("arrow_config", "eva_config", "corda_config", "velora_config", "use_bdlora"))
     plain = read(peft_type="LORA", use_dora=False, use_rslora=False, init_lora_weights=True, loftq_config={}, **off)
     assert shown(plain) == ["lora"]
 
 
 def test_a_configuration_of_an_initialisation_does_not_prove_it() -> None:
-    """eva_config, corda_config or lora_ga_config without init_lora_weights say nothing."""
+    """eva_config, corda_config or lora_ga_config without init_lora_weights is not evidence."""
     configs = {"eva_config": {"rho": 2}, "corda_config": {"a": 1}, "lora_ga_config": {"b": 1}}
     assert shown(read(peft_type="LORA", init_lora_weights=True, **configs)) == ["lora"]
 
 
 def test_adalora_carries_loras_keys() -> None:
-    """An ADALORA file with use_dora is AdaLoRA and nothing else."""
+    """An ADALORA file with use_dora mentions AdaLoRA only."""
     assert shown(read(peft_type="ADALORA", use_dora=True, use_rslora=True)) == ["adalora"]
 
 
@@ -87,12 +87,12 @@ def test_adalora_carries_loras_keys() -> None:
     ],
 )
 def test_lora_variants_are_shown_by_their_flags(keys: dict[str, object], variants: list[str]) -> None:
-    """A flag that is on names its variant, beside LoRA itself."""
+    """A flag that is set mentions its variant in addition to LoRA."""
     assert shown(read(peft_type="LORA", **keys)) == ["lora", *variants]
 
 
 def test_an_unknown_type_is_kept() -> None:
-    """A peft_type of the future is reported, not guessed at."""
+    """An unknown peft_type is reported."""
     found = read(peft_type="HYPERLORA_9", base_model_name_or_path="a/b", peft_version="0.99.0")
     assert (found.status, found.unknown_type, found.mentions) == ("unknown_type", "HYPERLORA_9", ())
     assert (found.base_model, found.peft_version) == ("a/b", "0.99.0")
@@ -100,13 +100,13 @@ def test_an_unknown_type_is_kept() -> None:
 
 @pytest.mark.parametrize("written", ["LORA", "lora", "LoRA", " LORA ", "PeftType.LORA"])
 def test_the_case_of_peft_type_is_free(written: str) -> None:
-    """However a tool writes the type, it is the same one, and the mention quotes it as written."""
+    """The case of the type does not matter, and the mention quotes the original text."""
     found = read(peft_type=written)
     assert [(m.technique, m.matched) for m in found.mentions] == [("lora", f"peft_type={written}")]
 
 
 def test_every_mention_says_what_shows_it() -> None:
-    """Key and value stand in the mention; lists and objects are shortened to their brackets."""
+    """A mention contains the key and the value; lists and objects are shortened to their brackets."""
     found = read(
         peft_type="LORA",
         use_dora=True,
@@ -121,11 +121,10 @@ def test_every_mention_says_what_shows_it() -> None:
         ("alora", "alora_invocation_tokens=[…]"),
         ("arrow", "arrow_config={…}"),
     ]
-    assert (found.technique, found.variants) == ("lora", ("dora", "pissa", "alora", "arrow"))
 
 
 def test_base_model_and_release() -> None:
-    """Both are kept as written; what is no text, or blank, is none."""
+    """Both are kept unchanged; a value that is blank or not a string is None."""
     path = "C:\\Modelle\\llama"
     found = read(peft_type="IA3", base_model_name_or_path=path, peft_version="0.19.2.dev0@UNKNOWN")
     assert (found.base_model, found.peft_version) == (path, "0.19.2.dev0@UNKNOWN")
@@ -134,14 +133,14 @@ def test_base_model_and_release() -> None:
 
 
 def test_what_is_kept_fits_a_table() -> None:
-    """Half a surrogate pair, which no Arrow table holds, becomes a question mark; a long text is cut."""
+    """An unpaired surrogate, which Arrow rejects, becomes a question mark; a long text is truncated."""
     found = read(peft_type="\ud83d", base_model_name_or_path="acme/\ude00", peft_version="9" * 5_000)
     assert (found.unknown_type, found.base_model, found.peft_version) == ("?", "acme/?", "9" * 200)
 
 
 def test_the_last_of_two_equal_keys_counts() -> None:
-    """A key that stands twice is read as PEFT reads it."""
-    assert shown(read_config('{"peft_type": "LORA", "peft_type": "IA3"}', TAXONOMY)) == ["ia3"]
+    """The last of two equal keys is used, as in PEFT."""
+    assert shown(read_adapter_config('{"peft_type": "LORA", "peft_type": "IA3"}', TAXONOMY)) == ["ia3"]
 
 
 HUB = {
@@ -151,7 +150,7 @@ HUB = {
     "name": "sst",
     "version": "3.2.1",
 }
-"""What AdapterHub writes beside ``config``."""
+"""The keys that AdapterHub writes in addition to ``config``."""
 PREFIX, LORA = (
     {"architecture": "prefix_tuning"},
     {"architecture": "lora", "composition_mode": "add", "init_weights": "lora"},
@@ -210,8 +209,8 @@ def gated(*members: dict[str, Any]) -> dict[str, Any]:
         ({"architecture": ["lora"]}, []),
     ],
 )
-def test_adapterhub_is_told_apart(config: object, techniques: list[str]) -> None:
-    """AdapterHub's file has no peft_type; its architecture, or the settings that stand for one, give the technique."""
+def test_adapterhub_is_recognized(config: object, techniques: list[str]) -> None:
+    """An AdapterHub file has no peft_type; its architecture, or the settings that imply one, give the technique."""
     found = read(config=config, **HUB)
     assert (found.status, shown(found)) == ("adapterhub", techniques)
     assert (found.base_model, found.peft_version, found.unknown_type) == ("acme/base", None, None)
@@ -227,13 +226,13 @@ def test_adapterhub_is_told_apart(config: object, techniques: list[str]) -> None
     ],
 )
 def test_adapterhubs_unknown_architecture_is_kept(config: object, kept: str) -> None:
-    """An architecture that no technique has, or a union without readable members, is reported, not guessed at."""
+    """An unknown architecture, or a union without readable members, is reported."""
     found = read(config=config, **HUB)
     assert (found.status, found.mentions, found.unknown_type) == ("adapterhub", (), kept)
 
 
 def test_peft_type_decides_whose_file_it_is() -> None:
-    """A file with peft_type is PEFT's whatever else it holds; a lone ``config`` makes nobody's file AdapterHub's."""
+    """A file with peft_type is a PEFT file; ``config`` alone does not make a file AdapterHub's."""
     assert read(peft_type="IA3", config=LORA, **HUB).status == "parsed"
     assert read(config=LORA, name="mine").status == "no_peft_type"
     assert read(peft_type=None, config=LORA, **HUB).status == "adapterhub"
@@ -266,16 +265,16 @@ def test_peft_type_decides_whose_file_it_is() -> None:
     ],
 )
 def test_hostile_files_never_raise(text: str, status: str) -> None:
-    """Whatever stands in the file, there is a status."""
-    assert read_config(text, TAXONOMY).status == status
+    """Any file has a status."""
+    assert read_adapter_config(text, TAXONOMY).status == status
 
 
 @pytest.mark.parametrize(
     "text", ["[" * 10**6, '"' * 10**6, '\\"' * 500_000, '{"r":' + "1" * 900_000 + "}", '{"a":{},' * 125_000]
 )
 def test_hostile_files_are_quick(text: str) -> None:
-    """A megabyte of brackets, quotes, escapes or digits takes no longer than reading it."""
-    within(2, lambda: read_config(text, TAXONOMY))
+    """A megabyte of brackets, quotes, escapes or digits is read in linear time."""
+    within(2, lambda: read_adapter_config(text, TAXONOMY))
 
 
 KEYS = st.sampled_from(
@@ -293,8 +292,8 @@ VALUES = st.recursive(
 @settings(deadline=None)
 @given(st.text() | VALUES.map(json.dumps) | st.dictionaries(KEYS, VALUES).map(json.dumps))
 def test_any_text_has_an_outcome_that_the_tables_hold(text: str) -> None:
-    """No text raises, and whatever comes out fits the columns: known technique, short text, valid Unicode."""
-    found = read_config(text, TAXONOMY)
+    """No text raises, and the result fits the columns: known technique, short text, valid Unicode."""
+    found = read_adapter_config(text, TAXONOMY)
     assert found.status in STATUSES
     assert all(m.technique in TAXONOMY.techniques and len(m.matched) <= 200 for m in found.mentions)
     assert len(set(shown(found))) == len(found.mentions)
@@ -356,7 +355,7 @@ NO_TRACE = {
     "lokr converted with save_as_lora": "is LoRA once converted",
     "miss converted with save_as_lora": "is LoRA once converted",
 }
-"""Labels of saved LoRA files whose variant, or origin, leaves nothing in the file, and why."""
+"""Labels of saved LoRA files whose variant, or origin, leaves no trace in the file, and the reason."""
 
 NOT_USED = {
     "eva_config given, init_lora_weights left True": "",
@@ -364,19 +363,19 @@ NOT_USED = {
     "loftq_config given, init_lora_weights left True": "",
     "EVA asked for but never initialised": "eva",
 }
-"""Labels whose variant was not used. The last file says eva all the same: it keeps what was asked for."""
+"""Labels whose variant was not used. The last file contains eva nevertheless: it records the requested value."""
 
 VARIANT_WORDS = (
     "dora qlora rslora lora+ lora-fa pissa olora loftq eva corda orthogonal lora_ga mica alora arrow bd-lora velora "
     "kasa montec bit convert"
 ).split()
-"""None of these stands in a label outside the tables: all other labels are of plain options (bias, target_modules,
-layer_replication, trainable_token_indices, gaussian …), which are no techniques of their own."""
+"""No label outside the tables contains one of these. All other labels name plain options (bias, target_modules,
+layer_replication, trainable_token_indices, gaussian …), which are not techniques."""
 
 
 @pytest.fixture(scope="module")
 def saved() -> list[dict[str, str]]:
-    """The files that PEFT 0.4.0 to 0.21.2 wrote, with labels saying what is true of each."""
+    """The files that PEFT 0.4.0 to 0.21.2 wrote, with labels."""
     file = SHARED / "real/peft_saved.parquet"
     if not file.is_file():
         pytest.skip("real material (../shared/real/peft_saved.parquet) is not here")
@@ -392,19 +391,19 @@ def expected(peft_type: str, variant: str) -> list[str]:
 
 def test_all_files_that_peft_wrote_are_read_right(saved: list[dict[str, str]]) -> None:
     """Each of 523 files shows its type and exactly the variants that leave a trace."""
-    read_files = [read_config(row["adapter_config"], TAXONOMY) for row in saved]
+    read_files = [read_adapter_config(row["adapter_config"], TAXONOMY) for row in saved]
     wrong = [
         (row["folder"], row["variant"], shown(found))
         for row, found in zip(saved, read_files, strict=True)
         if found.status != "parsed" or shown(found) != expected(row["peft_type"], row["variant"])
     ]
     assert len(saved) == 523
-    assert len({found.technique for found in read_files}) == 46
+    assert len({found.mentions[0].technique for found in read_files}) == 46
     assert wrong == []
 
 
 def test_every_label_of_a_variant_is_in_a_table(saved: list[dict[str, str]]) -> None:
-    """The tables above and the real files speak of the same variants, and no variant is passed over in silence."""
+    """The tables above and the real files contain the same variants."""
     labels = {row["variant"] for row in saved if row["peft_type"] == "LORA"}
     tables = TRACES.keys() | NO_TRACE.keys() | NOT_USED.keys()
     assert tables <= labels
@@ -412,19 +411,22 @@ def test_every_label_of_a_variant_is_in_a_table(saved: list[dict[str, str]]) -> 
 
 
 def test_the_release_is_read_where_peft_wrote_it(saved: list[dict[str, str]]) -> None:
-    """Files of 0.21.2 tell their release, those through 0.15.2 do not; the four of 0.18.1 with null do not either."""
-    told: dict[str, list[bool]] = {}
+    """Files of 0.21.2 contain their release; those up to 0.15.2, and four of 0.18.1 with null, do not."""
+    has_version: dict[str, list[bool]] = {}
     for row in saved:
-        found = read_config(row["adapter_config"], TAXONOMY).peft_version
+        found = read_adapter_config(row["adapter_config"], TAXONOMY).peft_version
         assert found in (None, row["peft_version"])
-        told.setdefault(row["peft_version"], []).append(found is not None)
-    assert {version: sum(flags) for version, flags in told.items() if any(flags)} == {"0.18.1": 86, "0.21.2": 239}
+        has_version.setdefault(row["peft_version"], []).append(found is not None)
+    assert {version: sum(flags) for version, flags in has_version.items() if any(flags)} == {
+        "0.18.1": 86,
+        "0.21.2": 239,
+    }
 
 
 def test_real_configs_are_read(shared: Path) -> None:
     """Of 14 files of public repositories two are AdapterHub's and one shows DoRA; the others are plain LoRA."""
     files = sorted((shared / "real/adapter_configs").glob("*.json"))
-    read_files = {f.stem: read_config(f.read_text(encoding="utf-8"), TAXONOMY) for f in files}
+    read_files = {f.stem: read_adapter_config(f.read_text(encoding="utf-8"), TAXONOMY) for f in files}
     assert len(read_files) == 14
     assert {n for n, c in read_files.items() if c.status == "adapterhub"} == {"0037", "0039"}
     assert {n for n, c in read_files.items() if c.status == "parsed"} == read_files.keys() - {"0037", "0039"}

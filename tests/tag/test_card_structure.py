@@ -1,16 +1,16 @@
-"""Locations: which part of a card a place belongs to."""
+"""The location of every character of a card."""
 
 from __future__ import annotations
 
 import pytest
 
+from peft_census.tag.card_structure import CardStructure
 from peft_census.tag.front_matter import read_front_matter
-from peft_census.tag.locations import Locations
 
 
-def zone_of(card: str, needle: str = "HERE") -> str:
+def location_of(card: str, needle: str = "HERE") -> str:
     """Returns the location of the first ``needle`` in ``card``."""
-    return Locations(card, read_front_matter(card)).location(card.index(needle))
+    return CardStructure(card, read_front_matter(card)).location(card.index(needle))
 
 
 @pytest.mark.parametrize(
@@ -73,37 +73,37 @@ def zone_of(card: str, needle: str = "HERE") -> str:
         pytest.param("Doe, J. HERE. arXiv preprint arXiv:2100.00000", "citation", id="arxiv-preprint-line"),
     ],
 )
-def test_zone(card: str, location: str) -> None:
+def test_location(card: str, location: str) -> None:
     """Each part of a card has its location."""
-    assert zone_of(card) == location
+    assert location_of(card) == location
 
 
 @pytest.mark.parametrize("card", ["a | b\n--- | ---\n1 | HERE\n", "a | HERE\n--- | ---\n1 | 2\n"])
 def test_table_without_outer_pipes(card: str) -> None:
-    """A table needs no pipes at the ends of its rows."""
-    assert zone_of(card) == "table"
+    """The rows of a table need not begin and end with a pipe."""
+    assert location_of(card) == "table"
 
 
-def test_an_or_bar_in_prose_is_no_table() -> None:
-    """A single bar inside a sentence does not make a table of it."""
-    assert zone_of("Either this | or HERE, as you like.") == "prose"
+def test_a_bar_in_prose_is_not_a_table() -> None:
+    """A sentence with a single bar is not a table."""
+    assert location_of("Either this | or HERE, as you like.") == "prose"
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_offsets_hold_for_any_line_end(end: str) -> None:
-    """Locations are found at the same words whatever ends the lines."""
+    """The locations are the same for every kind of line end."""
     card = end.join(
         ["---", "tags: [A]", "---", "# B", "", "C", "", "```", "D", "```", "", "| E | F |", "|---|---|", ""]
     )
-    locations = Locations(card, read_front_matter(card))
-    found = {letter: locations.location(card.index(letter)) for letter in "ABCDEF"}
+    structure = CardStructure(card, read_front_matter(card))
+    found = {letter: structure.location(card.index(letter)) for letter in "ABCDEF"}
     assert found == {"A": "front_matter", "B": "heading", "C": "prose", "D": "code", "E": "table", "F": "table"}
 
 
 def test_lines_cover_the_card() -> None:
     """The lines of a card join without gap or overlap, also at unusual line ends."""
     card = "one\r\ntwo\u2028three\x0bfour\x85five\rsix"
-    lines = Locations(card, read_front_matter(card)).lines
+    lines = CardStructure(card, read_front_matter(card)).lines
     assert "".join(card[line.start : line.end] for line in lines) == card
     assert [line.end for line in lines[:-1]] == [line.start for line in lines[1:]]
 
@@ -111,18 +111,18 @@ def test_lines_cover_the_card() -> None:
 def test_sections_lead_from_the_innermost_heading_outwards() -> None:
     """The headings above a place are those that enclose it, innermost first."""
     card = "# Top\n\n## Before\n\nx\n\n## Training\n\n### Details\n\nHERE\n"
-    section = Locations(card, read_front_matter(card)).section(card.index("HERE"))
+    section = CardStructure(card, read_front_matter(card)).section(card.index("HERE"))
     assert [(h.level, h.text) for h in section] == [(3, "Details"), (2, "Training"), (1, "Top")]
 
 
 def test_heading_text_is_plain() -> None:
-    """A heading's text comes without mark-up and link targets."""
+    """A heading's text contains no markup and no link targets."""
     card = "## **About [the model](https://example.org)** ##\n"
-    assert Locations(card, read_front_matter(card)).headings[0].text == "About the model"
+    assert CardStructure(card, read_front_matter(card)).headings[0].text == "About the model"
 
 
 @pytest.mark.parametrize("card", ["", "\n", "\x00", "---", "```", "`", "<code>", "@misc{", "|", "[](", "#"])
 def test_fragments(card: str) -> None:
-    """The smallest fragments of mark-up have a location at every place."""
-    locations = Locations(card, read_front_matter(card))
-    assert all(locations.location(i) for i in range(len(card) + 1))
+    """Every character of a fragment of markup has a location."""
+    structure = CardStructure(card, read_front_matter(card))
+    assert all(structure.location(i) for i in range(len(card) + 1))

@@ -1,0 +1,43 @@
+"""Finds the sentence around a mention.
+
+In: a card and the span of a mention. Out: the sentence without markup, with the mention replaced by ``HERE``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from peft_census.tag.techniques import HERE
+
+_REACH = 260
+"""Most characters on either side of the mention."""
+_SENTENCE_END = re.compile(
+    r"(?<![A-Z])(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bal)[.!?](?=[\s\"')\]*<]|\Z)|[。！？]|\n[ \t>]*\n|"
+    r"\n(?=[ \t>]*(?:[-*+•|#]|\d{1,3}[.)])[ \t])|<br ?/?>|</(?:p|li|td|tr|h\d)>",
+    re.IGNORECASE,
+)
+_TARGET = re.compile(r"\]\([^)\s]{0,500}\)?")
+
+
+def sentence_around(text: str, start: int, end: int, floor: int, ceiling: int) -> str:
+    """Returns the sentence around the mention ``text[start:end]``, which is replaced by ``HERE``.
+
+    Args:
+        text: the card.
+        start: first character of the mention.
+        end: one past its last character.
+        floor: first character that the sentence may contain.
+        ceiling: one past the last character that it may contain.
+    """
+    before = text[max(floor, start - _REACH) : start]
+    after = text[end : min(ceiling, end + _REACH)]
+    ends = [match.end() for match in _SENTENCE_END.finditer(before)]
+    before = before[ends[-1] :] if ends else before
+    if stop := _SENTENCE_END.search(after):
+        after = after[: stop.start() + 1]
+    return _plain(before) + HERE + _plain(after)
+
+
+def _plain(text: str) -> str:
+    """Returns the text without link targets, emphasis and line breaks, which the patterns ignore."""
+    return re.sub(r"\s+", " ", _TARGET.sub("]", text).replace("**", "").replace("\u00a0", " "))
