@@ -105,8 +105,8 @@ def chart(snapshot: Frames | str | Path = "latest", name: str = "headline", dark
 
     Args:
         snapshot: what ``load_snapshot`` gave, or what it takes.
-        name: headline, sensitivity, sources, origin, agreement, monthly, adoption, concentration or popular.
-        dark: for dark paper.
+        name: of the chart; the error for an unknown name lists all charts.
+        dark: whether to draw it for a dark background.
 
     Raises:
         UsageError: there is no such snapshot or chart.

@@ -37,7 +37,7 @@ class Settings:
 
     @property
     def wanted_charts(self) -> tuple[str, ...] | None:
-        """Names of the pictures to draw; None for all."""
+        """Names of the charts to draw; None for all."""
         return None if self.charts == "all" else (self.charts,)
 
 
@@ -81,5 +81,5 @@ def settings() -> Settings:
     if result.batch_rows < 1:
         raise UsageError(f"setting batch_rows: {result.batch_rows} is not a positive number")
     if result.charts not in ("all", "headline"):
-        raise UsageError(f"setting pictures: {result.charts!r} is not a valid value", "give all or headline.")
+        raise UsageError(f"setting charts: {result.charts!r} is not a valid value", "give all or headline.")
     return result

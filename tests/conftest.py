@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from helpers import SHARED
 from sweep import Sweep
 
-os.environ.setdefault("PEFT_CENSUS_CHARTS", "headline")  # tests of all pictures ask for them
+os.environ.setdefault("PEFT_CENSUS_CHARTS", "headline")  # tests of all charts ask for them
 os.environ.update(planted.ENVIRONMENT)  # whatever a test does, these must come out nowhere
 
 

@@ -89,7 +89,7 @@ def census(source: str, keep_first: bool, out: Path | None, as_json: bool, quiet
         tag_options,
     )
     facts = summary(outcome)
-    print_result(facts, describe_run(outcome.snapshot, facts), as_json)
+    print_result(facts, describe_run(outcome.snapshot, outcome.unchanged), as_json)
     finish(outcome.gaps, quiet, outcome.instrument_gaps, source)
 
 
@@ -301,7 +301,7 @@ def show(snapshot: str, as_json: bool, quiet: bool) -> None:
     facts = summary(Outcome(found, True, find_gaps(found)))
     facts["coverage"] = found.table("coverage").to_pylist()
     facts["source"] = found.manifest.source
-    print_result(facts, describe_snapshot(found, facts), as_json)
+    print_result(facts, describe_snapshot(found), as_json)
 
 
 main.add_command(reproduce)

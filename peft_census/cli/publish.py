@@ -65,7 +65,7 @@ def publish(
       peft-census publish --for analysts --aggregate --out data/snapshots
       peft-census publish --for hub --repo me/peft-census --out dataset
     """
-    from peft_census.publish import publish as render
+    from peft_census.publish.folder import publish as render
     from peft_census.settings import settings
 
     if audience == "analysts":

@@ -110,7 +110,7 @@ def _run(
 ) -> Outcome:
     from peft_census.pipeline.counting import count_tables, evidence_of, instruments_of
     from peft_census.pipeline.public_copy import public_view
-    from peft_census.publish import publish
+    from peft_census.publish.folder import publish
 
     info = source.prepare()
     inputs = rule_inputs() | {"source": info.content_sha256, "specimen": info.specimen}

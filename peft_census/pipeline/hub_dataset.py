@@ -103,7 +103,7 @@ def _copy(snapshot: Snapshot, folder: Path, aggregate: bool) -> Snapshot:
 
 
 def _write(copy: Snapshot, folder: Path, repo: str) -> None:
-    from peft_census.publish import publish
+    from peft_census.publish.folder import publish
 
     (folder / "data").mkdir()
     for name in copy.manifest.tables:
@@ -145,7 +145,7 @@ NAMES = {
 def readme(copy: Snapshot, repo: str, folder: Path) -> str:
     """Returns the dataset's card: front matter for the Hub's viewer, then what the numbers mean."""
     from peft_census.publish.claims.shares import COVERAGE, HEADLINE, make_claims
-    from peft_census.publish.text.tables import markdown_safe
+    from peft_census.publish.text.table import markdown_safe
 
     claims = {c.id: c for c in make_claims(copy)}
     first, coverage = claims[HEADLINE], claims[COVERAGE]

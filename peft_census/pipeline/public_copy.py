@@ -60,48 +60,36 @@ class PublicRows:
 
 
 @dataclass(frozen=True)
-class PublicView:
+class PublicView(Snapshot):
     """A snapshot as its page may show it: the same counts, and rows restricted as in the public copy.
 
-    Models that are withheld are counted in it as they are in the snapshot, and not named.
+    Withheld models are counted in it, as they are in the snapshot, and not named.
     """
 
-    snapshot: Snapshot
-
-    @property
-    def id(self) -> str:
-        """The snapshot's id."""
-        return self.snapshot.id
-
-    @property
-    def path(self) -> Path:
-        """The snapshot's folder."""
-        return self.snapshot.path
-
-    @property
-    def manifest(self) -> Manifest:
-        """The snapshot's manifest without free text."""
-        manifest = self.snapshot.manifest
-        return replace(
-            manifest, source=public_source(manifest.source), instruments=_instruments(manifest.instruments, False)
-        )
+    original: Snapshot
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """Returns one of the tables, whole or only some columns."""
         if name not in _RESTRICTED:
-            return self.snapshot.table(name, columns)
-        there = self.snapshot.schema(name).names
-        needed = [c for c in there if columns is None or c in columns or c in ("model_id", "technique")]
-        table = self.snapshot.table(name, needed)
+            return self.original.table(name, columns)
+        available = self.original.schema(name).names
+        needed = [c for c in available if columns is None or c in columns or c in ("model_id", "technique")]
+        table = self.original.table(name, needed)
         if "model_id" in needed:
             table = table.filter(publishable(table["model_id"]))
-        found = restricted(name, table, self.manifest.taxonomy.techniques)
-        return found if columns is None else found.select([c for c in columns if c in found.schema.names])
+        result = restricted(name, table, self.manifest.taxonomy.techniques)
+        return result if columns is None else result.select([c for c in columns if c in result.schema.names])
 
 
-def public_view(snapshot: Snapshot) -> Snapshot | PublicView:
-    """Returns what a page is rendered from: a copy as it is, any other snapshot restricted."""
-    return snapshot if snapshot.public else PublicView(snapshot)
+def public_view(snapshot: Snapshot) -> Snapshot:
+    """Returns what a page is made from: a copy as it is, any other snapshot restricted."""
+    if snapshot.public:
+        return snapshot
+    manifest = snapshot.manifest
+    allowed = replace(
+        manifest, source=public_source(manifest.source), instruments=_instruments(manifest.instruments, False)
+    )
+    return PublicView(snapshot.path, allowed, snapshot)
 
 
 def public_copy(snapshot: Snapshot, root: Path) -> Snapshot:
@@ -112,7 +100,7 @@ def public_copy(snapshot: Snapshot, root: Path) -> Snapshot:
         OutputError: ``root`` cannot be written.
     """
     from peft_census.pipeline.counting import count_tables, instruments_of
-    from peft_census.publish import publish
+    from peft_census.publish.folder import publish
 
     if snapshot.public:
         raise UsageError(f"snapshot {snapshot.id} is a public copy already", "it can be given away as it is.")

@@ -1,6 +1,6 @@
 """What publishing reads of the tables ``instrument_shares`` and ``calibration``.
 
-In: a snapshot that may have the tables. Out: one ``Measure`` for each way of counting on GitHub and Civitai.
+In: a snapshot that may have these tables. Out: one ``Measure`` for each way of counting on GitHub and Civitai.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from peft_census.publish.snapshot_reader import SnapshotLike
+from peft_census.publish.snapshot_reader import read_rows
+from peft_census.snapshot.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Measure:
         instrument: ``github`` or ``civitai``.
         name: which measure, as in ``instrument_shares``.
         base: the denominator.
-        base_meaning: what the denominator is, in words.
+        base_meaning: what the denominator is, as text.
         method: what ``low`` and ``high`` of the shares are.
         first: day of the first answer used.
         last: day of the last.
@@ -59,20 +60,16 @@ class Calibration:
     counted: int
 
 
-def read_measures(snapshot: SnapshotLike) -> list[Measure]:
-    """Returns the measures in the order of the table; none where the snapshot has none."""
-    rows = _rows(snapshot, "instrument_shares")
+def read_measures(snapshot: Snapshot) -> list[Measure]:
+    """Returns the measures in the order of the table; none if the snapshot has none."""
+    rows = read_rows(snapshot, "instrument_shares")
     return [_measure(list(group)) for _, group in groupby(rows, lambda row: (row["instrument"], row["measure"]))]
 
 
-def read_calibration(snapshot: SnapshotLike, measure: Measure) -> Calibration | None:
-    """Returns the calibration of ``measure``; None where there is none."""
-    rows = [r for r in _rows(snapshot, "calibration") if r["measure"] == measure.name]
+def read_calibration(snapshot: Snapshot, measure: Measure) -> Calibration | None:
+    """Returns the calibration of ``measure``; None if there is none."""
+    rows = [r for r in read_rows(snapshot, "calibration") if r["measure"] == measure.name]
     return Calibration(rows[0]["scope"], rows[0]["reported"], rows[0]["counted"]) if rows else None
-
-
-def _rows(snapshot: SnapshotLike, table: str) -> list[dict[str, Any]]:
-    return snapshot.table(table).to_pylist() if table in snapshot.manifest.tables else []
 
 
 def _measure(rows: list[dict[str, Any]]) -> Measure:

@@ -1,47 +1,26 @@
-"""What publishing reads from a snapshot: shares with display names, and where the cards come from.
+"""What publishing reads of a snapshot: shares with the display names of techniques, and the text of its source.
 
-In: anything that looks like a Snapshot. Out: plain records and clean text. Refuses a technique that the
-manifest's taxonomy does not know, because nobody could say what the row means.
+In: a snapshot. Out: records and text. Text from outside the project is cleaned of control characters.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Protocol
-
-import pyarrow as pa
+from typing import Any
 
 from peft_census.count import STANDARD, Rule, parse_rule
 from peft_census.errors import SnapshotError
-from peft_census.snapshot.manifest import Manifest, TechniqueFacts
+from peft_census.publish.text.numbers import day_text
+from peft_census.snapshot.manifest import TechniqueFacts
+from peft_census.snapshot.snapshot import Snapshot
 
 SPECIMEN_MARK = "SPECIMEN · made-up cards · shares mean nothing"
 
 
-class SnapshotLike(Protocol):
-    """The part of a Snapshot that publishing uses."""
-
-    @property
-    def id(self) -> str:
-        """The snapshot id."""
-
-    @property
-    def path(self) -> Path:
-        """Its folder."""
-
-    @property
-    def manifest(self) -> Manifest:
-        """The parsed manifest."""
-
-    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """Returns one of the tables, whole or only some columns."""
-
-
 @dataclass(frozen=True)
 class Share:
-    """One row of ``shares`` with the technique's display name."""
+    """One row of the table ``shares`` with the display name of its technique."""
 
     rule: str
     population: str
@@ -62,23 +41,23 @@ class Share:
     unread_high: float | None = None
 
     @property
-    def way(self) -> Rule:
-        """The rule, its words apart."""
+    def parsed_rule(self) -> Rule:
+        """The rule, parsed."""
         return parse_rule(self.rule)
 
 
-_SHARE_FIELDS = [f.name for f in fields(Share) if f.name != "name"]
+_COLUMNS = [f.name for f in fields(Share) if f.name != "name"]
 
 
-def read_shares(snapshot: SnapshotLike) -> list[Share]:
-    """Returns all shares with a base, ordered by rule, votes (most first), technique.
+def read_shares(snapshot: Snapshot) -> list[Share]:
+    """Returns all shares with a base, ordered by rule, votes (largest first) and technique id.
 
     Raises:
-        SnapshotError: a technique is missing from the manifest.
+        SnapshotError: the manifest does not describe a technique.
     """
     order = {rule.name: i for i, rule in enumerate(STANDARD)}
     rows = [
-        Share(name=technique_name(snapshot, row["technique"]), **{k: row.get(k) for k in _SHARE_FIELDS})
+        Share(name=technique_name(snapshot, row["technique"]), **{k: row.get(k) for k in _COLUMNS})
         for row in snapshot.table("shares").to_pylist()
         if row["base"] > 0
     ]
@@ -87,62 +66,65 @@ def read_shares(snapshot: SnapshotLike) -> list[Share]:
 
 
 def select(rows: list[Share], rule: str) -> list[Share]:
-    """Returns the shares of one rule, most votes first."""
+    """Returns the shares under one rule."""
     return [s for s in rows if s.rule == rule]
 
 
-def technique_name(snapshot: SnapshotLike, technique: str) -> str:
-    """Returns the display name of ``technique``, on one line and no longer than a sentence can carry."""
-    return shorten(clean(str(_facts(snapshot, technique).name)), 60)
+def read_rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
+    """Returns the rows of a counted table; none if the snapshot does not have it."""
+    return list(snapshot.table(table).to_pylist()) if table in snapshot.manifest.tables else []
 
 
-def root_id(snapshot: SnapshotLike, technique: str) -> str:
-    """Returns the technique that ``technique`` varies, at the end of the chain; itself if it varies none."""
-    seen = [technique]
-    while (parent := _facts(snapshot, seen[-1]).variant_of) is not None and parent not in seen:
-        seen.append(parent)
-    return seen[-1]
+def technique_name(snapshot: Snapshot, technique: str) -> str:
+    """Returns the display name of a technique, on one line and at most 60 characters long."""
+    return shorten(clean(_facts(snapshot, technique).name), 60)
 
 
-def root_name(snapshot: SnapshotLike, technique: str) -> str | None:
-    """Returns the name of the technique that ``technique`` varies, at the end of the chain; None if it is none."""
-    root = root_id(snapshot, technique)
-    return technique_name(snapshot, root) if root != technique else None
+def root_name(snapshot: Snapshot, technique: str) -> str | None:
+    """Returns the name of the technique that ``technique`` is a variant of; None if it is not a variant."""
+    chain = [technique]
+    while (parent := _facts(snapshot, chain[-1]).variant_of) is not None and parent not in chain:
+        chain.append(parent)
+    return technique_name(snapshot, chain[-1]) if len(chain) > 1 else None
 
 
-def _facts(snapshot: SnapshotLike, technique: str) -> TechniqueFacts:
+def _facts(snapshot: Snapshot, technique: str) -> TechniqueFacts:
     techniques = snapshot.manifest.taxonomy.techniques
     if technique not in techniques:
         raise SnapshotError(
-            f"snapshot {snapshot.id}: technique {technique!r} is counted but is not in its manifest",
+            f"snapshot {snapshot.id}: technique {technique!r} is counted, but its manifest does not describe it",
             "run the census again.",
         )
     return techniques[technique]
 
 
-def source_line(snapshot: SnapshotLike) -> str:
-    """Returns the line under every chart and table: the source, the dates of its cards, the snapshot id."""
-    return f"Source: {source_label(snapshot)} · {card_span(snapshot)} · snapshot {snapshot.id}"
+def source_line(snapshot: Snapshot) -> str:
+    """Returns the line under every chart and table: project, snapshot, data set, address, dates of the cards."""
+    dataset = snapshot.manifest.source.details.get("dataset")
+    address = f"huggingface.co/datasets/{shorten(clean(dataset), 120)}, " if isinstance(dataset, str) else ""
+    return (
+        f"Source: peft_census, snapshot {snapshot.id}; data: {source_label(snapshot)}, {address}{card_span(snapshot)}"
+    )
 
 
-def source_label(snapshot: SnapshotLike) -> str:
-    """Returns what people call the source."""
-    return shorten(clean(str(snapshot.manifest.source.label)), 120)
+def source_label(snapshot: Snapshot) -> str:
+    """Returns the name of the data set."""
+    return shorten(clean(snapshot.manifest.source.label), 120)
 
 
-def card_span(snapshot: SnapshotLike) -> str:
-    """Returns the dates the cards span, in words."""
+def card_span(snapshot: Snapshot) -> str:
+    """Returns the dates of the oldest and the newest card, as text."""
     cards = snapshot.manifest.cards
-    first, last = cards.first, cards.last
-    if not first or not last:
+    if not cards.first or not cards.last:
         return "dates of the cards not known"
+    first, last = (shorten(clean(day_text(day)), 30) for day in (cards.first, cards.last))
     return f"cards dated {first}" if first == last else f"cards dated {first} to {last}"
 
 
 def clean(text: str) -> str:
-    """Returns ``text`` on one line, without characters that XML, HTML or UTF-8 cannot carry.
+    """Returns ``text`` on one line, without characters that XML, HTML or UTF-8 cannot hold.
 
-    Control and direction marks go too: a name must not rearrange the sentence around it.
+    Control characters and direction marks are replaced, so that a name cannot rearrange the sentence around it.
     """
     kept = [
         " " if c.isspace() else "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Cn") else c for c in text
@@ -150,9 +132,9 @@ def clean(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def shorten(text: str, most: int) -> str:
-    """Returns ``text`` with its middle left out where it is longer than ``most`` characters."""
-    if len(text) <= most:
+def shorten(text: str, longest: int) -> str:
+    """Returns ``text`` without its middle if it is longer than ``longest`` characters."""
+    if len(text) <= longest:
         return text
-    head = (most - 1) * 2 // 3
-    return f"{text[:head].rstrip()}…{text[len(text) - (most - 1 - head) :].lstrip()}"
+    head = (longest - 1) * 2 // 3
+    return f"{text[:head].rstrip()}…{text[len(text) - (longest - 1 - head) :].lstrip()}"

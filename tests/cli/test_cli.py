@@ -18,8 +18,8 @@ from helpers import REPO, write_cards
 from peft_census import __version__
 from peft_census.collect.base import SourceInfo, cards_batch
 from peft_census.collect.registry import NAMED
-from peft_census.publish import FILES
 from peft_census.publish.charts.draw import SUFFIXES
+from peft_census.publish.folder import FILES
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.snapshot.schema.counts import COUNTED_TABLES
 from peft_census.tag.corrections import Correction
@@ -63,7 +63,7 @@ def test_census_prints_the_headline_for_people(run: Any, tmp_path: Path) -> None
     """Without --json the headline, its rule, base and interval are in the text."""
     write_cards(tmp_path / "cards.parquet", ROWS)
     text = run("census", "-s", "cards.parquet").stdout
-    assert "LoRA: 75.0 % of cards that cite exactly one technique (3 of 4; 95 % interval 30.1–95.4 %)" in text
+    assert "LoRA: 75.0% of cards that cite exactly one technique (3 of 4; 95% interval 30.1–95.4%)" in text
     assert "7 models listed, 6 with a card to read (1 no card)" in text
     assert "rule exactly_one: cards that cite exactly one technique" in text
 

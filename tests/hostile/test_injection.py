@@ -104,7 +104,7 @@ def check_folder(folder: Path) -> int:
 
 @pytest.fixture
 def census(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("PEFT_CENSUS_PICTURES", "all")
+    monkeypatch.setenv("PEFT_CENSUS_CHARTS", "all")
     write_cards(tmp_path / "cards.parquet", cards())
     done = run("census", "--source", "cards.parquet")
     assert done.exit_code in (0, 3), done.output

@@ -66,7 +66,7 @@ def test_the_published_shapes_come_out_side_by_side(cards: Path, monkeypatch: py
     hits = {r["technique"]: r["total_count"] for r in phrase if r["scope"] == "all"}
     assert round(100 * hits["adalora"] / sum(hits.values()), 1) == 3.5
     page = (folder / "report" / "report.html").read_text("utf-8")
-    assert "Other instruments, side by side" in page
+    assert "Other data sources" in page
     assert {"github_counts", "github_imports", "civitai", "benchmark"} <= {f.stem for f in folder.glob("*.parquet")}
     coverage = pq.read_table(folder / "coverage.parquet").to_pylist()
     assert {(r["source"], r["n"]) for r in coverage if r["source"] in ("civitai", "benchmark")} == {

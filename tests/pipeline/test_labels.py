@@ -141,7 +141,7 @@ def test_right_labels_confirm_the_share(census: Any) -> None:
     assert sum(s["cards"] for s in found["strata"]) == 150
     text = census("count", "--gold", "labelled.jsonl").stdout
     assert "100 labels used, 0 differ" in text
-    assert "83.3 %" in text
+    assert "83.3%" in text
 
 
 def test_wrong_labels_move_the_share_by_their_weight(census: Any) -> None:

@@ -18,13 +18,13 @@ SCREENS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 360, "h
 SCHEMES = ("light", "dark")
 
 STICKY = "* { position: static !important; }"
-"""What floats over the page keeps axe from telling the colour behind a text."""
+"""Elements with a fixed position hide from axe the color behind a text, so they are made static."""
 
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 def chromium() -> str:
-    """Returns where Chromium is, or skips and says why."""
+    """Returns the path of Chromium, or skips the test with the reason."""
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed; `make setup` installs it")
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
@@ -49,7 +49,7 @@ class Opened:
 
     Attributes:
         page: Playwright's page.
-        asked: addresses that the page asked for beside itself and its data URIs.
+        asked: addresses that the page requested, except itself and its data URIs.
         complaints: what the console said, errors and dialogs.
     """
 

@@ -1,4 +1,4 @@
-"""Snapshots for tests of pictures: invented models and mentions, counted by the real rules."""
+"""Snapshots for tests of charts: invented models and mentions, counted by the real rules."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def counted(kind: str) -> LiteralSnapshot:
         "cards": {"rows": size, "with_text": size, "first": "2023-01-01" if size else None, "last": "2023-12-31" if size else None},
         "tables": {name: {"rows": t.num_rows, "bytes": t.nbytes, "sha256": "9" * 64} for name, t in tables.items() if name in TABLES},
     }  # fmt: skip
-    return LiteralSnapshot(manifest["snapshot_id"], Path("nowhere"), read_record(Manifest, manifest, "test"), tables)
+    return LiteralSnapshot(Path("nowhere"), read_record(Manifest, manifest, "test"), tables)
 
 
 def _model(name: str, created: datetime, rng: random.Random) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""A snapshot written out by hand: what publishing reads, and nothing that has to be counted first."""
+"""A snapshot with literal tables: what publishing reads, and nothing that has to be counted first."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,16 @@ import pyarrow as pa
 from PIL import Image
 
 from peft_census.snapshot.manifest import Manifest
-from peft_census.snapshot.schema import arrow_schema
+from peft_census.snapshot.records import read_record
+from peft_census.snapshot.schema import SCHEMA_VERSION, arrow_schema
+from peft_census.snapshot.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
-class LiteralSnapshot:
-    """Looks like a Snapshot; its tables are literals."""
+class LiteralSnapshot(Snapshot):
+    """A snapshot whose tables are literals, not files."""
 
-    id: str
-    path: Path
-    manifest: Manifest
-    tables: dict[str, pa.Table]
+    tables: dict[str, pa.Table] = field(default_factory=dict)
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         table = self.tables[name]
@@ -35,13 +34,13 @@ NAMES = {
     "ia3": ("(IA)^3", None),
 }
 
-BLOG = {
+EXACTLY_ONE = {
     "lora": (20509, 0.98440, 0.98262, 0.98600),
     "adalora": (310, 0.014880, 0.013322, 0.016616),
     "llama_adapter": (14, 0.000672, 0.000400, 0.001128),
     "ia3": (1, 0.000048, 0.0000085, 0.000272),
 }
-SPLIT = {
+SEPARATE = {
     "lora": (14000, 0.67198, 0.66557, 0.67832),
     "qlora": (6509, 0.31242, 0.30616, 0.31875),
     "adalora": (325, 0.015600, 0.014003, 0.017375),
@@ -62,15 +61,15 @@ def share_rows(rule: str, base: int, votes: dict[str, Any]) -> list[dict[str, An
             "share": share,
             "low": low,
             "high": high,
-            "method": "Wilson 95 %",
+            "method": "Wilson 95%",
         }
         for technique, (n, share, low, high) in votes.items()
     ]
 
 
 ROWS = [
-    *share_rows("exactly_one", 20834, BLOG),
-    *share_rows("exactly_one/variants_separate", 20834, SPLIT),
+    *share_rows("exactly_one", 20834, EXACTLY_ONE),
+    *share_rows("exactly_one/variants_separate", 20834, SEPARATE),
     *share_rows("any", 21360, ANY),
     *share_rows("fractional", 21360, FRACTIONAL),
 ]
@@ -96,6 +95,51 @@ def mention(**changed: Any) -> dict[str, Any]:
     return row | changed
 
 
+def make_literal(
+    rows: list[dict[str, Any]] = ROWS,
+    *,
+    specimen: bool = False,
+    names: dict[str, tuple[str, str | None]] = NAMES,
+    label: str = "cards.parquet",
+    mentions: list[dict[str, Any]] | None = None,
+) -> LiteralSnapshot:
+    """Returns a literal snapshot; every part can be replaced."""
+    manifest = {
+        "snapshot_id": "2025-04-30-0123456789ab",
+        "schema_version": SCHEMA_VERSION,
+        "specimen": specimen,
+        "source": {
+            "kind": "files",
+            "label": label,
+            "content_sha256": "5" * 64,
+            "revision": None,
+            "specimen": specimen,
+            "details": {"files": 2},
+        },
+        "taxonomy": {
+            "sha256": "6" * 64,
+            "techniques": {
+                technique: {"name": name, "kind": "peft_type", "family": "adapter", "variant_of": parent}
+                for technique, (name, parent) in names.items()
+            },
+        },
+        "generators_sha256": "7" * 64,
+        "corrections_sha256": "8" * 64,
+        "tagger_version": "1",
+        "rules_version": "1",
+        "cards": {"rows": 30000, "with_text": 25000, "first": "2022-03-02", "last": "2025-04-30"},
+        "tables": {"shares": {"rows": len(rows), "bytes": 1234, "sha256": "9" * 64}},
+    }
+    tables = {
+        "shares": pa.Table.from_pylist(rows, schema=arrow_schema("shares")),
+        "coverage": pa.Table.from_pylist(COVERAGE, schema=arrow_schema("coverage")),
+        "mentions": pa.Table.from_pylist(
+            [mention()] if mentions is None else mentions, schema=arrow_schema("mentions")
+        ),
+    }
+    return LiteralSnapshot(Path("nowhere"), read_record(Manifest, manifest, "test"), tables)
+
+
 def png_info(path: Path) -> dict[str, Any]:
     """Returns the text chunks of a PNG."""
     with Image.open(path) as image:
@@ -103,6 +147,6 @@ def png_info(path: Path) -> dict[str, Any]:
 
 
 def corner(path: Path) -> tuple[int, int, int]:
-    """Returns the colour near the top left of a PNG."""
+    """Returns the color near the top left of a PNG."""
     with Image.open(path) as image:
         return image.convert("RGB").getpixel((5, 5))

@@ -1,4 +1,4 @@
-"""Every picture is legible, says what its data say, and comes out the same twice."""
+"""Every chart is legible, agrees with its data, and has the same bytes each time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import csv
 import html
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -18,24 +21,30 @@ from counted_snapshot import counted
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from peft_census.publish import publish
-from peft_census.publish.charts import NAMES, ChartSpec, Missing, make_charts
+from peft_census.errors import UsageError
+from peft_census.publish.charts import registry
 from peft_census.publish.charts.draw import SUFFIXES
 from peft_census.publish.charts.layout import NARROW, WIDE, avoid_overlap
 from peft_census.publish.charts.palette import DARK, LIGHT, Palette
+from peft_census.publish.charts.registry import CHARTS, ChartEntry, chart_names, make_charts
 from peft_census.publish.charts.save import chart_style
-from peft_census.publish.claims.shares import make_claims
-from peft_census.publish.text.numbers import count, interval, percent
+from peft_census.publish.charts.spec import ChartSpec, Missing
+from peft_census.publish.claims.shares import headline_of, make_claims
+from peft_census.publish.folder import publish
+from peft_census.publish.text.numbers import count, interval, percent_label
 
 KINDS = ("mixed", "all_lora", "none_lora", "one_card", "empty", "hostile")
 
 
+@cache
 def charts(kind: str) -> dict[str, ChartSpec | Missing]:
+    """Returns the charts of a counted snapshot by name."""
     snapshot = counted(kind)
-    return {p.name: p for p in make_charts(snapshot, make_claims(snapshot)[0])}
+    return {p.name: p for p in make_charts(snapshot, headline_of(make_claims(snapshot)))}
 
 
 def drawn(kind: str) -> list[ChartSpec]:
+    """Returns the charts of a counted snapshot that have data."""
     return [p for p in charts(kind).values() if isinstance(p, ChartSpec)]
 
 
@@ -60,29 +69,29 @@ def _out_of_view(axis: Any) -> list[Text]:
 
 @pytest.mark.parametrize("wide", [WIDE, NARROW])
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_text_touches_another_or_leaves_the_paper(kind: str, wide: float) -> None:
-    """The measured boxes of all words in every picture lie apart, and inside the paper."""
+def test_no_text_overlaps_another_or_leaves_the_chart(kind: str, wide: float) -> None:
+    """The measured boxes of all texts in every chart lie apart and inside the figure."""
     for chart in drawn(kind):
-        paper, found = boxes(chart, wide)
+        whole, found = boxes(chart, wide)
         for text, box in found:
-            assert box.x0 >= paper.x0 - 1 and box.x1 <= paper.x1 + 1, (chart.name, text)
-            assert box.y0 >= paper.y0 - 1 and box.y1 <= paper.y1 + 1, (chart.name, text)
+            assert box.x0 >= whole.x0 - 1 and box.x1 <= whole.x1 + 1, (chart.name, text)
+            assert box.y0 >= whole.y0 - 1 and box.y1 <= whole.y1 + 1, (chart.name, text)
         for (one, a), (other, b) in combinations(found, 2):
             over = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-            # Line boxes hold room above capitals and below the line: letters touch only where more is shared.
+            # A box has space above capitals and below the line, so letters touch only if more is shared.
             assert over[0] <= 1 or over[1] <= 0.25 * min(a.height, b.height), (chart.name, one, other)
 
 
-def test_every_picture_is_drawn_where_there_is_material() -> None:
-    """With cards over a year and a benchmark all are drawn but the one that needs other instruments."""
+def test_every_chart_with_data_is_drawn() -> None:
+    """With cards over a year and a benchmark, all are drawn except the one that needs other data sources."""
     missing = {name for name, p in charts("mixed").items() if isinstance(p, Missing)}
     assert missing == {"sources"}
-    assert tuple(charts("mixed")) == NAMES
+    assert list(charts("mixed")) == chart_names()
 
 
 @pytest.mark.parametrize("kind", ["empty", "one_card"])
-def test_what_cannot_be_said_is_not_drawn(kind: str) -> None:
-    """Too little material gives a word why, never a picture with a hole; the headline says it itself."""
+def test_a_chart_without_data_is_not_drawn(kind: str) -> None:
+    """Too little data gives a reason instead of a chart; the headline is always drawn."""
     found = charts(kind)
     for name in ("sensitivity", "sources", "monthly", "concentration"):
         assert isinstance(found[name], Missing) and found[name].why.endswith("."), name
@@ -92,24 +101,24 @@ def test_what_cannot_be_said_is_not_drawn(kind: str) -> None:
 
 
 def test_titles_are_findings_of_the_data() -> None:
-    """Another snapshot gives other titles, in every picture that both have."""
+    """Another snapshot gives other titles, in every chart that both have."""
     mixed, lora = ({p.name: p.claim.title for p in drawn(kind)} for kind in ("mixed", "all_lora"))
     same = [name for name in mixed.keys() & lora.keys() if mixed[name] == lora[name]]
     assert same == []
     assert mixed["popular"] != lora["popular"]
 
 
-def test_a_picture_is_told_in_words_that_one_can_listen_to() -> None:
-    """Techniques that no card cites are summed up, not read out one by one."""
+def test_alt_texts_are_short_enough_to_listen_to() -> None:
+    """Techniques that no card cites are summed, not listed one by one."""
     alt = next(p.claim.alt_text for p in drawn("mixed") if p.name == "popular")
     assert "cited on 0" not in alt
     assert re.search(r"\d+ techniques? cited on none, \d\.\d{3} to \d\.\d{3}", alt)
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda p: p.name)
-def test_colours_stay_apart_for_every_kind_of_vision(palette: Palette) -> None:
-    """Series colours differ clearly (CAM02-UCS) as seen with each colour-vision deficiency, and in grey from paper."""
-    together = (palette.leader, palette.others, palette.paper)
+def test_colors_differ_for_every_kind_of_vision(palette: Palette) -> None:
+    """Series colors differ clearly (CAM02-UCS) under each color-vision deficiency."""
+    together = (palette.leader, palette.others, palette.background)
     for deficiency in ("deuteranomaly", "protanomaly", "tritanomaly"):
         space = {"name": "sRGB1+CVD", "cvd_type": deficiency, "severity": 100}
         seen = [np.clip(cspace_convert(rgb(c), space, "sRGB1"), 0, 1) for c in together]
@@ -119,10 +128,10 @@ def test_colours_stay_apart_for_every_kind_of_vision(palette: Palette) -> None:
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda p: p.name)
-def test_letters_and_bars_stand_out_from_the_paper(palette: Palette) -> None:
+def test_text_and_bars_have_enough_contrast(palette: Palette) -> None:
     """Text has the contrast of WCAG AA (4.5 to 1) and bars that of graphics (3 to 1)."""
-    for color, least in (("ink", 4.5), ("muted", 4.5), ("leader", 4.5), ("others", 3.0), ("third", 4.5), ("gap", 3.0)):
-        assert contrast(getattr(palette, color), palette.paper) >= least, color
+    for color, least in (("ink", 4.5), ("muted", 4.5), ("leader", 4.5), ("others", 3.0), ("gap", 3.0)):
+        assert contrast(getattr(palette, color), palette.background) >= least, color
     assert contrast(palette.banner_ink, palette.banner) >= 4.5
 
 
@@ -139,16 +148,36 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with everything that a snapshot with enough material gives."""
-    folder = tmp_path_factory.mktemp("mixed") / "out"
-    publish(counted("mixed"), folder)
-    return folder
+@pytest.fixture
+def made(published: Callable[[str], Path]) -> Path:
+    """The folder of a snapshot with enough data for all charts but one."""
+    return published("mixed")
 
 
-def test_each_picture_has_its_files(made: Path) -> None:
-    """SVG and PNG for both papers, data with the snapshot's id, and the words of the claim."""
+def test_a_new_chart_is_one_module_and_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chart that only the registry knows gets its files and a section, and its folder can be replaced."""
+    snapshot = counted("one_card")
+    headline = charts("one_card")["headline"]
+    assert isinstance(headline, ChartSpec)
+    claim = replace(headline.claim, id="new", title="A new chart")
+    entry = ChartEntry("new", "A new section", lambda *_: replace(headline, name="new", claim=claim))
+    monkeypatch.setattr(registry, "CHARTS", (*CHARTS, entry))
+    for _ in range(2):
+        files = publish(snapshot, tmp_path / "out", ["new"])
+    assert {f"new{suffix}" for suffix in SUFFIXES} <= {file.name for file in files}
+    page = (tmp_path / "out/report.html").read_text()
+    assert page.count('id="chart-new"') == 1 and ">A new section</h2>" in page
+
+
+def test_an_unknown_chart_is_a_usage_error() -> None:
+    """The error names the chart and lists the charts that exist."""
+    snapshot = counted("one_card")
+    with pytest.raises(UsageError, match="no chart 'pie'"):
+        make_charts(snapshot, headline_of(make_claims(snapshot)), ["pie"])
+
+
+def test_each_chart_has_its_files(made: Path) -> None:
+    """SVG and PNG for both backgrounds, data with the id of the snapshot, and the alt text of the claim."""
     claims = {c["id"]: c for c in json.loads((made / "claims.json").read_text())}
     for chart in drawn("mixed"):
         for suffix in SUFFIXES:
@@ -160,13 +189,13 @@ def test_each_picture_has_its_files(made: Path) -> None:
         assert len(rows) == len(chart.rows) and {r["snapshot_id"] for r in rows} == {"2023-12-31-0123456789ab"}
 
 
-def test_pictures_come_out_the_same_twice(made: Path, tmp_path: Path) -> None:
+def test_files_have_the_same_bytes_each_time(made: Path, tmp_path: Path) -> None:
     """All files of a second call are byte for byte those of the first."""
-    for file in publish(counted("mixed"), tmp_path / "again"):
+    for file in publish(counted("mixed"), tmp_path / "again", blog=True):
         assert file.read_bytes() == (made / file.name).read_bytes(), file.name
 
 
-def test_every_svg_holds_its_words_as_text(made: Path) -> None:
+def test_every_svg_has_its_texts_as_text(made: Path) -> None:
     """Title and source line are text elements, the alt text is the description, light and dark alike."""
     for chart in drawn("mixed"):
         for suffix in (".svg", "-dark.svg"):
@@ -184,7 +213,7 @@ def numbers(text: str) -> set[str]:
 
 
 def claimed(folder: Path) -> set[str]:
-    """Returns every number that stands in a claim or in the data that a claim names, as outputs write them."""
+    """Returns every number of a claim or of the data that a claim names, as the files print it."""
     claims = json.loads((folder / "claims.json").read_text())
     allowed: set[str] = set()
     for claim in claims:
@@ -210,11 +239,11 @@ def written(value: Any) -> set[str]:
         return numbers(value) if isinstance(value, str) else set()
     ways = numbers(str(value)) | {f"{number:.3f}", f"{number:.2f}"}
     ways |= numbers(count(number)) | numbers(count(round(number, 1)))
-    return ways | numbers(percent(number)) if 0 <= number <= 1 else ways
+    return ways | numbers(percent_label(number)) if 0 <= number <= 1 else ways
 
 
-def test_no_number_stands_in_a_picture_that_is_not_in_a_claim(made: Path) -> None:
-    """All words of every SVG but the ticks of its axes are numbers of a claim or of the claim's data."""
+def test_every_number_in_a_chart_is_in_a_claim(made: Path) -> None:
+    """All numbers of every SVG, except the ticks of its axes, are in a claim or in the data of a claim."""
     allowed = claimed(made)
     for chart in drawn("mixed"):
         root = ElementTree.parse(made / f"{chart.name}.svg").getroot()
@@ -229,23 +258,22 @@ def test_no_number_stands_in_a_picture_that_is_not_in_a_claim(made: Path) -> Non
             assert numbers(words) - allowed - spare == set(), (chart.name, words)
 
 
-def test_no_number_stands_in_a_page_or_table_that_is_not_in_a_claim(made: Path) -> None:
-    """The same holds for the page's words up to its provenance, and for the Markdown."""
+def test_every_number_on_the_page_is_in_a_claim(made: Path) -> None:
+    """The same holds for the page up to its provenance, and for the Markdown."""
     allowed = claimed(made) | {"95", "100"}
     for file in ("report.html", "shares.md"):
         text = (made / file).read_text()
         text = re.sub(r"<(style|script).*?</\1>", "", text, flags=re.DOTALL)
         words = html.unescape(re.sub(r"<[^>]+>", " ", text)) if file.endswith("html") else text
-        words = words.split("Where it comes from")[0]
+        words = words.split("Provenance")[0]
         words = re.sub(r"\ba\d+/m\d+|snapshot \S+", "", words)  # ids are names, not numbers
         strange = {n for n in numbers(words) - allowed if n not in {"1", "2", "3", "1,000", "50", "0"}}
         assert strange == set(), file
 
 
-def test_hostile_names_stay_text_in_every_picture(tmp_path: Path) -> None:
-    """Markup and formulas in the name of a technique make neither element, nor formula, nor a longer line."""
-    publish(counted("hostile"), tmp_path / "out")
-    for file in (tmp_path / "out").iterdir():
+def test_hostile_names_stay_text_in_every_file(published: Callable[[str], Path]) -> None:
+    """Markup and formulas in the name of a technique become neither an element, nor a formula, nor a link."""
+    for file in published("hostile").iterdir():
         if file.suffix in (".svg", ".html"):
             assert "<script>alert" not in file.read_text(), file.name
         if file.suffix == ".csv":
@@ -253,38 +281,41 @@ def test_hostile_names_stay_text_in_every_picture(tmp_path: Path) -> None:
                 assert not [c for row in csv.reader(opened) for c in row if c.startswith("=")], file.name
 
 
-def test_labels_are_moved_apart_and_no_further_than_they_must() -> None:
-    """Free places stay; crowded ones share the room around their mean, in their order, within the ends."""
+def test_labels_are_moved_apart_as_little_as_possible() -> None:
+    """Labels with enough space stay; crowded ones are spread around their mean, in order, within the ends."""
     assert avoid_overlap([1.0, 3.0], 0.5, 0, 4) == [1.0, 3.0]
     assert avoid_overlap([2.0, 2.0, 2.0], 0.5, 0, 4) == [1.5, 2.0, 2.5]
     assert avoid_overlap([0.0, 0.1], 0.5, 0, 4) == [0.0, 0.5]
     assert avoid_overlap([4.0, 3.9], 0.5, 0, 4) == [4.0, 3.5]
 
 
-def test_the_page_stays_small_with_every_picture(made: Path) -> None:
-    """With all pictures in four versions the page is under three megabytes."""
+def test_the_page_is_small_with_all_charts(made: Path) -> None:
+    """With all charts in four versions the page is under three megabytes."""
     assert (made / "report.html").stat().st_size < 3_000_000
 
 
-def test_a_post_shows_every_picture_with_words_and_data(tmp_path: Path) -> None:
-    """Each image of the post exists and has alt text; quote, data and how to cite are there; it replaces itself."""
-    folder = tmp_path / "post"
-    for _ in range(2):
-        publish(counted("mixed"), folder, blog=True)
-    text = (folder / "post.md").read_text()
+def test_a_post_has_every_chart_with_alt_text_and_data(made: Path) -> None:
+    """Each image of the post exists and has an alt text; quote, data and citation files are there."""
+    text = (made / "post.md").read_text()
     images = re.findall(r"!\[(.+?)\]\(([^)]+)\)", text)
     assert [name for _, name in images] == [f"{p.name}.png" for p in drawn("mixed")]
     assert all(len(alt) > 40 for alt, _ in images)
     links = set(re.findall(r"(?<!!)\[[^\]]+\]\(([^)]+)\)", text))
-    assert all((folder / name).is_file() for name in links | {name for _, name in images})
+    assert all((made / name).is_file() for name in links | {name for _, name in images})
     assert {"citation.bib", "CITATION.cff", "shares.csv", "headline.csv"} <= links
     assert "No chart *sources*" in text
     for chart in drawn("mixed"):
         assert chart.claim.misquote[:20] in text
 
 
-def test_a_post_of_hostile_names_stays_text(tmp_path: Path) -> None:
+def test_a_post_of_hostile_names_stays_text(published: Callable[[str], Path]) -> None:
     """Names cannot open a tag, a link or an image in the post."""
-    publish(counted("hostile"), tmp_path / "post", blog=True)
-    text = (tmp_path / "post/post.md").read_text()
+    text = (published("hostile") / "post.md").read_text()
     assert "<script" not in text and "\u202e" not in text
+
+
+def test_a_folder_with_a_post_is_replaced(tmp_path: Path) -> None:
+    """A second call replaces the post and the citation files."""
+    for _ in range(2):
+        files = publish(counted("one_card"), tmp_path / "post", ["headline"], blog=True)
+    assert {"post.md", "badge.json", "citation.bib"} <= {file.name for file in files}

@@ -1,11 +1,11 @@
-"""Claims hold everything needed to print a number, and never turn citing into using."""
+"""Claims have everything needed to print a number, and never say that a card's model uses a technique."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
 import pytest
-from literal_snapshot import BLOG, NAMES, share_rows
+from literal_snapshot import EXACTLY_ONE, NAMES, share_rows
 
 from peft_census.errors import SnapshotError
 from peft_census.publish.claims.shares import BARS, break_down, make_claims
@@ -16,7 +16,7 @@ def by_id(claims):
     return {c.id: c for c in claims}
 
 
-def test_every_snapshot_claims_the_headline_its_rivals_the_others_and_its_coverage(make_snapshot) -> None:
+def test_every_snapshot_has_the_same_kinds_of_claims(make_snapshot) -> None:
     """The claims are the headline, the same under other rules, the three largest others, and coverage."""
     assert [c.id for c in make_claims(make_snapshot())] == [
         "headline",
@@ -31,18 +31,19 @@ def test_every_snapshot_claims_the_headline_its_rivals_the_others_and_its_covera
 
 
 def test_the_headline_says_share_counts_base_source_interval_and_snapshot(make_snapshot) -> None:
-    """The sentence to quote stands alone."""
+    """The sentence to quote needs no context."""
     headline = make_claims(make_snapshot())[0]
     assert headline.quote == (
-        "Of 20,834 model cards that cite exactly one technique (cards.parquet, cards dated 2022-03-02 to 2025-04-30), "
-        "20,509 (98.4 %) cite LoRA; variants count as the technique they derive from (QLoRA as LoRA) "
-        "(Wilson 95 % interval 98.3–98.6 %; rule exactly_one; peft_census, snapshot 2025-04-30-0123456789ab)."
+        "Of 20,834 model cards that cite exactly one technique (cards.parquet, cards dated 2 March 2022 to "
+        "30 April 2025), 20,509 (98.4%) cite LoRA; variants count as the technique they derive from (QLoRA as LoRA) "
+        "(Wilson 95% interval 98.3–98.6%; rule exactly_one; peft_census, snapshot 2025-04-30-0123456789ab)."
     )
-    assert headline.misquote == "98.4 % of models use LoRA."
-    assert headline.title == "98.4 % of cards that cite exactly one technique cite LoRA"
+    assert headline.misquote == "98.4% of models use LoRA."
+    assert headline.title == "98.4% of cards that cite exactly one technique cite LoRA"
     assert headline.subtitle.startswith("n = 20,834 cards that cite exactly one technique")
     assert headline.source_line == (
-        "Source: cards.parquet · cards dated 2022-03-02 to 2025-04-30 · snapshot 2025-04-30-0123456789ab"
+        "Source: peft_census, snapshot 2025-04-30-0123456789ab; data: cards.parquet, cards dated 2 March 2022 to "
+        "30 April 2025"
     )
 
 
@@ -54,39 +55,39 @@ def test_no_sentence_to_quote_says_use(make_snapshot) -> None:
 
 
 def test_the_caveat_says_what_a_few_misread_cards_would_do(make_snapshot) -> None:
-    """As many misread cards again as there are others would move 98.4 % to 96.9 %."""
+    """As many misread cards again as there are others would move 98.4% to 96.9%."""
     assert "Only 325 cards of the base cite another technique" in make_claims(make_snapshot())[0].caveat
-    assert "would move the share to 96.9 %" in make_claims(make_snapshot())[0].caveat
+    assert "would move the share to 96.9%" in make_claims(make_snapshot())[0].caveat
 
 
 def test_fractional_votes_are_called_votes(make_snapshot) -> None:
-    """Under rule fractional a technique receives votes, not cards."""
+    """Under rule fractional a technique gets votes, not cards."""
     claim = by_id(make_claims(make_snapshot()))["fractional.lora"]
-    assert "LoRA receives 20,704.5 votes (96.9 %)" in claim.quote
+    assert "LoRA gets 20,704.5 of 21,360 votes (96.9%)" in claim.quote
 
 
-def test_coverage_counts_the_gap_as_a_gap(make_snapshot) -> None:
-    """The coverage claim tells listed, read and missing apart and has no interval."""
+def test_coverage_counts_what_could_not_be_read(make_snapshot) -> None:
+    """The claim has the numbers listed, read and missing, and no interval."""
     claim = by_id(make_claims(make_snapshot()))["coverage"]
     assert (claim.numerator, claim.base, claim.low, claim.high) == (25000, 30000, None, None)
-    assert "25,000 (83.3 %) have a card with text; 5,000 have none or could not be read" in claim.quote
+    assert "25,000 (83.3%) have a card with text; 5,000 have none or could not be read" in claim.quote
 
 
 def test_the_alt_text_names_every_bar(make_snapshot) -> None:
-    """Who cannot see the chart hears every number in it."""
+    """The alt text has every number of the chart."""
     alt = make_claims(make_snapshot())[0].alt_text
     for words in (
-        "LoRA 20,509 of 20,834 cards (98.4 %",
-        "all other techniques together 325 (1.6 %)",
-        "AdaLoRA 310 (1.5 %)",
-        "LLaMA-Adapter (adaption prompt) 14 (0.067 %)",
-        "(IA)^3 1 (0.0048 %)",
+        "LoRA 20,509 of 20,834 cards (98.4%",
+        "all other techniques together 325 (1.6%)",
+        "AdaLoRA 310 (1.5%)",
+        "LLaMA-Adapter (adaption prompt) 14 (fewer than 0.1%)",
+        "(IA)^3 1 (fewer than 0.1%)",
     ):
         assert words in alt
 
 
 def test_a_base_of_zero_is_a_claim_without_a_share(make_snapshot) -> None:
-    """With no card that cites exactly one technique nothing is divided, and the claim says so."""
+    """If no card cites exactly one technique, the claim has no share and says why."""
     headline, coverage = make_claims(make_snapshot([]))
     assert (headline.kind, headline.base, headline.share, headline.low, headline.technique) == (
         "empty",
@@ -101,16 +102,16 @@ def test_a_base_of_zero_is_a_claim_without_a_share(make_snapshot) -> None:
 
 
 def test_cards_that_all_cite_several_leave_the_headline_empty_and_the_other_rules_full(make_snapshot) -> None:
-    """Rule any still counts where rule exactly_one has nothing."""
+    """Rule any counts cards even if rule exactly_one counts none."""
     rows = share_rows("any", 4, {"lora": (4, 1.0, 0.51, 1.0), "ia3": (3, 0.75, 0.3, 0.95)})
     headline, rival, _coverage = make_claims(make_snapshot(rows))
     assert "cards that cite several are counted under other rules" in headline.quote
     assert rival.id == "any.lora"
-    assert rival.title == "100 % of cards that cite at least one technique cite LoRA"
+    assert rival.title == "100% of cards that cite at least one technique cite LoRA"
 
 
 def test_a_specimen_marks_every_sentence_that_could_be_quoted(make_snapshot) -> None:
-    """Nobody can quote a specimen's share without quoting that it means nothing."""
+    """Every quote of a specimen says that its shares mean nothing."""
     for claim in make_claims(make_snapshot(specimen=True)):
         assert claim.specimen
         assert claim.quote.startswith("SPECIMEN · made-up cards · shares mean nothing. ")
@@ -124,7 +125,7 @@ def test_claims_cannot_be_changed(make_snapshot) -> None:
 
 
 def test_a_technique_without_a_name_stops_publishing(make_snapshot) -> None:
-    """A share that the manifest cannot name is refused, with the snapshot and the technique."""
+    """The error names the snapshot and the technique that its manifest does not describe."""
     with pytest.raises(SnapshotError, match=r"2025-04-30-0123456789ab: technique 'adalora'"):
         make_claims(make_snapshot(names={"lora": ("LoRA", None)}))
 
@@ -154,26 +155,26 @@ def test_hostile_names_are_made_harmless_and_short(make_snapshot) -> None:
 
 def test_shares_are_read_in_one_order_whatever_the_order_in_the_table(make_snapshot) -> None:
     """Rule, variants, votes and technique decide the order."""
-    rows = share_rows("any/variants_separate", 20834, BLOG) + share_rows("exactly_one", 20834, BLOG)
+    rows = share_rows("any/variants_separate", 20834, EXACTLY_ONE) + share_rows("exactly_one", 20834, EXACTLY_ONE)
     read = read_shares(make_snapshot(rows[::-1]))
     assert [(s.rule, s.technique) for s in read] == [
-        (rule, t) for rule in ("exactly_one", "any/variants_separate") for t in BLOG
+        (rule, t) for rule in ("exactly_one", "any/variants_separate") for t in EXACTLY_ONE
     ]
 
 
 def test_the_headline_names_the_leader_where_another_technique_leads(make_snapshot) -> None:
-    """The headline is LoRA's share; a larger one is not hidden behind it."""
+    """The headline is LoRA's share, and its title names the technique with a larger share."""
     votes = {"adalora": (97, 0.752, 0.671, 0.818), "lora": (32, 0.248, 0.182, 0.329)}
     headline = make_claims(make_snapshot(share_rows("exactly_one", 129, votes)))[0]
     assert headline.technique == "lora"
-    assert headline.title == ("24.8 % of cards that cite exactly one technique cite LoRA; AdaLoRA leads with 75.2 %")
+    assert headline.title == ("24.8% of cards that cite exactly one technique cite LoRA; AdaLoRA leads with 75.2%")
 
 
 def test_a_counted_zero_is_a_share_of_zero(make_snapshot) -> None:
-    """Where cards are counted and none cites LoRA, its share is 0 % with an interval, not a gap."""
+    """If cards are counted and none cites LoRA, its share is 0% with an interval, not missing."""
     votes = {"adalora": (10, 1.0, 0.722, 1.0)}
     headline = make_claims(make_snapshot(share_rows("exactly_one", 10, votes)))[0]
     assert (headline.kind, headline.numerator, headline.base, headline.share) == ("share", 0, 10, 0.0)
     assert headline.quote.startswith("Of 10 model cards that cite exactly one technique")
-    assert "0 (0 %) cite LoRA" in headline.quote
+    assert "0 (0%) cite LoRA" in headline.quote
     assert headline.high == pytest.approx(0.2775, abs=1e-4)

@@ -1,4 +1,4 @@
-"""Instruments in print: claims, the side-by-side table, gaps."""
+"""Claims about other data sources, the table that compares them, gaps."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 from literal_snapshot import LiteralSnapshot
 
 from peft_census.count import calibration, instrument_shares
-from peft_census.publish import make_claims
-from peft_census.publish.claims.instruments import instrument_claims, is_beside, side_by_side, side_by_side_md
+from peft_census.publish.claims.comparison import ComparisonRow, comparison_md, comparison_rows
+from peft_census.publish.claims.instruments import instrument_claims, is_instrument_claim
+from peft_census.publish.claims.shares import headline_of, make_claims
 from peft_census.snapshot.manifest import TableInfo
 from peft_census.snapshot.records import to_json
 from peft_census.snapshot.schema import arrow_schema
@@ -66,11 +67,16 @@ def _github(replica: bool = False) -> dict[str, Any]:
     return {"github": {"state": "read", "asked": {"replica": replica}, "readings": readings, "readings_wanted": 1}}
 
 
+def compared(snapshot: LiteralSnapshot) -> list[ComparisonRow]:
+    """Returns the rows that compare the headline with other data sources."""
+    return comparison_rows(snapshot, headline_of(make_claims(snapshot)))
+
+
 def test_a_snapshot_without_instruments_says_nothing_of_them(snapshot: LiteralSnapshot) -> None:
-    """Without instruments there are no claims, no lines and no table."""
+    """Without other data sources there are no claims, no rows and no table."""
     assert instrument_claims(snapshot) == []
-    assert side_by_side(snapshot, make_claims(snapshot)[0]) == []
-    assert side_by_side_md([]) == []
+    assert compared(snapshot) == []
+    assert comparison_md([]) == []
 
 
 def test_each_claim_names_its_base_and_date(snapshot: LiteralSnapshot) -> None:
@@ -79,11 +85,11 @@ def test_each_claim_names_its_base_and_date(snapshot: LiteralSnapshot) -> None:
     claims = {c.id: c for c in instrument_claims(filled)}
     lora = claims["github.phrase.lora"]
     assert (lora.numerator, lora.base, lora.share) == (713, 1000, pytest.approx(0.713))
-    for words in ("71.3 %", "713 of 1,000", "first place", "2026-11-23", "1 reading not used", filled.id):
+    for words in ("71.3%", "713 of 1,000", "first place", "23 November 2026", "1 reading not used", filled.id):
         assert words in lora.quote
     assert "not a project" in lora.why_not
-    assert is_beside(lora)
-    assert not any(is_beside(c) for c in make_claims(filled))
+    assert is_instrument_claim(lora)
+    assert not any(is_instrument_claim(c) for c in make_claims(filled))
 
 
 def test_replica_answers_are_marked(snapshot: LiteralSnapshot) -> None:
@@ -91,25 +97,25 @@ def test_replica_answers_are_marked(snapshot: LiteralSnapshot) -> None:
     tables = {"github_counts": _readings({"lora": 7})}
     filled = _with(snapshot, tables, _github(replica=True))
     assert instrument_claims(filled)[0].quote.startswith("REPLICA")
-    lines = side_by_side(filled, make_claims(filled)[0])
-    assert "REPLICA" in lines[1].remark
-    assert "REPLICA" not in lines[0].remark
+    lines = compared(filled)
+    assert "REPLICA" in lines[1].coverage
+    assert "REPLICA" not in lines[0].coverage
 
 
 def test_skipped_and_failed_instruments_stand_in_the_table(snapshot: LiteralSnapshot) -> None:
-    """An instrument that gave nothing is a line with its reason, not an absence and not a zero."""
+    """A data source without a figure is a row with its reason, not a missing row and not a zero."""
     about = {
         "github": {"state": "skipped", "reason": "GITHUB_TOKEN is not set"},
         "civitai": {"state": "failed", "reason": "no answer"},
     }
     filled = _with(snapshot, {}, about)
-    text = "\n".join(side_by_side_md(side_by_side(filled, make_claims(filled)[0])))
+    text = "\n".join(comparison_md(compared(filled)))
     assert "| GitHub code search | no figure: skipped | – | – | – | GITHUB_TOKEN is not set |" in text
     assert "| Civitai | no figure: failed | – | – | – | no answer |" in text
 
 
 def test_civitai_shows_both_denominators_and_what_locon_is(snapshot: LiteralSnapshot) -> None:
-    """The two Civitai measures stand side by side, and LoCon's label is explained beside the figure."""
+    """Both Civitai measures are in the table, with an explanation of LoCon's label."""
     kinds = ["LORA"] * 71 + ["LoCon"] * 4 + ["Checkpoint"] * 25
     rows = [{"model_id": n, "type": k, "base_models": [], "versions": 1, "asked_at": DAY} for n, k in enumerate(kinds)]
     about = {
@@ -121,21 +127,21 @@ def test_civitai_shows_both_denominators_and_what_locon_is(snapshot: LiteralSnap
         }
     }
     filled = _with(snapshot, {"civitai": pa.Table.from_pylist(rows, schema=arrow_schema("civitai"))}, about)
-    lines = side_by_side(filled, make_claims(filled)[0])[1:]
-    assert [line.figure.split(",")[0] for line in lines] == ["LoRA 94.7 %", "LoRA 71.0 %"]
-    assert all("the first 100 models" in line.coverage and "LyCORIS" in line.remark for line in lines)
+    lines = compared(filled)[1:]
+    assert [line.figure.split(",")[0] for line in lines] == ["LoRA 94.7%", "LoRA 71.0%"]
+    assert all("the first 100 models" in line.coverage and "LyCORIS" in line.coverage for line in lines)
     claims = {c.id: c for c in instrument_claims(filled)}
     assert "LyCORIS" in claims["civitai.identified.locon"].quote
     assert claims["civitai.all.lora"].base == 100
 
 
-def test_a_calibration_is_told(snapshot: LiteralSnapshot) -> None:
-    """Where a checkout was given, the coverage says what GitHub shows of it and what it holds."""
+def test_a_calibration_is_shown(snapshot: LiteralSnapshot) -> None:
+    """With a checkout, the coverage says how many files GitHub shows and how many the checkout has."""
     within = _readings({"lora": 40, "ia3": 10}, scope="huggingface/peft", local_count=30)
     table = pa.concat_tables([_readings({"lora": 7}), within])
     filled = _with(snapshot, {"github_counts": table}, _github())
-    line = side_by_side(filled, make_claims(filled)[0])[1]
-    assert "calibration in huggingface/peft: GitHub shows 50 files where a checkout holds 60" in line.coverage
+    line = compared(filled)[1]
+    assert "calibration in huggingface/peft: GitHub shows 50 files, a checkout has 60" in line.coverage
 
 
 def test_the_benchmark_claims_no_cause(snapshot: LiteralSnapshot) -> None:
@@ -148,4 +154,4 @@ def test_the_benchmark_claims_no_cause(snapshot: LiteralSnapshot) -> None:
     assert (claim.share, claim.base) == (None, 94)
     assert "one run and one seed each" in claim.quote
     assert "5d602fdb" in claim.source_line
-    assert "no cause" in side_by_side(filled, make_claims(filled)[0])[1].remark
+    assert "no cause" in compared(filled)[1].coverage

@@ -10,11 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from browser import SCHEMES, SCREENS, Opened, running
-from counted_snapshot import counted
 from helpers import write_cards
 
 from peft_census.pipeline.census import make_source, run_census
-from peft_census.publish import publish
+from peft_census.publish.folder import publish
 
 MOST_BYTES = 3_000_000
 HOSTILE = {
@@ -38,14 +37,14 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Makes the page of a population, once."""
+def pages(tmp_path_factory: pytest.TempPathFactory, published: Callable[[str], Path]) -> Callable[[str], Path]:
+    """Returns the page of a population, made once."""
     made: dict[str, Path] = {}
     folder = tmp_path_factory.mktemp("pages")
 
     def page(name: str) -> Path:
-        if name == "every_picture" and name not in made:
-            made[name] = publish(counted("mixed"), folder / name)[-1]
+        if name == "all_charts" and name not in made:
+            made[name] = published("mixed") / "report.html"
         if name not in made:
             source = "specimen" if name == "specimen" else str(write_cards(folder / f"{name}.parquet", cards(name)))
             outcome = run_census(make_source(source), folder / "snapshots", lambda batches, total: batches)
@@ -76,7 +75,7 @@ def opened(browser: Any, file: Path, screen: str = "desktop", scheme: str = "lig
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("screen", list(SCREENS))
-@pytest.mark.parametrize("name", ["specimen", "every_picture", "all_lora", "empty", "hostile"])
+@pytest.mark.parametrize("name", ["specimen", "all_charts", "all_lora", "empty", "hostile"])
 def test_everybody_can_read_it(browser: Any, pages: Callable[[str], Path], name: str, screen: str, scheme: str) -> None:
     """axe-core finds nothing, nothing sticks out, nothing is asked from outside, the console is silent."""
     file = pages(name)
@@ -89,7 +88,7 @@ def test_everybody_can_read_it(browser: Any, pages: Callable[[str], Path], name:
 
 
 def test_axe_would_find_something(browser: Any, tmp_path: Path) -> None:
-    """A page with grey on grey, a picture without words and a wide box fails."""
+    """A page with gray on gray, an image without alt text and a wide box fails."""
     file = tmp_path / "bad.html"
     spans = "".join(f"<p>{n}</p>" for n in range(9))
     file.write_text(
@@ -104,7 +103,7 @@ def test_axe_would_find_something(browser: Any, tmp_path: Path) -> None:
     assert {"color-contrast", "image-alt", "html-has-lang"} <= found
 
 
-@pytest.mark.parametrize("name", ["every_picture", "hostile"])
+@pytest.mark.parametrize("name", ["all_charts", "hostile"])
 def test_it_opens_in_under_a_second(browser: Any, pages: Callable[[str], Path], name: str) -> None:
     """The best of three openings; a machine under load may be slow once."""
     times = []
@@ -136,7 +135,7 @@ def look_up(page: Opened, text: str) -> tuple[str, list[str]]:
 
 
 def test_a_model_is_looked_up_by_keyboard(browser: Any, pages: Callable[[str], Path]) -> None:
-    """Tab reaches the field, typing lists what matches, the status is told to screen readers; axe stays silent."""
+    """Tab reaches the field, typing lists the matches, screen readers get the status, and axe finds nothing."""
     with opened(browser, pages("specimen"), "phone") as page:
         for _ in range(60):
             page.page.keyboard.press("Tab")
@@ -163,11 +162,11 @@ def test_hostile_names_are_only_text(browser: Any, pages: Callable[[str], Path])
     with opened(browser, pages("hostile"), "phone") as page:
         said, listed = look_up(page, "evil/")
         assert said == "8 models." and len(listed) == 8
-        assert all(line.endswith(": LoRA (applied) · AdaLoRA (denied)") for line in listed), listed
+        assert all(line.endswith(": LoRA (applied) · AdaLoRA (negated)") for line in listed), listed
         assert any(line.startswith("evil/</script><script>alert(1)</script>: ") for line in listed)
         assert any(line.startswith("evil/نموذج: ") for line in listed)
         assert all(len(line) < 200 and "\u202e" not in line and "\u2066" not in line for line in listed)
-        assert look_up(page, "__proto__")[1] == ["__proto__/constructor: LoRA (applied) · AdaLoRA (denied)"]
+        assert look_up(page, "__proto__")[1] == ["__proto__/constructor: LoRA (applied) · AdaLoRA (negated)"]
         assert look_up(page, "</script>")[0] == "1 model."
         assert page.page.locator("script").count() == 2
         assert page.page.locator("img").count() == page.page.locator("img.chart").count()

@@ -1,4 +1,4 @@
-"""Publishing writes all of its files or none, the same bytes every time, and one page that needs nothing else."""
+"""Publishing writes all files or none, the same bytes each time, and a page that needs no other file."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 from literal_snapshot import NAMES, mention, png_info
 
 from peft_census.errors import OutputError, SnapshotError
-from peft_census.publish import FILES, publish
 from peft_census.publish.charts.draw import SUFFIXES
+from peft_census.publish.folder import FILES, publish
 
 
 class Page(HTMLParser):
@@ -45,43 +45,40 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def test_every_file_is_written_and_named(tmp_path: Path, make_snapshot) -> None:
-    """The returned paths are all there is: pictures with their data and words, tables, claims, page."""
-    made = publish(make_snapshot(), tmp_path / "deep" / "out")
-    assert [p.name for p in made] == [*sorted(f"headline{suffix}" for suffix in SUFFIXES), *FILES]
-    assert sorted((tmp_path / "deep" / "out").iterdir()) == sorted(made)
+@pytest.fixture(scope="module")
+def page(literal_folder: Path) -> Page:
+    """The page of the literal snapshot."""
+    return Page(literal_folder / "report.html")
+
+
+def test_every_file_is_returned(tmp_path: Path, make_snapshot, literal_folder: Path) -> None:
+    """The returned paths are all files, the page last, with the same bytes each time; nothing else is left behind."""
+    files = publish(make_snapshot(), tmp_path / "deep" / "out")
+    assert [p.name for p in files] == [*sorted(f"headline{suffix}" for suffix in SUFFIXES), *FILES]
+    assert sorted((tmp_path / "deep" / "out").iterdir()) == sorted(files)
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["out"]
+    for file in files:
+        assert file.read_bytes() == (literal_folder / file.name).read_bytes(), file.name
 
 
-def test_the_same_snapshot_gives_the_same_bytes(tmp_path: Path, make_snapshot) -> None:
-    """Every file is byte for byte that of an earlier call."""
-    for first, second in zip(
-        publish(make_snapshot(specimen=True), tmp_path / "a"),
-        publish(make_snapshot(specimen=True), tmp_path / "b"),
-        strict=True,
-    ):
-        assert first.read_bytes() == second.read_bytes(), first.name
-
-
-def test_all_files_tell_the_same_numbers(tmp_path: Path, make_snapshot) -> None:
-    """Quote, share, counts and interval of claims.json stand in Markdown, page, and the chart's alt text."""
-    publish(make_snapshot(), tmp_path / "out")
-    headline = json.loads((tmp_path / "out/claims.json").read_text())[0]
-    page = Page(tmp_path / "out/report.html")
-    assert headline["quote"] in (tmp_path / "out/shares.md").read_text()
+def test_all_files_have_the_same_numbers(literal_folder: Path, page: Page) -> None:
+    """Quote, share, counts and interval of claims.json are in Markdown, page and alt text of the chart."""
+    headline = json.loads((literal_folder / "claims.json").read_text())[0]
+    markdown = (literal_folder / "shares.md").read_text()
+    assert headline["quote"] in markdown
     assert headline["quote"] in page.text
     assert headline["misquote"] in page.text
-    svg = html.unescape((tmp_path / "out/headline.svg").read_text())
+    svg = html.unescape((literal_folder / "headline.svg").read_text())
     assert headline["alt_text"] in svg
     assert headline["alt_text"] == page.all("img")[0]["alt"]
-    assert headline["alt_text"] == png_info(tmp_path / "out/headline.png")["Description"]
-    for words in ("98.4 %", "20,509", "20,834", "98.3–98.6 %"):
-        for text in (headline["quote"], headline["alt_text"], page.text, (tmp_path / "out/shares.md").read_text()):
+    assert headline["alt_text"] == png_info(literal_folder / "headline.png")["Description"]
+    for words in ("98.4%", "20,509", "20,834", "98.3–98.6%"):
+        for text in (headline["quote"], headline["alt_text"], page.text, markdown):
             assert words in text
 
 
-def test_every_file_of_a_specimen_is_marked(tmp_path: Path, make_snapshot) -> None:
-    """No file made from made-up cards can be taken for a real one."""
+def test_every_file_of_a_specimen_is_marked(tmp_path: Path, make_snapshot, page: Page) -> None:
+    """Every file from made-up cards says so; files from real cards do not."""
     publish(make_snapshot(specimen=True), tmp_path / "out")
     for file in (tmp_path / "out").iterdir():
         if file.suffix == ".png":
@@ -92,13 +89,11 @@ def test_every_file_of_a_specimen_is_marked(tmp_path: Path, make_snapshot) -> No
             assert all(row.endswith(",true") for row in rows[1:])
         else:
             assert "SPECIMEN · made-up cards · shares mean nothing" in file.read_text(), file.name
-    publish(make_snapshot(), tmp_path / "real")
-    assert "SPECIMEN" not in (tmp_path / "real/report.html").read_text()
+    assert "SPECIMEN" not in page.source
 
 
-def test_the_page_asks_for_nothing_from_outside(tmp_path: Path, make_snapshot) -> None:
+def test_the_page_makes_no_request(page: Page) -> None:
     """No script, no link, no image but data URIs, and a policy that forbids the rest."""
-    page = Page(publish(make_snapshot(), tmp_path / "out")[-1])
     assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "form", "base"}
     for tag, attributes in page.tags:
         for name in ("src", "href", "srcset", "action"):
@@ -112,9 +107,8 @@ def test_the_page_asks_for_nothing_from_outside(tmp_path: Path, make_snapshot) -
     assert "@import" not in page.source
 
 
-def test_the_page_can_be_read_by_everybody(tmp_path: Path, make_snapshot) -> None:
+def test_the_page_is_accessible(page: Page) -> None:
     """Language, title, description, viewport, one first heading, scoped table heads, captions and alt texts."""
-    page = Page(publish(make_snapshot(), tmp_path / "out")[-1])
     assert page.all("html") == [{"lang": "en"}]
     assert len(page.all("h1")) == len(page.all("title")) == 1
     assert {m["name"] for m in page.all("meta") if "name" in m} >= {"description", "viewport"}
@@ -125,12 +119,11 @@ def test_the_page_can_be_read_by_everybody(tmp_path: Path, make_snapshot) -> Non
     assert labels == [h["id"] for h in page.all("h2")]
 
 
-def test_the_page_shows_rules_side_by_side_coverage_and_provenance(tmp_path: Path, make_snapshot) -> None:
-    """A variant is said to be in its technique where rolled up; gaps are hatched; hashes are whole."""
-    page = Page(publish(make_snapshot(), tmp_path / "out")[-1])
-    assert re.search(r"QLoRA in LoRA in LoRA in LoRA 31\.2 % ?6,509", page.text)
+def test_the_page_shows_rules_coverage_and_provenance(page: Page) -> None:
+    """Grouped variants point to their technique; gaps are hatched; hashes are complete."""
+    assert re.search(r"QLoRA in LoRA in LoRA in LoRA 31\.2% ?6,509", page.text)
     assert sum(a.get("class") == "gap" for a in page.all("span")) == 2
-    assert "no card 4,000 (13.3 %)" in str(page.all("div"))
+    assert "no card 4,000 (13.3%)" in str(page.all("div"))
     for digest in ("5" * 64, "6" * 64, "9" * 64, "none: a bulk file has no revision"):
         assert digest in page.text
 
@@ -156,11 +149,11 @@ def test_texts_of_cards_are_escaped_in_page_and_chart(tmp_path: Path, make_snaps
     assert "<script" not in (tmp_path / "out/shares.md").read_text()
 
 
-def test_a_denied_mention_is_shown_as_denied(tmp_path: Path, make_snapshot) -> None:
-    """Evidence keeps its polarity and its writer."""
+def test_a_negated_mention_is_shown_as_negated(tmp_path: Path, make_snapshot) -> None:
+    """An example shows polarity and writer."""
     row = mention(location="front_matter", evidence_level="tagged", polarity="negated", generator="trl")
     page = Page(publish(make_snapshot(mentions=[row]), tmp_path / "out")[-1])
-    assert re.search(r"front matter ?tagged, denied ?LoRA ?someone/model ?trl", page.text)
+    assert re.search(r"front matter ?tagged, negated ?LoRA ?someone/model ?trl", page.text)
 
 
 def test_a_snapshot_with_nothing_to_count_is_published_all_the_same(tmp_path: Path, make_snapshot) -> None:

@@ -1,4 +1,4 @@
-"""The chart of instruments side by side: one technique, every instrument with its own base."""
+"""The chart that compares data sources: one technique, every source with its own base."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from literal_snapshot import LiteralSnapshot
 from test_all_charts import boxes
 from test_instrument_claims import DAY, _github, _readings, _with
 
-from peft_census.publish.charts import ChartSpec, Missing
 from peft_census.publish.charts.draw import draw_charts
 from peft_census.publish.charts.layout import NARROW, WIDE
 from peft_census.publish.charts.palette import DARK, LIGHT
-from peft_census.publish.charts.sources import sources_chart
-from peft_census.publish.claims.shares import make_claims
+from peft_census.publish.charts.sources import make_chart
+from peft_census.publish.charts.spec import ChartSpec, Missing
+from peft_census.publish.claims.shares import headline_of, make_claims
 from peft_census.snapshot.schema import arrow_schema
 
 
 @pytest.fixture
 def chart(make_snapshot: Callable[..., LiteralSnapshot], tmp_path: Path) -> ChartSpec:
-    """Cards beside GitHub's import line and Civitai's types."""
+    """Cards, GitHub's import line and Civitai's types."""
     kinds = ["LORA"] * 71 + ["LoCon"] * 4 + ["Checkpoint"] * 25
     rows = [{"model_id": n, "type": k, "base_models": [], "versions": 1, "asked_at": DAY} for n, k in enumerate(kinds)]
     civitai = pa.Table.from_pylist(rows, schema=arrow_schema("civitai"))
@@ -37,7 +37,7 @@ def chart(make_snapshot: Callable[..., LiteralSnapshot], tmp_path: Path) -> Char
     about = {**_github(), "civitai": facts}
     tables = {"github_counts": _readings({"lora": 7100, "ia3": 900, "adalora": 2000}), "civitai": civitai}
     snapshot = _with(make_snapshot(), tables, about)
-    found = sources_chart(snapshot, make_claims(snapshot)[0])
+    found = make_chart(snapshot, headline_of(make_claims(snapshot)))
     assert isinstance(found, ChartSpec)
     if place := os.environ.get("LOOK_AT"):
         (Path(place) / "narrow").mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def chart(make_snapshot: Callable[..., LiteralSnapshot], tmp_path: Path) -> Char
 
 
 def test_every_instrument_has_a_bar_with_its_own_base(chart: ChartSpec) -> None:
-    """Cards first, then each measure; the title names the lowest and the highest."""
+    """Cards come first, then each measure; the title names the lowest and the highest share."""
     assert chart.rows[0]["where"] == "Model cards, rule exactly_one"
     assert len(chart.rows) >= 3 and len({r["base"] for r in chart.rows}) == len(chart.rows)
     assert [(r["numerator"], r["base"]) for r in chart.rows[1:]] == [(7100, 10_000), (71, 75), (71, 100)]
@@ -54,18 +54,18 @@ def test_every_instrument_has_a_bar_with_its_own_base(chart: ChartSpec) -> None:
     assert "average" in chart.claim.misquote
 
 
-def test_nothing_touches(chart: ChartSpec) -> None:
+def test_no_text_overlaps_another(chart: ChartSpec) -> None:
     """Wide and narrow, light and dark."""
     for wide in (WIDE, NARROW):
         for palette in (LIGHT, DARK):
-            paper, found = boxes(chart, wide, palette)
-            assert all(b.x0 >= paper.x0 - 1 and b.x1 <= paper.x1 + 1 for _, b in found)
+            whole, found = boxes(chart, wide, palette)
+            assert all(b.x0 >= whole.x0 - 1 and b.x1 <= whole.x1 + 1 for _, b in found)
             for (one, a), (other, b) in combinations(found, 2):
                 over = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
                 assert over[0] <= 1 or over[1] <= 0.25 * min(a.height, b.height), (one, other)
 
 
 def test_cards_alone_are_no_comparison(make_snapshot: Callable[..., LiteralSnapshot]) -> None:
-    """Without instruments there is a word instead of a chart."""
+    """Without other data sources there is a reason instead of a chart."""
     snapshot = make_snapshot()
-    assert isinstance(sources_chart(snapshot, make_claims(snapshot)[0]), Missing)
+    assert isinstance(make_chart(snapshot, headline_of(make_claims(snapshot))), Missing)

@@ -6,11 +6,13 @@ import csv
 import io
 import json
 
+import pytest
 from literal_snapshot import NAMES, ROWS
 
 from peft_census.publish.claims.shares import make_claims
 from peft_census.publish.snapshot_reader import read_shares
-from peft_census.publish.text.tables import claims_json, shares_csv, shares_md
+from peft_census.publish.text.shares import claims_json, shares_csv, shares_md
+from peft_census.publish.text.table import Table
 from peft_census.snapshot.schema import TABLES
 
 
@@ -34,22 +36,22 @@ def test_the_csv_has_the_columns_of_the_schema_and_full_precision(make_snapshot)
 def test_the_markdown_starts_with_the_headline_rule(make_snapshot) -> None:
     """The first table is that of the headline; the others follow with n, share and interval."""
     text = markdown(make_snapshot())
-    assert text.startswith("# 98.4 % of cards that cite exactly one technique cite LoRA\n")
+    assert text.startswith("# 98.4% of cards that cite exactly one technique cite LoRA\n")
     assert text.index("## exactly_one\n") < text.index("## any\n") < text.index("## exactly_one/variants_separate")
-    assert "| LoRA | 20,509 | 20,834 | 98.4 % | 98.3–98.6 % | Wilson 95 % |" in text
-    assert "| (IA)^3 | 1 | 20,834 | 0.0048 % | 0.00085–0.027 % | Wilson 95 % |" in text
+    assert "| LoRA | 20,509 | 20,834 | 98.4% | 98.3–98.6% | Wilson 95% |" in text
+    assert "| (IA)^3 | 1 | 20,834 | &lt;0.1% | 0.00085–0.027% | Wilson 95% |" in text
     assert "snapshot 2025-04-30-0123456789ab" in text.splitlines()[-1]
 
 
 def test_the_markdown_of_nothing_says_so(make_snapshot) -> None:
     """A base of zero has a heading and a sentence instead of a table."""
     text = markdown(make_snapshot([]))
-    assert "Nothing to count: no share, not even of zero." in text
+    assert "Nothing to count, so there is no share." in text
     assert "| technique |" not in text
 
 
 def test_hostile_names_neither_break_a_table_nor_make_a_tag(make_snapshot) -> None:
-    """Pipes, brackets and angle brackets are shown, not obeyed."""
+    """Pipes, brackets and angle brackets are escaped."""
     text = markdown(make_snapshot(names=NAMES | {"lora": ("<b>|[x](y)|`", None)}))
     row = next(line for line in text.splitlines() if "20,509 | 20,834" in line)
     assert row.startswith(r"| &lt;b&gt;\|\[x\](y)\|\` | 20,509")
@@ -74,3 +76,31 @@ def test_every_table_of_a_specimen_says_so(make_snapshot) -> None:
     )
     assert markdown(snapshot).count("SPECIMEN") >= 3
     assert all(c["specimen"] for c in json.loads(claims_json(make_claims(snapshot))))
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1"])
+def test_text_never_becomes_a_formula(text: str) -> None:
+    """What begins like a formula gets an apostrophe, also in the head; all other text stays as it is."""
+    rows = list(csv.reader(io.StringIO(Table((text, "b"), [(text, "a" + text)]).csv(), newline="")))
+    assert rows == [["'" + text, "b"], ["'" + text, "a" + text]]
+
+
+def test_numbers_stay_numbers() -> None:
+    """Negative numbers are not escaped; None is an empty cell."""
+    row = {"a": -1.5, "b": 0.1 + 0.2, "c": None, "d": -3}
+    assert Table.of(list(row), [row]).csv() == "a,b,c,d\n-1.5,0.30000000000000004,,-3\n"
+
+
+def test_shares_csv_is_safe_to_open(make_snapshot) -> None:
+    """A population or a technique that begins like a formula is escaped; numbers keep full precision."""
+    rows = [ROWS[0] | {"population": "=HYPERLINK(1)", "share": -0.5}]
+    snapshot = make_snapshot(rows, names=NAMES | {"lora": ("=LoRA", None)})
+    read = next(csv.DictReader(io.StringIO(shares_csv(snapshot, read_shares(snapshot)))))
+    assert read["population"] == "'=HYPERLINK(1)"
+    assert float(read["share"]) == -0.5 and read["technique"] == "lora"
+
+
+def test_text_is_aligned_by_column() -> None:
+    """Columns are as wide as their longest cell; those named in ``right`` are aligned to the right."""
+    table = Table(("name", "n"), [("LoRA", "20,509"), ("AdaLoRA", "310")], right=(1,))
+    assert table.text("  ") == ["  name          n", "  LoRA     20,509", "  AdaLoRA     310"]

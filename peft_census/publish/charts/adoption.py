@@ -1,26 +1,30 @@
-"""Adoption by age: cards that cite a technique, summed up by months since its paper and since its first release.
+"""Cards that cite each technique, summed by months since its paper and since its first PEFT release.
 
-The oldest technique has had the longest time to be cited. Curves that start at the same age show whether it is
-ahead of the others at their age as well.
+The oldest technique has had the longest time to be cited. Curves aligned by age show whether it is ahead of the others
+at the same age.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation
 
 from peft_census.count import parse_rule
 from peft_census.publish.charts.layout import NARROW, TICK_SIZE, Panel, avoid_overlap, make_figure, strip_axes, truncate
 from peft_census.publish.charts.palette import Palette
 from peft_census.publish.charts.save import chart_style, width
-from peft_census.publish.charts.spec import ChartSpec, Missing, columns_of, finding, rows_of
-from peft_census.publish.claims.claim import Claim
-from peft_census.publish.snapshot_reader import SnapshotLike, technique_name
+from peft_census.publish.charts.spec import ChartSpec, Missing
+from peft_census.publish.claims.claim import Claim, about_cards
+from peft_census.publish.snapshot_reader import read_rows, technique_name
 from peft_census.publish.text.numbers import count, plural
+from peft_census.snapshot.snapshot import Snapshot
 
 NAME = "adoption"
 MOST = 6
@@ -28,150 +32,119 @@ MOST = 6
 
 _RULE = parse_rule("any/variants_separate")
 _HEADS = {"paper": "Months since the technique's paper", "release": "Months since its first release in PEFT"}
-_NOTE = "Every technique under its own name, however many a card cites. A card may have been edited after its month."
+_NOTE = "Variants are counted separately, and a card counts for every technique it cites. Cards may have been edited."
 _TALL = 2.3
+_BOTTOM = 0.8
+"""Lower end of the logarithmic axis, in cards."""
 
-Curve = tuple[str, str, list[int], list[int]]
-"""Technique id, name, ages in months, cards up to each age."""
+
+@dataclass(frozen=True)
+class Curve:
+    """One technique: ages in months, and the cards up to each age."""
+
+    technique: str
+    name: str
+    ages: list[int]
+    cards: list[int]
+
+    @property
+    def label(self) -> str:
+        """Its name and its cards at the last age."""
+        return f"{self.name} {count(self.cards[-1])}"
+
+    def at(self, age: int) -> int:
+        """Returns the cards up to ``age``; 0 before the first."""
+        pairs = zip(reversed(self.ages), reversed(self.cards), strict=True)
+        return next((n for a, n in pairs if a <= age), 0)
 
 
-def adoption_chart(snapshot: SnapshotLike, technique: str | None) -> ChartSpec | Missing:
-    """Returns the age-aligned curves, or why there are none."""
-    rows = rows_of(snapshot, "adoption")
-    panels = {a: found for a in _HEADS if (found := _curves(snapshot, rows, a, technique))}
+def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec | Missing:
+    """Returns the curves, or why there are none."""
+    rows = read_rows(snapshot, NAME)
+    panels = {a: curves for a in _HEADS if (curves := _curves(snapshot, rows, a, headline.technique))}
     if "paper" not in panels:
-        return Missing(
-            NAME, "No card with a known month cites a technique whose paper is dated, so there is no age to align."
-        )
-    curves = panels["paper"]
-    lead = next((c for c in curves if c[0] == technique), curves[0])
-    rival = next((c for c in curves if c is not lead and _shared_age(lead, c) is not None), None)
-    if rival is not None:
-        age = _shared_age(lead, rival) or 0
-        title = (
-            f"{plural(age, 'month')} after its paper, {lead[1]} was cited on {plural(_at(lead, age), 'card')}; "
-            f"{rival[1]}, at that age, on {count(_at(rival, age))}"
-        )
-    else:
-        age = lead[2][-1]
-        title = f"{plural(age, 'month')} after its paper, {lead[1]} is cited on {plural(lead[3][-1], 'card')}"
-    drawn = {c[0] for found in panels.values() for c in found}
+        return Missing(NAME, "No card with a known month cites a technique with a known paper, so there is no age.")
+    lead = next((c for c in panels["paper"] if c.technique == headline.technique), panels["paper"][0])
+    claim = _claim(snapshot, panels, lead)
+    drawn = {c.technique for curves in panels.values() for c in curves}
     kept = [row for row in rows if row["technique"] in drawn]
-    told = [
-        f"{_HEADS[anchor]}: "
-        + ", ".join(f"{c[1]} {plural(c[3][-1], 'card')} at {plural(c[2][-1], 'month')}" for c in found)
-        for anchor, found in panels.items()
-    ]
-    claim = finding(
-        snapshot,
-        NAME,
-        _RULE,
-        population="cards of models with a known month of creation",
-        technique=lead[0],
-        name=lead[1],
-        numerator=_at(lead, age),
-        base=lead[3][-1],
-        method="full count of the cards read; no interval",
-        said=title,
-        misquote=f"{lead[1]} is the fastest-growing technique.",
-        why_not="The Hub itself grew: a technique published when it was small meets fewer cards at the same age.",
-        caveat="Cards older than the paper were edited later or misread; they count from their month.",
-        title=title,
-        subtitle=f"Cards that cite each technique, summed up, on a logarithmic scale. Rule {_RULE.name}.",
-        alt=f"Curves by age. {title}. {'; '.join(told)}.",
-    )
     return ChartSpec(
-        NAME, claim, columns_of(kept), kept, lambda wide, palette: _draw(claim, panels, lead[0], wide, palette)
+        NAME, claim, list(kept[0]), kept, lambda wide, palette: _draw(claim, panels, lead.technique, wide, palette)
     )
 
 
-def _curves(snapshot: SnapshotLike, rows: Sequence[dict[str, Any]], anchor: str, technique: str | None) -> list[Curve]:
+def _claim(snapshot: Snapshot, panels: Mapping[str, list[Curve]], lead: Curve) -> Claim:
+    others = [(c, min(lead.ages[-1], c.ages[-1])) for c in panels["paper"] if c is not lead]
+    rival, age = next(((c, age) for c, age in others if age >= 0), (None, lead.ages[-1]))
+    title = f"{plural(age, 'month')} after its paper, {lead.name} was cited on {plural(lead.at(age), 'card')}"
+    if rival is not None:
+        title += f"; {rival.name}, at the same age, on {count(rival.at(age))}"
+    lines = [
+        f"{_HEADS[anchor]}: "
+        + ", ".join(f"{c.name} {plural(c.cards[-1], 'card')} at {plural(c.ages[-1], 'month')}" for c in curves)
+        for anchor, curves in panels.items()
+    ]
+    claim = Claim(
+        id=NAME,
+        population="cards of models with a known month of creation",
+        technique=lead.technique,
+        name=lead.name,
+        numerator=lead.at(age),
+        base=lead.cards[-1],
+        method="full count of the cards read; no interval",
+        quote=title,
+        misquote=f"{lead.name} is the fastest-growing technique.",
+        why_not="The Hub grew as well: a technique published when it was small had fewer cards at the same age.",
+        caveat="Cards older than the paper were edited later or mistagged. They count from their month.",
+        title=title,
+        subtitle=f"Cumulative number of cards that cite each technique, logarithmic scale. Rule {_RULE.name}.",
+        alt_text=f"Curves by age. {title}. {'; '.join(lines)}.",
+    )
+    return about_cards(claim, snapshot, _RULE)
+
+
+def _curves(snapshot: Snapshot, rows: Sequence[dict[str, Any]], anchor: str, technique: str | None) -> list[Curve]:
     """Returns the curves of one panel, most cards first: the headline's technique and the largest others."""
-    found: dict[str, Curve] = {}
+    curves: dict[str, Curve] = {}
     for row in rows:
         if row["anchor"] == anchor and row["cumulative"] > 0:
             name = technique_name(snapshot, row["technique"])
-            _, _, ages, cards = found.setdefault(row["technique"], (row["technique"], name, [], []))
-            ages.append(row["age"])
-            cards.append(row["cumulative"])
-    ordered = sorted(found.values(), key=lambda c: (c[0] != technique, -c[3][-1], c[0]))[:MOST]
-    return sorted(ordered, key=lambda c: (-c[3][-1], c[0]))
+            curve = curves.setdefault(row["technique"], Curve(row["technique"], name, [], []))
+            curve.ages.append(row["age"])
+            curve.cards.append(row["cumulative"])
+    kept = sorted(curves.values(), key=lambda c: (c.technique != technique, -c.cards[-1], c.technique))[:MOST]
+    return sorted(kept, key=lambda c: (-c.cards[-1], c.technique))
 
 
-def _shared_age(one: Curve, other: Curve) -> int | None:
-    """Returns the last age that both have reached; None before the papers."""
-    age = min(one[2][-1], other[2][-1])
-    return age if age >= 0 else None
-
-
-def _at(curve: Curve, age: int) -> int:
-    """Returns the cards up to ``age``; none before the first."""
-    return next((n for a, n in zip(reversed(curve[2]), reversed(curve[3]), strict=True) if a <= age), 0)
-
-
-def _draw(claim: Claim, panels: dict[str, list[Curve]], lead: str, wide: float, palette: Palette) -> Figure:
+def _draw(claim: Claim, panels: Mapping[str, list[Curve]], lead: str, wide: float, palette: Palette) -> Figure:
     with chart_style(palette):
-        labels = [_label(c) for found in panels.values() for c in found]
-        right = min(max(width(t, TICK_SIZE, "bold") for t in labels) + 0.25, 0.4 * wide)
-        left = max(width(count(c[3][-1]), TICK_SIZE) for found in panels.values() for c in found) + 0.3
-        rooms = [Panel(_TALL, _HEADS[anchor], left, right) for anchor in panels]
-        figure, all_axes = make_figure(claim.title, claim.subtitle, _NOTE, wide, palette, rooms)
-        for axes, curves in zip(all_axes, panels.values(), strict=True):
-            _draw_panel(axes, curves, lead, right, wide, palette)
+        curves = [c for found in panels.values() for c in found]
+        right = min(max(width(c.label, TICK_SIZE, "bold") for c in curves) + 0.25, 0.4 * wide)
+        left = max(width(count(c.cards[-1]), TICK_SIZE) for c in curves) + 0.3
+        layout = [Panel(_TALL, _HEADS[anchor], left, right) for anchor in panels]
+        figure, all_axes = make_figure(claim, _NOTE, wide, palette, layout)
+        for axes, found in zip(all_axes, panels.values(), strict=True):
+            _draw_panel(axes, found, lead, right, wide, palette)
     return figure
 
 
-def _label(curve: Curve) -> str:
-    return f"{curve[1]} {count(curve[3][-1])}"
-
-
-def _draw_panel(axes: Any, curves: list[Curve], lead: str, right: float, wide: float, palette: Palette) -> None:
-    """Draws curves with their names at their ends, moved apart where they would touch."""
-    top = max(10, max(c[3][-1] for c in curves) * 1.3)
-    first, last = min(min(c[2][0] for c in curves), 0), max(c[2][-1] for c in curves)
-    inches = _TALL / (math.log10(top) - math.log10(0.8))
-    ends = [(math.log10(c[3][-1]) - math.log10(0.8)) * inches for c in curves]
-    places = avoid_overlap(ends, 0.17, 0.07, _TALL - 0.05)
-    for curve, place in zip(curves, places, strict=True):
-        leads = curve[0] == lead
-        color, weight = (palette.leader, "bold") if leads else (palette.others, "normal")
+def _draw_panel(axes: Axes, curves: list[Curve], lead: str, right: float, wide: float, palette: Palette) -> None:
+    """Draws curves with their names at their ends, moved apart where they would overlap."""
+    top = max(10, max(c.cards[-1] for c in curves) * 1.3)
+    inches = _TALL / (math.log10(top) - math.log10(_BOTTOM))
+    ends = [(math.log10(c.cards[-1]) - math.log10(_BOTTOM)) * inches for c in curves]
+    for curve, place in zip(curves, avoid_overlap(ends, 0.17, 0.07, _TALL - 0.05), strict=True):
+        leads = curve.technique == lead
+        color = palette.leader if leads else palette.others
+        style: dict[str, Any] = {"drawstyle": "steps-post", "solid_joinstyle": "round"}
         axes.plot(
-            curve[2],
-            curve[3],
-            color=color,
-            linewidth=2.4 if leads else 1.3,
-            zorder=4 if leads else 3,
-            drawstyle="steps-post",
-            solid_joinstyle="round",
+            curve.ages, curve.cards, color=color, linewidth=2.4 if leads else 1.3, zorder=4 if leads else 3, **style
         )
-        axes.plot(curve[2][-1:], curve[3][-1:], color=color, marker="o", markersize=4, zorder=5, clip_on=False)
-        size = TICK_SIZE
-        axes.annotate(
-            truncate(_label(curve), right - 0.2, size, weight),
-            (curve[2][-1], curve[3][-1]),
-            (1, place / _TALL),
-            xycoords="data",
-            textcoords=_right_edge(axes),
-            ha="left",
-            va="center",
-            fontsize=size,
-            weight=weight,
-            color=color,
-            parse_math=False,
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": palette.gap,
-                "linewidth": 0.6,
-                "shrinkA": 0,
-                "shrinkB": 3,
-                "relpos": (0, 0.5),
-            },
-            zorder=6,
-        )
-    axes.set_xlim(first - 0.5, last + 0.5)
+        axes.plot(curve.ages[-1:], curve.cards[-1:], color=color, marker="o", markersize=4, zorder=5, clip_on=False)
+        _label(axes, curve, place / _TALL, right - 0.2, color, "bold" if leads else "normal", palette)
+    axes.set_xlim(min(0, *(c.ages[0] for c in curves)) - 0.5, max(c.ages[-1] for c in curves) + 0.5)
     axes.set_yscale("log")
-    axes.set_ylim(0.8, top)
+    axes.set_ylim(_BOTTOM, top)
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_yticks([10**k for k in range(int(math.log10(top)) + 1)])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: count(v)))
@@ -179,8 +152,24 @@ def _draw_panel(axes: Any, curves: list[Curve], lead: str, right: float, wide: f
     strip_axes(axes, palette, "y")
 
 
-def _right_edge(axes: Any) -> Any:
-    """Returns coordinates in parts of the axes, an inch's tenth to the right."""
-    from matplotlib.transforms import ScaledTranslation
-
-    return axes.transAxes + ScaledTranslation(0.13, 0, axes.figure.dpi_scale_trans)
+def _label(axes: Axes, curve: Curve, place: float, inches: float, color: str, weight: str, palette: Palette) -> None:
+    """Writes the label of a curve right of the axes, at the fraction ``place`` of their height."""
+    figure: Any = axes.figure
+    edge: Any = axes.transAxes + ScaledTranslation(0.13, 0, figure.dpi_scale_trans)
+    arrow = {"arrowstyle": "-", "color": palette.gap, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3, "relpos": (0, 0.5)}
+    axes.annotate(
+        truncate(curve.label, inches, TICK_SIZE, weight),
+        (curve.ages[-1], curve.cards[-1]),
+        (1, place),
+        xycoords="data",
+        textcoords=edge,
+        ha="left",
+        va="center",
+        fontsize=TICK_SIZE,
+        weight=weight,
+        color=color,
+        parse_math=False,
+        annotation_clip=False,
+        arrowprops=arrow,
+        zorder=6,
+    )

@@ -1,6 +1,6 @@
-"""The sheet of paper that every chart is drawn on: title, subtitle, panels from top to bottom, a note.
+"""The layout that all charts share: title, subtitle, panels from top to bottom, a note.
 
-In: words and the height of every panel, in inches. Out: a figure with empty axes at places that no text touches.
+In: a claim and the height of every panel, in inches. Out: a figure with empty axes that no text touches.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from matplotlib.figure import Figure
 
 from peft_census.publish.charts.palette import Palette
 from peft_census.publish.charts.save import MARGIN, width, wrap
+from peft_census.publish.claims.claim import Claim
+from peft_census.publish.snapshot_reader import shorten
 
 WIDE, NARROW = 8.6, 4.8
-"""Inches: for pages and slides; for phones, where a wide chart shrinks until nobody can read it."""
+"""Width in inches: for pages and slides; for phones."""
 
 NAME_SIZE, VALUE_SIZE, TICK_SIZE = 10.0, 9.5, 8.5
 """Points: names of bars and lines, their values, and ticks."""
@@ -30,15 +32,15 @@ _GAP = 0.16
 
 @dataclass(frozen=True)
 class Panel:
-    """Room for one panel.
+    """The size of one panel, in inches.
 
     Args:
-        tall: height of its axes, in inches.
-        head: heading above it; none where empty.
-        left: room left of the axes beyond the margin, for names or ticks.
-        right: room right of them.
-        below: room under them, for ticks.
-        above: room over them beyond the heading, for a legend.
+        tall: height of its axes.
+        head: heading above it; no heading if empty.
+        left: space left of the axes inside the margin, for names or ticks.
+        right: space right of the axes.
+        below: space under the axes, for ticks.
+        above: space between heading and axes, for a legend.
     """
 
     tall: float
@@ -50,19 +52,19 @@ class Panel:
 
 
 def make_figure(
-    title: str, subtitle: str, note: str, wide: float, palette: Palette, panels: Sequence[Panel]
+    claim: Claim, note: str, wide: float, palette: Palette, panels: Sequence[Panel]
 ) -> tuple[Figure, list[Axes]]:
-    """Returns a figure of ``wide`` inches, as tall as it must be, and the axes of its panels.
+    """Returns a figure ``wide`` inches wide with the title and subtitle of ``claim``, and the axes of its panels.
 
-    Call it, and draw, within ``charts.chart_style(palette)``.
+    Call it, and draw, within ``save.chart_style(palette)``.
     """
     inner = wide - 2 * MARGIN
-    titles, subtitles = wrap(title, inner, _TITLE, "bold"), wrap(subtitle, inner, _SUBTITLE)
+    titles, subtitles = wrap(claim.title, inner, _TITLE, "bold"), wrap(claim.subtitle, inner, _SUBTITLE)
     notes = wrap(note, inner, _NOTE) if note else []
     heads = [wrap(p.head, inner, _HEAD, "bold") if p.head else [] for p in panels]
     below_title = MARGIN + _TITLE_STEP * len(titles) + 0.08
     top = below_title + _SUBTITLE_STEP * len(subtitles) + 0.12
-    body = sum(_head_room(h) + p.above + p.tall + p.below for h, p in zip(heads, panels, strict=True))
+    body = sum(_head_height(h) + p.above + p.tall + p.below for h, p in zip(heads, panels, strict=True))
     tall = top + body + _GAP * (len(panels) - 1) + 0.12 + _NOTE_STEP * len(notes)
     figure = Figure(figsize=(wide, tall))
 
@@ -76,7 +78,7 @@ def make_figure(
     y, axes = top, []
     for head, panel in zip(heads, panels, strict=True):
         write(head, y + 0.06, _HEAD_STEP, _HEAD, weight="bold", color=palette.muted)
-        y += _head_room(head) + panel.above
+        y += _head_height(head) + panel.above
         left, right = MARGIN + panel.left, MARGIN + panel.right
         box = (left / wide, 1 - (y + panel.tall) / tall, 1 - (left + right) / wide, panel.tall / tall)
         axes.append(figure.add_axes(box))
@@ -86,7 +88,7 @@ def make_figure(
 
 
 def strip_axes(axes: Axes, palette: Palette, grid: Literal["x", "y"] = "x") -> None:
-    """Leaves of the frame one spine and of the ticks their labels, with a light grid along ``grid``."""
+    """Hides all spines but one and all tick marks, and draws a light grid along ``grid``."""
     axes.tick_params(axis="both", length=0, labelsize=TICK_SIZE, labelcolor=palette.muted, pad=4)
     axes.grid(axis=grid, color=palette.rule, linewidth=0.7, zorder=0)
     axes.set_axisbelow(True)
@@ -96,14 +98,12 @@ def strip_axes(axes: Axes, palette: Palette, grid: Literal["x", "y"] = "x") -> N
 
 
 def label_width(names: Sequence[str], wide: float, most: float = 0.36, weight: str = "normal") -> float:
-    """Returns the inches that ``names`` need left of their bars, at most the part ``most`` of the width."""
+    """Returns the inches that ``names`` need left of their bars, at most the fraction ``most`` of the width."""
     return min(max((width(n, NAME_SIZE, weight) for n in names), default=0.0) + 0.12, most * wide)
 
 
 def truncate(name: str, inches: float, size: float = NAME_SIZE, weight: str = "normal") -> str:
-    """Returns ``name``, its middle left out as far as it must be to fit into ``inches``."""
-    from peft_census.publish.snapshot_reader import shorten
-
+    """Returns ``name``, without its middle if it is wider than ``inches``."""
     fitted, most = name, len(name)
     while width(fitted, size, weight) > inches and most > 4:
         most -= 1
@@ -112,12 +112,12 @@ def truncate(name: str, inches: float, size: float = NAME_SIZE, weight: str = "n
 
 
 def avoid_overlap(wanted: Sequence[float], apart: float, low: float, high: float) -> list[float]:
-    """Returns places as near to ``wanted`` as they can be, in the same order, ``apart`` from one another.
+    """Returns positions as near to ``wanted`` as possible, in the same order and at least ``apart`` from one another.
 
-    Places stay between ``low`` and ``high`` as long as there is room for all.
+    Positions stay between ``low`` and ``high`` if there is space for all.
     """
     order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
-    groups: list[tuple[float, list[int]]] = []  # mean of wanted places, members; a group sits apart around its mean
+    groups: list[tuple[float, list[int]]] = []  # mean of the wanted positions, members; placed around the mean
     for i in order:
         groups.append((wanted[i], [i]))
         while len(groups) > 1 and _top(groups[-2], apart) + apart > _bottom(groups[-1], apart) + 1e-12:
@@ -146,5 +146,5 @@ def _top(group: tuple[float, list[int]], apart: float) -> float:
     return group[0] + apart * (len(group[1]) - 1) / 2
 
 
-def _head_room(head: list[str]) -> float:
+def _head_height(head: list[str]) -> float:
     return 0.14 + _HEAD_STEP * len(head) if head else 0.0

@@ -1,36 +1,51 @@
-"""Popular beside good: how often cards cite a technique, and what PEFT's own benchmark measured for it.
+"""How often cards cite a technique, and what PEFT's own benchmark measured for it.
 
-One run and one seed each, settings chosen by contributors. Two facts side by side; the chart shows no cause.
+One run and one seed each, settings chosen by contributors. The chart shows no cause.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from peft_census.count import parse_rule
-from peft_census.publish.charts.headline import percent_tick
+from peft_census.publish.charts.bars import TICK_STEPS, percent_tick
 from peft_census.publish.charts.layout import NARROW, TICK_SIZE, Panel, make_figure, strip_axes
 from peft_census.publish.charts.palette import Palette
 from peft_census.publish.charts.save import MARGIN, chart_style, width
-from peft_census.publish.charts.spec import ChartSpec, Missing, columns_of, finding, rows_of
-from peft_census.publish.claims.claim import Claim
-from peft_census.publish.snapshot_reader import SnapshotLike, technique_name
+from peft_census.publish.charts.spec import ChartSpec, Missing
+from peft_census.publish.claims.claim import Claim, about_cards
+from peft_census.publish.snapshot_reader import read_rows, technique_name
 from peft_census.publish.text.numbers import count, percent, plural
+from peft_census.snapshot.snapshot import Snapshot
 
 NAME = "popular"
 _RULE = parse_rule("any/variants_separate")
 _NOTE = (
-    "Each point: the best run of a technique; filled where no run of the task is better in result and memory. "
-    "One run and one seed each. Beside each other, not because of each other."
+    "Each point: the best run of a technique; filled if no run of the task is better in both result and memory. "
+    "One run and one seed each. Correlation only."
 )
-_TALL = 2.7
+_TALL, _LEFT, _RIGHT = 2.7, 0.75, 0.1
 _LABELS = 8
+_PLACES = (
+    (0.1, 0, "left"),
+    (-0.1, 0, "right"),
+    (0, 0.17, "center"),
+    (0, -0.17, "center"),
+    (0.1, 0.14, "left"),
+    (-0.1, 0.14, "right"),
+    (0.1, -0.14, "left"),
+    (-0.1, -0.14, "right"),
+)
+"""Where a name may stand beside its point, best first: offset in inches, alignment."""
+
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -45,24 +60,30 @@ class Point:
     front: bool
 
 
-def popular_chart(snapshot: SnapshotLike) -> ChartSpec | Missing:
+def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec | Missing:
     """Returns the chart of share against result, or why there is none."""
-    rows = [r for r in rows_of(snapshot, "popular") if r["technique"] is not None and r["share"] is not None]
+    rows = [r for r in read_rows(snapshot, NAME) if r["technique"] is not None and r["share"] is not None]
     tasks = {t: _points(snapshot, [r for r in rows if r["task"] == t]) for t in sorted({r["task"] for r in rows})}
     if not any(p.cards for points in tasks.values() for p in points):
         return Missing(NAME, "No card cites a technique that PEFT's benchmark measured.")
+    claim = _claim(snapshot, rows, tasks)
+    lead = claim.technique or ""
+    return ChartSpec(NAME, claim, list(rows[0]), rows, lambda wide, palette: _draw(claim, tasks, lead, wide, palette))
+
+
+def _claim(snapshot: Snapshot, rows: list[dict[str, Any]], tasks: Mapping[str, list[Point]]) -> Claim:
     task, points = next((t, p) for t, p in tasks.items() if any(x.cards for x in p))
     top = max(points, key=lambda p: (p.cards, p.technique))
-    better = [p for p in points if p.value > top.value]
+    better = sum(p.value > top.value for p in points)
     metric = next(r["metric"] for r in rows if r["task"] == task)
-    beaten = f"is behind {count(len(better))} of them in {metric}" if better else f"is also first in {metric}"
-    title = f"{top.name}, cited on {percent(top.share)}, most of {count(len(points))} techniques measured on {task}, {beaten}"
+    score = f"{count(better)} of them score higher in {metric}" if better else f"it also scores highest in {metric}"
+    title = (
+        f"{top.name} ({percent(top.share)} of cards) is the most cited of {count(len(points))} techniques measured on "
+        f"{task}; {score}"
+    )
     base = rows[0]["base"]
-    told = [f"{t}: {_told(measured)}" for t, measured in tasks.items()]
-    claim = finding(
-        snapshot,
-        NAME,
-        _RULE,
+    claim = Claim(
+        id=NAME,
         population="cards that cite at least one technique; runs of PEFT's method comparison",
         technique=top.technique,
         name=top.name,
@@ -70,23 +91,24 @@ def popular_chart(snapshot: SnapshotLike) -> ChartSpec | Missing:
         base=base,
         share=top.share,
         method="none: one run and one seed each",
-        said=f"{title}, at {top.value:.3f} in its best run; {count(top.cards)} of {count(base)} cards that cite a technique cite it",
+        quote=(
+            f"{title}, and its best run reaches {top.value:.3f}; {count(top.cards)} of {count(base)} cards that cite a "
+            "technique cite it"
+        ),
         misquote="People use the wrong technique.",
-        why_not="Two tasks, one model and one run each say nothing of other uses, and being cited is not being used.",
-        caveat="Settings were chosen by contributors; how hard a technique was tuned differs.",
+        why_not="Two tasks, one model and one run each do not measure other uses.",
+        caveat="Contributors chose the settings, and some techniques were tuned more than others.",
         title=title,
         subtitle=(
-            f"Across: {metric} of the best run; up: share of {plural(base, 'card')} that cite a technique, on a logarithmic "
-            f"scale. Rule {_RULE.name}."
+            f"Horizontal: {metric} of the best run. Vertical: share of {plural(base, 'card')} that cite a technique, "
+            f"logarithmic scale. Rule {_RULE.name}."
         ),
-        alt=f"Points. {title}. {'; '.join(told)}.",
+        alt_text=f"Points. {title}. {'; '.join(f'{t}: {_points_text(measured)}' for t, measured in tasks.items())}.",
     )
-    return ChartSpec(
-        NAME, claim, columns_of(rows), rows, lambda wide, palette: _draw(claim, tasks, top.technique, wide, palette)
-    )
+    return about_cards(claim, snapshot, _RULE)
 
 
-def _points(snapshot: SnapshotLike, rows: Sequence[dict[str, Any]]) -> list[Point]:
+def _points(snapshot: Snapshot, rows: Sequence[dict[str, Any]]) -> list[Point]:
     """Returns one point for every technique: its best run."""
     best: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -99,64 +121,49 @@ def _points(snapshot: SnapshotLike, rows: Sequence[dict[str, Any]]) -> list[Poin
     ]
 
 
-def _told(points: list[Point]) -> str:
-    """Returns the points of a task in words: those that a card cites one by one, the others by their range."""
+def _points_text(points: list[Point]) -> str:
+    """Returns the points of a task as text: cited techniques one by one, the others by their range."""
     cited = [
         f"{p.name} {p.value:.3f}, cited on {count(p.cards)}" for p in sorted(points, key=lambda p: -p.value) if p.cards
     ]
-    silent = [p.value for p in points if not p.cards]
-    if silent:
-        cited.append(f"{plural(len(silent), 'technique')} cited on none, {min(silent):.3f} to {max(silent):.3f}")
+    others = [p.value for p in points if not p.cards]
+    if others:
+        cited.append(f"{plural(len(others), 'technique')} cited on none, {min(others):.3f} to {max(others):.3f}")
     return ", ".join(cited)
 
 
-def _draw(claim: Claim, tasks: dict[str, list[Point]], lead: str, wide: float, palette: Palette) -> Figure:
+def _draw(claim: Claim, tasks: Mapping[str, list[Point]], lead: str, wide: float, palette: Palette) -> Figure:
     with chart_style(palette):
-        left = 0.75
-        rooms = [Panel(_TALL, task, left, 0.1) for task in tasks]
-        figure, all_axes = make_figure(claim.title, claim.subtitle, _NOTE, wide, palette, rooms)
+        layout = [Panel(_TALL, task, _LEFT, _RIGHT) for task in tasks]
+        figure, all_axes = make_figure(claim, _NOTE, wide, palette, layout)
         for axes, points in zip(all_axes, tasks.values(), strict=True):
-            _draw_task(axes, points, lead, wide - 2 * MARGIN - left - 0.1, wide, palette)
+            _draw_task(axes, points, lead, wide, palette)
     return figure
 
 
-def _draw_task(axes: Any, points: list[Point], lead: str, broad: float, wide: float, palette: Palette) -> None:
+def _draw_task(axes: Axes, points: list[Point], lead: str, wide: float, palette: Palette) -> None:
     cited = [p.share for p in points if p.share > 0]
     low = math.floor(math.log10(min(cited))) if cited else -1
     high = max(math.log10(max(cited)) if cited else 0, low + 1) + 0.25
     floor = low - 0.55
     values = [p.value for p in points]
     pad = 0.08 * (max(values) - min(values) or 0.1)
-    x0, x1 = min(values) - pad, max(values) + pad
-
-    def place(p: Point) -> tuple[float, float]:
-        y = math.log10(p.share) if p.share > 0 else floor
-        return (p.value - x0) / (x1 - x0) * broad, (y - floor + 0.3) / (high - floor + 0.3) * _TALL
-
-    axes.axhspan(floor - 0.3, floor + 0.3, color=palette.rule, alpha=0.35, linewidth=0, zorder=0)
-    for p in points:
-        color = palette.leader if p.technique == lead else palette.others
-        y = math.log10(p.share) if p.share > 0 else floor
-        face = color if p.front else palette.paper
-        axes.plot(
-            [p.value],
-            [y],
-            marker="o",
-            markersize=8 if p.technique == lead else 6,
-            markerfacecolor=face,
-            markeredgecolor=color,
-            markeredgewidth=1.3,
-            zorder=4,
-            clip_on=False,
-        )
-    taken = [(x - 0.07, y - 0.07, x + 0.07, y + 0.07) for x, y in map(place, points)]
-    for p in _worth_naming(points, lead):
-        _label(
-            axes, p, place(p), taken, broad, palette.leader if p.technique == lead else palette.ink, p.technique == lead
-        )
-    axes.set_xlim(x0, x1)
-    axes.set_ylim(floor - 0.3, high)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6 if wide > NARROW else 3, steps=[1, 2, 2.5, 5, 10]))
+    left, right, bottom = min(values) - pad, max(values) + pad, floor - 0.3
+    broad = wide - 2 * MARGIN - _LEFT - _RIGHT
+    heights = {p: math.log10(p.share) if p.share > 0 else floor for p in points}
+    places = {
+        p: ((p.value - left) / (right - left) * broad, (y - bottom) / (high - bottom) * _TALL)
+        for p, y in heights.items()
+    }
+    axes.axhspan(bottom, floor + 0.3, color=palette.rule, alpha=0.35, linewidth=0, zorder=0)
+    for p, y in heights.items():
+        _draw_point(axes, p, y, p.technique == lead, palette)
+    taken = [_around(place) for place in places.values()]
+    for p in _named(points, lead):
+        _label(axes, p.name, places[p], taken, broad, p.technique == lead, palette)
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, high)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6 if wide > NARROW else 3, steps=TICK_STEPS))
     axes.xaxis.set_minor_locator(NullLocator())
     powers = list(range(low, math.floor(high) + 1))
     axes.set_yticks([floor, *powers], ["not cited", *(percent_tick(10.0**k) for k in powers)])
@@ -164,44 +171,43 @@ def _draw_task(axes: Any, points: list[Point], lead: str, broad: float, wide: fl
     strip_axes(axes, palette, "y")
 
 
-def _worth_naming(points: list[Point], lead: str) -> list[Point]:
-    """Returns the points to name, first the leader, then the most cited, then the best of the rest."""
+def _draw_point(axes: Axes, point: Point, y: float, leads: bool, palette: Palette) -> None:
+    color = palette.leader if leads else palette.others
+    axes.plot(
+        [point.value],
+        [y],
+        marker="o",
+        markersize=8 if leads else 6,
+        markerfacecolor=color if point.front else palette.background,
+        markeredgecolor=color,
+        markeredgewidth=1.3,
+        zorder=4,
+        clip_on=False,
+    )
+
+
+def _named(points: list[Point], lead: str) -> list[Point]:
+    """Returns the points that get a name: the leader, the most cited, the best of the rest."""
     cited = sorted((p for p in points if p.cards and p.technique != lead), key=lambda p: (-p.cards, p.technique))
     best = sorted((p for p in points if not p.cards), key=lambda p: (-p.value, p.technique))
     return [*(p for p in points if p.technique == lead), *cited[:_LABELS], *best[:4]]
 
 
 def _label(
-    axes: Any,
-    p: Point,
-    at: tuple[float, float],
-    taken: list[tuple[float, float, float, float]],
-    broad: float,
-    color: str,
-    bold: bool,
+    axes: Axes, name: str, place: tuple[float, float], taken: list[Box], broad: float, leads: bool, palette: Palette
 ) -> None:
-    """Writes a name beside its point where nothing else stands; a name without room is left to the data file."""
-    weight = "bold" if bold else "normal"
-    across, up = width(p.name, TICK_SIZE, weight), 0.15
-    x, y = at
-    for dx, dy, ha in (
-        (0.1, 0, "left"),
-        (-0.1, 0, "right"),
-        (0, 0.17, "center"),
-        (0, -0.17, "center"),
-        (0.1, 0.14, "left"),
-        (-0.1, 0.14, "right"),
-        (0.1, -0.14, "left"),
-        (-0.1, -0.14, "right"),
-    ):
+    """Writes a name beside its point if there is space; otherwise only the data file has the name."""
+    weight = "bold" if leads else "normal"
+    across, up = width(name, TICK_SIZE, weight), 0.15
+    x, y = place
+    for dx, dy, ha in _PLACES:
         start = x + dx - {"left": 0, "right": across, "center": across / 2}[ha]
         box = (start - 0.02, y + dy - up / 2, start + across + 0.02, y + dy + up / 2)
         inside = box[0] >= 0 and box[2] <= broad and box[1] >= 0 and box[3] <= _TALL
-        mine = (x - 0.07, y - 0.07, x + 0.07, y + 0.07)
-        if inside and not any(_touch(box, other) for other in taken if other != mine):
+        if inside and not any(_overlap(box, other) for other in taken if other != _around(place)):
             taken.append(box)
             axes.annotate(
-                p.name,
+                name,
                 (x / broad, y / _TALL),
                 (72 * dx, 72 * dy),
                 xycoords="axes fraction",
@@ -210,7 +216,7 @@ def _label(
                 va="center",
                 fontsize=TICK_SIZE,
                 weight=weight,
-                color=color,
+                color=palette.leader if leads else palette.ink,
                 parse_math=False,
                 zorder=6,
                 annotation_clip=False,
@@ -218,5 +224,10 @@ def _label(
             return
 
 
-def _touch(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+def _around(place: tuple[float, float]) -> Box:
+    x, y = place
+    return (x - 0.07, y - 0.07, x + 0.07, y + 0.07)
+
+
+def _overlap(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -1,1 +1,1 @@
-"""Claims."""
+"""Claims: every number that is published, with everything that is needed to print it."""

@@ -1,88 +1,51 @@
-"""PEFT's benchmark in print: one line and one claim, with commit and runs, and no cause.
+"""The claim about PEFT's own benchmark, with commit and number of runs.
 
-In: a snapshot with a ``benchmark`` table. Out: words. Refuses nothing and concludes nothing: one run and one
-seed each.
+In: a snapshot with a ``benchmark`` table. Out: text. One run and one seed each, so the claim names no cause.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from peft_census.publish.claims.claim import Claim
-from peft_census.publish.snapshot_reader import SnapshotLike, source_line
+from peft_census.publish.snapshot_reader import source_line
 from peft_census.publish.text.numbers import plural
+from peft_census.snapshot.snapshot import Snapshot
 
 NAME = "PEFT method comparison"
 
 
-@dataclass(frozen=True)
-class ComparisonRow:
-    """One line of the side-by-side table, in words."""
-
-    where: str
-    figure: str
-    base: str
-    range: str
-    date: str
-    coverage: str
-    remark: str = ""
-
-
-def _best(snapshot: SnapshotLike) -> list[tuple[str, dict[str, Any], int]]:
-    """Returns for each task its name, the run with the best metric and the number of runs."""
+def best_runs_text(snapshot: Snapshot) -> str:
+    """Returns the run with the best metric for each task, as text."""
     rows = snapshot.table("benchmark").to_pylist()
-    tasks = sorted({r["task"] for r in rows})
-    of = {t: [r for r in rows if r["task"] == t] for t in tasks}
-    return [(t, max(of[t], key=lambda r: (r["value"], r["experiment"])), len(of[t])) for t in tasks]
-
-
-def _words(snapshot: SnapshotLike) -> str:
+    best = {r["task"]: r for r in sorted(rows, key=lambda r: (r["value"], r["experiment"]))}
     return "; ".join(
         f"{task}: best {row['metric'].removeprefix('test ')} {row['value']:.3f} by {row['experiment']}"
-        for task, row, _ in _best(snapshot)
+        for task, row in sorted(best.items())
     )
 
 
-def benchmark_line(snapshot: SnapshotLike, facts: Mapping[str, Any]) -> ComparisonRow:
-    days = sorted(str(d)[:10] for d in snapshot.table("benchmark")["run_at"].to_pylist() if d)
-    return ComparisonRow(
-        where=NAME,
-        figure=_words(snapshot),
-        base=f"{plural(facts['runs'], 'run')}, one seed each; not a share",
-        range="none: one run each",
-        date=f"runs {days[0]} to {days[-1]}" if days else "–",
-        coverage=f"commit {facts['commit'] or 'unknown'}",
-        remark="Settings chosen by contributors: popular beside measured, no cause.",
-    )
-
-
-def benchmark_claim(snapshot: SnapshotLike, facts: Mapping[str, Any]) -> Claim:
-    words = _words(snapshot)
-    source = f"Source: huggingface/peft method_comparison @ {facts['commit'] or 'unknown commit'}"
-    finding = f"PEFT's own comparison, {plural(facts['runs'], 'run')}: {words}"
+def benchmark_claim(snapshot: Snapshot, facts: Mapping[str, Any]) -> Claim:
+    """Returns the claim; ``facts`` is what the manifest says of the benchmark."""
+    commit, runs = facts["commit"] or "unknown", facts["runs"]
+    finding = f"PEFT's own comparison, {plural(runs, 'run')}: {best_runs_text(snapshot)}"
     return Claim(
         id="benchmark",
         kind="benchmark",
-        rule=None,
         population="successful runs of PEFT's method comparison",
-        technique=None,
-        name=None,
-        numerator=facts["runs"],
-        base=facts["runs"],
-        share=None,
-        low=None,
-        high=None,
+        numerator=runs,
+        base=runs,
         method="none: one run and one seed each",
-        quote=f"{finding} (one run and one seed each, settings chosen by contributors; commit "
-        f"{facts['commit'] or 'unknown'}; peft_census, snapshot {snapshot.id}).",
+        quote=f"{finding} (one run and one seed each, settings chosen by contributors; commit {commit}; peft_census, "
+        f"snapshot {snapshot.id}).",
         misquote="The best technique is the least used because people do not know it.",
-        why_not="Two tasks, one run each: the table shows what is popular beside what was measured, and no cause.",
-        caveat="Results are overwritten in place at their source; other commits hold other numbers.",
+        why_not="Two tasks and one run each do not explain which techniques cards cite.",
+        caveat="The results are overwritten at their source; other commits have other results.",
         title=finding,
-        subtitle=f"n = {plural(facts['runs'], 'run')}.",
-        source_line=f"{source} · snapshot {snapshot.id}",
+        subtitle=f"n = {plural(runs, 'run')}.",
+        source_line=f"Source: peft_census, snapshot {snapshot.id}; data: huggingface/peft method_comparison, "
+        f"commit {commit}",
         alt_text=f"{finding}. {source_line(snapshot)}.",
         snapshot_id=snapshot.id,
         specimen=False,

@@ -1,17 +1,17 @@
-"""A claim: one number, or what one chart shows, with all that is needed to print it.
+"""A claim: one number, or what one chart shows, with everything that is needed to print it.
 
-In: a snapshot. Out: what every claim of it shares: source, dates, coverage, and how well the tagger reads.
+In: a snapshot and the figures and sentences of the claim. Out: a record that holds also the source, its dates, its
+coverage and the accuracy of the tagger.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from peft_census.count import Rule
-from peft_census.count.rules import SWITCHES
-from peft_census.publish.snapshot_reader import SPECIMEN_MARK, SnapshotLike, source_line
+from peft_census.publish.snapshot_reader import SPECIMEN_MARK, card_span, source_label, source_line
 from peft_census.publish.text.numbers import count, percent, plural
+from peft_census.snapshot.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -20,47 +20,40 @@ class Claim:
 
     Args:
         id: ``headline``, ``coverage``, ``<rule>.<technique>`` or the name of a chart.
-        kind: ``share``, ``empty`` (nothing to count, hence no share), ``coverage``, ``finding`` (what a chart
-            shows), ``instrument`` or ``benchmark`` (what stands beside the cards).
-        rule: how it was counted; None for coverage.
-        evidence level: on which evidence levels of evidence; None where no card was counted.
         population: which cards were considered.
-        technique: technique id; None where the claim is about no technique.
-        name: display name of the technique.
         numerator: votes for the technique, or cards with text.
         base: cards that the rule counts, or models listed.
-        share: numerator / base; None on a base of zero.
-        low: lower bound of the interval; None where nothing was sampled or counted.
-        high: upper bound, likewise.
-        method: how the interval was made.
-        quote: the sentence that may be quoted.
-        misquote: the sentence that must not be written.
+        method: how the interval was computed.
+        quote: the sentence to quote.
+        misquote: a sentence that must not be written.
         why_not: what is wrong with ``misquote``.
         caveat: what the interval leaves out.
         title: the finding.
-        subtitle: the base: n, what counted, rule.
-        source_line: source, dates of its cards, snapshot id.
-        alt_text: the claim, or the chart made from it, for who cannot see it.
-        data: file beside the claims with the numbers behind its chart; None where the claim holds them all.
-        accuracy: how well the tagger reads hand-labelled cards; None where no card was counted.
-        coverage: how much of the source could be read.
-        first: day of the oldest card; None where it is not known.
-        last: day of the newest, likewise.
+        subtitle: the base: n, what was counted, rule.
+        alt_text: the claim, or the chart made from it, for readers who cannot see it.
+        kind: ``share``, ``empty`` (a base of zero, so there is no share), ``coverage``, ``finding`` (what a chart
+            shows), ``change``, ``instrument`` or ``benchmark`` (data sources that are not model cards).
+        source_line: project, snapshot, data set and dates of its cards.
         snapshot_id: the snapshot.
         specimen: whether the cards are made up.
+        rule: how it was counted; None if no card was counted.
+        technique: technique id; None if the claim is not about one technique.
+        name: display name of the technique.
+        share: numerator / base; None on a base of zero.
+        low: lower bound of the interval; None if nothing was sampled or counted.
+        high: upper bound, likewise.
+        evidence_level: which evidence levels were counted; None if no card was counted.
+        accuracy: accuracy of the tagger on labelled cards; None if no card was counted.
+        coverage: how much of the source could be read.
+        first: day of the oldest card; None if it is not known.
+        last: day of the newest card, likewise.
+        data: file with the numbers behind the chart of this claim; None if the claim holds them all.
     """
 
     id: str
-    kind: str
-    rule: str | None
     population: str
-    technique: str | None
-    name: str | None
     numerator: float
     base: float
-    share: float | None
-    low: float | None
-    high: float | None
     method: str
     quote: str
     misquote: str
@@ -68,10 +61,17 @@ class Claim:
     caveat: str
     title: str
     subtitle: str
-    source_line: str
     alt_text: str
-    snapshot_id: str
-    specimen: bool
+    kind: str = "finding"
+    source_line: str = ""
+    snapshot_id: str = ""
+    specimen: bool = False
+    rule: str | None = None
+    technique: str | None = None
+    name: str | None = None
+    share: float | None = None
+    low: float | None = None
+    high: float | None = None
     evidence_level: str | None = None
     accuracy: str | None = None
     coverage: str | None = None
@@ -80,42 +80,57 @@ class Claim:
     data: str | None = None
 
 
-def common(snapshot: SnapshotLike, rule: Rule | None) -> dict[str, Any]:
-    """Returns the fields that every claim about the cards of ``snapshot`` shares."""
-    return {
-        "source_line": source_line(snapshot),
-        "evidence_level": SWITCHES["evidence_level"].options[rule.evidence_level].short if rule else None,
-        "accuracy": accuracy_words(snapshot) if rule else None,
-        "coverage": coverage_words(snapshot),
-        "first": snapshot.manifest.cards.first,
-        "last": snapshot.manifest.cards.last,
-        "snapshot_id": snapshot.id,
-        "specimen": bool(snapshot.manifest.specimen),
-    }
+def about_cards(claim: Claim, snapshot: Snapshot, rule: Rule | None) -> Claim:
+    """Returns a claim about the cards of ``snapshot`` with source, dates, coverage and accuracy filled in.
+
+    The source line is added to the alt text. A specimen is marked in the quote and the alt text. A finding gets the
+    data file of its chart, and data set, dates, rule and snapshot at the end of its quote.
+
+    Args:
+        claim: figures and sentences.
+        snapshot: whose cards it is about.
+        rule: how they were counted; None if no card was counted.
+    """
+    cards = snapshot.manifest.cards
+    mark = f"{SPECIMEN_MARK}. " if snapshot.manifest.specimen else ""
+    quote, data = claim.quote, claim.data
+    if claim.kind == "finding":
+        by = f"rule {rule.name}; " if rule else ""
+        quote += f" ({source_label(snapshot)}, {card_span(snapshot)}; {by}peft_census, snapshot {snapshot.id})."
+        data = f"{claim.id}.csv"
+    return replace(
+        claim,
+        quote=mark + quote,
+        source_line=source_line(snapshot),
+        alt_text=f"{mark}{claim.alt_text} {source_line(snapshot)}.",
+        snapshot_id=snapshot.id,
+        specimen=snapshot.manifest.specimen,
+        rule=rule.name if rule else None,
+        evidence_level=rule.options[2].meaning if rule else None,
+        accuracy=accuracy_text(snapshot) if rule else None,
+        coverage=coverage_text(snapshot),
+        first=cards.first,
+        last=cards.last,
+        data=data,
+    )
 
 
-def marked(snapshot: SnapshotLike, sentence: str) -> str:
-    """Returns ``sentence`` with the specimen's mark in front where the cards are made up."""
-    return f"{SPECIMEN_MARK}. {sentence}" if snapshot.manifest.specimen else sentence
-
-
-def coverage_words(snapshot: SnapshotLike) -> str:
+def coverage_text(snapshot: Snapshot) -> str:
     """Returns how many of the listed models have a card that could be read."""
     listed, read = snapshot.manifest.cards.rows, snapshot.manifest.cards.with_text
     part = f" ({percent(read / listed)})" if listed else ""
     return f"{count(read)} of {plural(listed, 'listed model')} have a card that could be read{part}"
 
 
-def accuracy_words(snapshot: SnapshotLike) -> str:
-    """Returns how well the tagger that made ``snapshot`` reads the hand-labelled cards of record."""
-    scores = snapshot.manifest.accuracy
-    real = scores.get("real")
+def accuracy_text(snapshot: Snapshot) -> str:
+    """Returns the accuracy of the tagger on the labelled real cards, as the manifest records it."""
+    real = snapshot.manifest.accuracy.get("real")
     if not real:
         return "not measured on real cards"
     cited, applied, one = real.cited, real.applied, real.exactly_one
     return (
-        f"on {count(real.cards)} hand-labelled real cards the tagger finds the techniques cited with precision "
-        f"{percent(cited.precision)} and recall {percent(cited.recall)}, those applied with "
-        f"{percent(applied.precision)} and {percent(applied.recall)}, and cards that cite exactly one with "
-        f"{percent(one.precision)} and {percent(one.recall)}; the cards were in view while it was made"
+        f"on {count(real.cards)} labelled real cards, precision and recall are {percent(cited.precision)} and "
+        f"{percent(cited.recall)} for cited techniques, {percent(applied.precision)} and {percent(applied.recall)} for "
+        f"applied techniques, and {percent(one.precision)} and {percent(one.recall)} for cards that cite exactly one "
+        "technique; these cards were used in development"
     )

@@ -1,37 +1,34 @@
-"""Claims: every number that leaves the project, with all that is needed to print it.
+"""The claims that every snapshot makes about its cards.
 
-In: a snapshot. Out: frozen records; charts, tables and the page take their words from them, so they cannot
-disagree. A claim says *cites*, never *uses*: it carries the sentence that may be quoted and, beside it, the
-sentence that must not be written.
+In: a snapshot. Out: claims. Charts, tables, post and page take their sentences and numbers from them, so they agree. A
+claim says *cites*, never *uses*, and holds a sentence that must not be written beside the one to quote.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
 
 from peft_census.count import HEADLINE as RULE
 from peft_census.count import Rule, headline
-from peft_census.publish.claims.claim import Claim, common, coverage_words, marked
+from peft_census.publish.claims.claim import Claim, about_cards, coverage_text
 from peft_census.publish.snapshot_reader import (
     Share,
-    SnapshotLike,
     card_span,
     read_shares,
     select,
     source_label,
-    source_line,
     technique_name,
 )
 from peft_census.publish.text.numbers import count, interval, percent, plural
-from peft_census.publish.text.wording import base_words, counting, quote, title
+from peft_census.publish.text.wording import base_text, capitalized, counting_text, interval_text, quote, title
+from peft_census.snapshot.snapshot import Snapshot
 
 HEADLINE, COVERAGE = "headline", "coverage"
 """Ids of the claims that every snapshot has."""
 
 CHANGE = "change"
-"""Id of the claim of what changed since an earlier snapshot."""
+"""Id of the claim about the change since an earlier snapshot."""
 
 COMPARISONS = (
     "exactly_one/variants_separate",
@@ -41,16 +38,16 @@ COMPARISONS = (
     "exactly_one/per_author",
     "exactly_one/deduplicated",
 )
-"""The other ways of counting that are always printed beside the headline."""
+"""The other rules under which the headline's technique always gets a claim."""
 
 OTHERS = 3
-"""Techniques beside the headline's that get a claim of their own."""
+"""Techniques other than the headline's that get a claim of their own."""
 
 BARS = 12
 """Small shares shown one by one in the chart and its alt text; the rest are summed."""
 
 
-def make_claims(snapshot: SnapshotLike) -> list[Claim]:
+def make_claims(snapshot: Snapshot) -> list[Claim]:
     """Returns the snapshot's claims: the headline, the same under other rules, the largest others, coverage."""
     rows = read_shares(snapshot)
     counted = select(rows, RULE.name)
@@ -59,22 +56,21 @@ def make_claims(snapshot: SnapshotLike) -> list[Claim]:
     first = _headline_share(snapshot, counted)
     others = [s for s in counted if s.technique != first.technique]
     return [
-        _share_claim(snapshot, first, HEADLINE, others),
+        _headline_claim(snapshot, first, others),
         *_comparisons(snapshot, rows, first.technique),
         *(_share_claim(snapshot, s) for s in others[:OTHERS]),
         _coverage_claim(snapshot),
     ]
 
 
-def _headline_share(snapshot: SnapshotLike, counted: list[Share]) -> Share:
-    """Returns the share that ``count.headline`` names; where no card cites its technique, a counted zero."""
-    head = headline(snapshot.table("shares"))
-    if cited := [s for s in counted if s.technique == head.technique]:
-        return cited[0]
-    figures = asdict(head)
-    return replace(
-        counted[0], name=technique_name(snapshot, head.technique), numerator=float(figures.pop("n")), **figures
-    )
+def headline_of(claims: Sequence[Claim]) -> Claim:
+    """Returns the headline among ``claims``."""
+    return next(claim for claim in claims if claim.id == HEADLINE)
+
+
+def coverage_of(claims: Sequence[Claim]) -> Claim:
+    """Returns the claim about coverage among ``claims``."""
+    return next(claim for claim in claims if claim.id == COVERAGE)
 
 
 def break_down(others: list[Share]) -> tuple[list[Share], list[Share]]:
@@ -84,8 +80,49 @@ def break_down(others: list[Share]) -> tuple[list[Share], list[Share]]:
     return voted[:cut], voted[cut:]
 
 
-def _comparisons(snapshot: SnapshotLike, rows: list[Share], technique: str | None) -> list[Claim]:
-    """Returns the claims for the headline's technique, or failing it the leading one, under the other rules."""
+def change_claim(snapshot: Snapshot, lines: Sequence[str], technique: str, rule: Rule) -> Claim:
+    """Returns the claim about the change since an earlier snapshot.
+
+    Args:
+        snapshot: the newer snapshot.
+        lines: the finding, then what belongs to it, one sentence each.
+        technique: whose share changed.
+        rule: how both snapshots were counted.
+    """
+    text = "; ".join(lines)
+    claim = Claim(
+        id=CHANGE,
+        kind="change",
+        population="all cards of both snapshots",
+        technique=technique,
+        name=technique_name(snapshot, technique),
+        numerator=0,
+        base=0,
+        method="Shapley values over groups of cards: the parts add up to the difference",
+        quote=f"{text} (peft_census, snapshot {snapshot.id}).",
+        misquote="People changed their minds.",
+        why_not="A share also changes with the population, the readable cards and the project's own rules.",
+        caveat="Snapshots of different populations do not show a trend.",
+        title=lines[0],
+        subtitle=f"Rule {rule.name}.",
+        alt_text=f"{text}.",
+        data="change.csv",
+    )
+    return about_cards(claim, snapshot, rule)
+
+
+def _headline_share(snapshot: Snapshot, counted: list[Share]) -> Share:
+    """Returns the share that ``count.headline`` names; a counted zero if no card cites its technique."""
+    head = headline(snapshot.table("shares"))
+    if cited := [s for s in counted if s.technique == head.technique]:
+        return cited[0]
+    figures = asdict(head)
+    numerator = float(figures.pop("n"))
+    return replace(counted[0], name=technique_name(snapshot, head.technique), numerator=numerator, **figures)
+
+
+def _comparisons(snapshot: Snapshot, rows: list[Share], technique: str | None) -> list[Claim]:
+    """Returns the claims under the other rules for ``technique``, or else for the leading technique."""
     claims = []
     for rule in COMPARISONS:
         counted = select(rows, rule)
@@ -94,21 +131,20 @@ def _comparisons(snapshot: SnapshotLike, rows: list[Share], technique: str | Non
     return claims
 
 
-def _share_claim(
-    snapshot: SnapshotLike, share: Share, claim_id: str | None = None, others: list[Share] | None = None
-) -> Claim:
-    """Returns the claim for one share; with ``others`` its alt text describes the whole chart."""
+def _headline_claim(snapshot: Snapshot, share: Share, others: list[Share]) -> Claim:
     finding = title(share)
     if others and others[0].numerator > share.numerator:
         finding += f"; {others[0].name} leads with {percent(others[0].share)}"
-    if others is None:
-        alt = f"{title(share)}: {count(share.numerator)} of {count(share.base)}, {_range(share)}."
-    else:
-        alt = _chart_alt(share, others)
-    return Claim(
+    return _share_claim(snapshot, share, HEADLINE, finding, _chart_alt(share, others))
+
+
+def _share_claim(
+    snapshot: Snapshot, share: Share, claim_id: str | None = None, finding: str | None = None, alt: str | None = None
+) -> Claim:
+    bounds = interval_text(share.low, share.high, share.method)
+    claim = Claim(
         id=claim_id or f"{share.rule}.{share.technique}",
         kind="share",
-        rule=share.rule,
         population=share.population,
         technique=share.technique,
         name=share.name,
@@ -118,116 +154,76 @@ def _share_claim(
         low=share.low,
         high=share.high,
         method=share.method,
-        quote=marked(snapshot, quote(share, source_label(snapshot), card_span(snapshot), snapshot.id)),
-        misquote=f"{percent(share.share)} of models use {share.name}.",
+        quote=quote(share, source_label(snapshot), card_span(snapshot), snapshot.id),
+        misquote=f"{capitalized(percent(share.share))} of models use {share.name}.",
         why_not=(
-            f"A card that cites {share.name} does not say that its model was trained with it, and a card that "
-            "cites nothing may belong to a model that was; the share is one of cards under one rule, not of models."
+            f"A model whose card cites {share.name} may be trained without it; a model whose card cites nothing may "
+            "be trained with it. The share is a share of cards under one rule, not of models."
         ),
         caveat=_caveat(share),
-        title=finding,
-        subtitle=_subtitle(share.way, share.base, share.cards),
-        alt_text=marked(snapshot, f"{alt} {source_line(snapshot)}."),
-        **common(snapshot, share.way),
+        title=finding or title(share),
+        subtitle=_subtitle(share.parsed_rule, share.base, share.cards),
+        data=f"{HEADLINE}.csv" if claim_id == HEADLINE else None,
+        alt_text=alt or f"{title(share)}: {count(share.numerator)} of {count(share.base)}, {bounds}.",
     )
+    return about_cards(claim, snapshot, share.parsed_rule)
 
 
-def _empty_claim(snapshot: SnapshotLike, counted_elsewhere: bool) -> Claim:
+def _empty_claim(snapshot: Snapshot, counted_elsewhere: bool) -> Claim:
     """Returns the headline of a snapshot in which no card cites exactly one technique."""
     cards = snapshot.manifest.cards
-    seen = f"{plural(cards.with_text, 'card')} could be read"
+    read = f"{plural(cards.with_text, 'card')} could be read"
     more = "cards that cite several are counted under other rules" if counted_elsewhere else "none of them cites any"
     finding = "No card cites exactly one technique, so there is no share to show"
-    return Claim(
+    claim = Claim(
         id=HEADLINE,
         kind="empty",
-        rule=RULE.name,
         population="all cards",
-        technique=None,
-        name=None,
         numerator=0,
         base=0,
-        share=None,
-        low=None,
-        high=None,
         method="none: the base is zero",
-        quote=marked(
-            snapshot,
+        quote=(
             f"In {source_label(snapshot)}, {card_span(snapshot)}, no model card cites exactly one technique: of "
-            f"{plural(cards.rows, 'model')} listed, {seen}; {more} (peft_census, snapshot {snapshot.id}).",
+            f"{plural(cards.rows, 'model')} listed, {read}; {more} (peft_census, snapshot {snapshot.id})."
         ),
         misquote="No model uses parameter-efficient fine-tuning.",
         why_not="A card that cites no technique may belong to a model that was trained with one.",
-        caveat="With nothing to count there is no share and no interval; this is not a share of zero.",
+        caveat="Without a card to count there is no share and no interval. This is not a share of 0%.",
         title=finding,
         subtitle=_subtitle(RULE, 0, 0),
-        alt_text=marked(
-            snapshot, f"An empty chart: {finding[0].lower()}{finding[1:]}; {more}. {source_line(snapshot)}."
-        ),
-        **common(snapshot, RULE),
+        data=f"{HEADLINE}.csv",
+        alt_text=f"An empty chart: {finding[0].lower()}{finding[1:]}; {more}.",
     )
+    return about_cards(claim, snapshot, RULE)
 
 
-def _coverage_claim(snapshot: SnapshotLike) -> Claim:
-    """Returns the claim that says how much of the source could be read."""
-    cards = snapshot.manifest.cards
-    listed, read = cards.rows, cards.with_text
+def _coverage_claim(snapshot: Snapshot) -> Claim:
+    """Returns the claim about how much of the source could be read."""
+    listed, read = snapshot.manifest.cards.rows, snapshot.manifest.cards.with_text
     share = read / listed if listed else None
     part = f" ({percent(share)})" if share is not None else ""
-    finding = coverage_words(snapshot)
-    said = f"Of {plural(listed, 'model')} listed in {source_label(snapshot)}, {count(read)}{part} have a card with text"
     missing = f"{count(listed - read)} have none or could not be read"
-    return Claim(
+    claim = Claim(
         id=COVERAGE,
         kind="coverage",
-        rule=None,
         population="all models listed",
-        technique=None,
-        name=None,
         numerator=read,
         base=listed,
         share=share,
-        low=None,
-        high=None,
         method="full count of what was listed; no interval",
-        quote=marked(snapshot, f"{said}; {missing} (peft_census, snapshot {snapshot.id})."),
+        quote=(
+            f"Of {plural(listed, 'model')} listed in {source_label(snapshot)}, {count(read)}{part} have a card with "
+            f"text; {missing} (peft_census, snapshot {snapshot.id})."
+        ),
         misquote=f"The other {plural(listed - read, 'model')} use no technique.",
-        why_not="A card that is missing says nothing either way: a gap is a gap, not a zero.",
-        caveat="What the source does not list is not in the count.",
-        title=finding,
+        why_not="A model without a readable card may be trained with any technique or with none.",
+        caveat="Models that the source does not list are not counted.",
+        title=coverage_text(snapshot),
         subtitle=f"n = {plural(listed, 'model')} listed by the source.",
-        alt_text=marked(snapshot, f"{finding}; {missing}. {source_line(snapshot)}."),
+        alt_text=f"{coverage_text(snapshot)}; {missing}.",
         data="coverage.csv",
-        **common(snapshot, None),
     )
-
-
-def change_claim(snapshot: SnapshotLike, section: Mapping[str, Any], technique: str, rule: Rule) -> Claim:
-    """Returns the claim of what changed since an earlier snapshot; ``section`` is ``difference.change_section``."""
-    parts = "; ".join([section["head"], *section["more"], *section["frames"], *section["tail"]])
-    return Claim(
-        id=CHANGE,
-        kind="change",
-        rule=rule.name,
-        population="all cards of both snapshots",
-        technique=technique,
-        name=technique_name(snapshot, technique),
-        numerator=0,
-        base=0,
-        share=None,
-        low=None,
-        high=None,
-        method="Shapley values over groups of cards: the parts add up to the difference",
-        quote=marked(snapshot, f"{parts} (peft_census, snapshot {snapshot.id})."),
-        misquote="People changed their minds.",
-        why_not="A share moves when the population, what could be read, or our own rules change, too.",
-        caveat="Two snapshots of different populations have no trend.",
-        title=section["head"],
-        subtitle=f"Rule {rule.name}.",
-        alt_text=marked(snapshot, f"{parts}."),
-        data="change.csv",
-        **common(snapshot, rule),
-    )
+    return about_cards(claim, snapshot, None)
 
 
 def _chart_alt(first: Share, others: list[Share]) -> str:
@@ -236,37 +232,37 @@ def _chart_alt(first: Share, others: list[Share]) -> str:
     bars = [f"{s.name} {count(s.numerator)} ({percent(s.share)})" for s in shown]
     if summed:
         bars.append(f"{len(summed)} others together {count(sum(s.numerator for s in summed))}")
-    small = f"Lower panel, the others on a scale of their own: {', '.join(bars)}." if bars else "There are no others."
+    small = f"Lower panel, the other techniques on an enlarged scale: {', '.join(bars)}." if bars else "No others."
     return (
         f"Bar chart in two panels. {title(first)}. Upper panel: {first.name} {count(first.numerator)} of "
-        f"{plural(first.base, 'card')} ({percent(first.share)}, {_range(first)}), all other techniques together "
-        f"{count(votes)} ({percent(votes / first.base)}). {small}"
+        f"{plural(first.base, 'card')} ({percent(first.share)}, {interval_text(first.low, first.high, first.method)}), "
+        f"all other techniques together {count(votes)} ({percent(votes / first.base)}). {small}"
     )
 
 
 def _subtitle(rule: Rule, base: float, cards: int) -> str:
-    return f"n = {base_words(rule, base, cards)}. Rule {rule.name}: {counting(rule)}."
-
-
-def _range(share: Share) -> str:
-    return f"{share.method} interval {interval(share.low, share.high)}"
+    return f"n = {base_text(rule, base, cards)}. Rule {rule.name}: {counting_text(rule)}."
 
 
 def _caveat(share: Share) -> str:
-    """Returns what the interval leaves out, with the size of a plausible error where the rule allows one."""
-    text = "The interval covers sampling only, not misread cards nor the choice of rule."
+    """Returns what the interval leaves out, with the effect of a plausible error under the headline's rule."""
+    text = "The interval covers sampling error only, not tagging errors or the choice of rule."
     if share.author_low is not None and share.author_high is not None and share.effective_n is not None:
         text += (
-            f" It takes cards as independent; with the cards of an author taken together it is "
-            f"{interval(share.author_low, share.author_high)}, as from {count(round(share.effective_n))} cards."
+            f" It treats cards as independent; clustered by author it is "
+            f"{interval(share.author_low, share.author_high)}, with an effective sample size of "
+            f"{plural(round(share.effective_n), 'card')}."
         )
     if share.unread_low is not None and share.unread_high is not None and share.unread_low < share.unread_high:
-        text += f" If all unread cards or none cited it: {interval(share.unread_low, share.unread_high)}."
+        text += (
+            f" If none or all of the unread cards cited {share.name}, the share would lie in "
+            f"{interval(share.unread_low, share.unread_high)}."
+        )
     rest = share.base - share.numerator
     if share.rule == RULE.name and 0 < rest < share.numerator / 5:
         moved = percent(share.numerator / (share.base + rest))
         text += (
             f" Only {plural(rest, 'card')} of the base {'cites' if rest == 1 else 'cite'} another technique: "
-            f"as many again, misread or left out, would move the share to {moved}."
+            f"as many again, mistagged or missed, would move the share to {moved}."
         )
     return text

@@ -1,1 +1,1 @@
-"""The page."""
+"""The report: one HTML page with all numbers of a snapshot."""

@@ -1,14 +1,15 @@
-"""The page: one HTML file that holds all of a snapshot's numbers and needs nothing else.
+"""The page ``report.html``: all numbers of a snapshot in one HTML file.
 
-In: snapshot, claims, charts. Out: ``report.html``, readable without script and without a single outside request. Every
-text is escaped by the template engine, card-derived or not; an unknown name in the template is an error. The one
-script, the search of ``lookup``, is let through by its hash.
+In: snapshot, claims, charts. Out: a file that is readable without scripts and makes no request. The template engine
+escapes every text, and an unknown name in the template is an error. The content security policy allows one script, the
+search, by its hash.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from peft_census.count import parse_rule
 from peft_census.count.rules import SWITCHES
 from peft_census.errors import output_error
-from peft_census.publish.charts import Missing
+from peft_census.publish.charts import registry
 from peft_census.publish.charts.draw import Drawn
+from peft_census.publish.charts.spec import Missing
 from peft_census.publish.claims.claim import Claim
-from peft_census.publish.claims.instruments import is_beside, side_by_side
-from peft_census.publish.claims.shares import COVERAGE, HEADLINE
+from peft_census.publish.claims.comparison import comparison_rows
+from peft_census.publish.claims.instruments import is_instrument_claim
+from peft_census.publish.claims.shares import HEADLINE, coverage_of, headline_of
 from peft_census.publish.report.evidence import read_coverage, read_examples
 from peft_census.publish.report.search import read_lookup
 from peft_census.publish.snapshot_reader import (
     SPECIMEN_MARK,
     Share,
-    SnapshotLike,
     clean,
     read_shares,
     root_name,
@@ -35,27 +37,33 @@ from peft_census.publish.snapshot_reader import (
     source_line,
     technique_name,
 )
-from peft_census.publish.text.numbers import count, interval, percent
-from peft_census.publish.text.wording import base_words, counting
+from peft_census.publish.text.numbers import count, interval, percent, percent_label
+from peft_census.publish.text.table import Table
+from peft_census.publish.text.wording import base_text, capitalized, counting_text
+from peft_census.snapshot.snapshot import Snapshot
 
-SIX = (
-    "exactly_one",
-    "any",
-    "fractional",
-    "exactly_one/variants_separate",
-    "any/variants_separate",
-    "fractional/variants_separate",
-)
-"""The rules that stand side by side on the page."""
+COMPARED = {
+    variants: [parse_rule(f"{vote}/{variants}").name for vote in SWITCHES["vote"].options]
+    for variants in SWITCHES["variants"].options
+}
+"""How variants count to the rules that the table of rules shows for it."""
 
 LEADING = 4
-"""Techniques taken from the top of every way to count into the side-by-side table."""
+"""Techniques taken from the top of every rule into the table of rules."""
 
-Cell = dict[str, str]
+
+@dataclass(frozen=True)
+class RuleSection:
+    """One rule on the page: its name, its base, how it counts, and the shares of all techniques."""
+
+    name: str
+    base: str
+    counting: str
+    table: Table
 
 
 def write_report(
-    snapshot: SnapshotLike,
+    snapshot: Snapshot,
     claims: Sequence[Claim],
     drawn: Sequence[Drawn],
     missing: Sequence[Missing],
@@ -66,11 +74,11 @@ def write_report(
 
     Args:
         snapshot: what it is about.
-        claims: all of the snapshot's.
-        drawn: its charts, the headline's among them.
-        missing: the charts that it has no material for.
+        claims: all claims of the snapshot.
+        drawn: its charts.
+        missing: charts without data.
         out: the file.
-        change: what changed since an earlier snapshot, as ``difference.change_section`` tells it.
+        change: the change since an earlier snapshot, as returned by ``difference.change_section``.
 
     Raises:
         OutputError: the file cannot be written.
@@ -82,11 +90,9 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["tight"] = _tight
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
-    page = environment.get_template("report.html.j2").render(
-        _context(snapshot, claims, drawn, missing) | {"change": change}
-    )
+    context = _context(snapshot, claims) | _charts(drawn) | {"missing": missing, "change": change}
+    page = environment.get_template("report.html.j2").render(context)
     try:
         out.write_text(page, encoding="utf-8", newline="\n")
     except OSError as error:
@@ -94,84 +100,83 @@ def write_report(
     return out
 
 
-def _context(
-    snapshot: SnapshotLike, claims: Sequence[Claim], drawn: Sequence[Drawn], missing: Sequence[Missing]
-) -> dict[str, Any]:
-    """Returns everything the template may name; numbers are words already."""
-    shares = read_shares(snapshot)
-    first = next(c for c in claims if c.id == HEADLINE)
-    big = "" if first.share is None else percent(first.share)
+def _context(snapshot: Snapshot, claims: Sequence[Claim]) -> dict[str, Any]:
+    """Returns everything that the template names, except charts; numbers are text already."""
+    shares, first = read_shares(snapshot), headline_of(claims)
+    big = "" if first.share is None else capitalized(percent(first.share))
     return {
         "headline": first,
         "big": big,
         "finding": first.title.removeprefix(big).lstrip(),
-        "coverage": next(c for c in claims if c.id == COVERAGE),
+        "coverage": coverage_of(claims),
         "claims": [c for c in claims if c.kind == "share" and c.id != HEADLINE],
-        "beside": side_by_side(snapshot, first),
-        "beside_claims": [c for c in claims if is_beside(c)],
-        "figures": {d.chart.name: _figure(d, out_of=first) for d in drawn},
-        "missing": missing,
+        "comparison": Table(
+            ("Source", "Figure", "Base", "Range", "Date", "Coverage"), comparison_rows(snapshot, first)
+        ),
+        "instrument_claims": [c for c in claims if is_instrument_claim(c)],
         "specimen_mark": SPECIMEN_MARK if snapshot.manifest.specimen else "",
         "source_line": source_line(snapshot),
-        "ways": [_way(shares, rule) for rule in SIX],
-        "variants": {word: option.meaning for word, option in SWITCHES["variants"].options.items()},
-        "side_by_side": _side_by_side(snapshot, shares),
-        "full": [(rule, _full(shares, rule)) for rule in dict.fromkeys(s.rule for s in shares)],
-        "rules": [_rule(shares, rule) for rule in dict.fromkeys(s.rule for s in shares)],
-        "examples": read_examples(snapshot, first.technique) if first.technique else [],
+        "compared": _compared(shares),
+        "leading": _leading(snapshot, shares),
+        "rules": [_rule(select(shares, rule)) for rule in dict.fromkeys(s.rule for s in shares)],
+        "examples": read_examples(snapshot, first.technique),
         "sources": read_coverage(snapshot),
         "lookup": read_lookup(snapshot),
         "has_models": not snapshot.manifest.aggregate,
         "snapshot_id": snapshot.id,
         "provenance": _provenance(snapshot),
-        "tables": sorted(snapshot.manifest.tables.items()),
+        "tables": _tables(snapshot),
     }
 
 
-def _way(shares: list[Share], rule: str) -> Cell:
-    rows = select(shares, rule)
-    return {"rule": parse_rule(rule).vote, "base": count(rows[0].base) if rows else "0"}
+def _charts(drawn: Sequence[Drawn]) -> dict[str, Any]:
+    """Returns the figures by the heading of their section, in the order of the registry."""
+    figures = {d.chart.name: _figure(d) for d in drawn}
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for chart in registry.CHARTS:
+        sections.setdefault(chart.section, []).extend([figures[chart.name]] if chart.name in figures else [])
+    return {"charts": sections}
 
 
-def _rule(shares: list[Share], rule: str) -> Cell:
-    first = select(shares, rule)[0]
-    return {"name": rule, "base": base_words(first.way, first.base, first.cards), "counted": counting(first.way)}
+def _compared(shares: list[Share]) -> list[dict[str, Any]]:
+    """Returns for each way to count variants its label, its meaning, and the votes and bases of its rules."""
+    groups = []
+    for variants, rules in COMPARED.items():
+        option = SWITCHES["variants"].options[variants]
+        bases = [next((count(s.base) for s in shares if s.rule == rule), "0") for rule in rules]
+        votes = [parse_rule(rule).vote for rule in rules]
+        groups.append({"label": option.short, "meaning": option.meaning, "votes": votes, "bases": bases})
+    return groups
 
 
-def _side_by_side(snapshot: SnapshotLike, shares: list[Share]) -> list[tuple[str, list[Cell]]]:
-    """Returns the leading techniques of any way to count, each with one cell for every way."""
-    found = {(s.rule, s.technique): s for s in reversed(shares)}
-    leading = dict.fromkeys(s.technique for rule in SIX for s in select(shares, rule)[:LEADING])
+def _leading(snapshot: Snapshot, shares: list[Share]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Returns the leading techniques of any rule, each with share and votes under every rule of ``COMPARED``."""
+    found = {(s.rule, s.technique): s for s in shares}
+    rules = [(variants, rule) for variants, names in COMPARED.items() for rule in names]
+    leading = dict.fromkeys(s.technique for _, rule in rules for s in select(shares, rule)[:LEADING])
     table = []
     for technique in leading:
         root = root_name(snapshot, technique)
         cells = []
-        for rule in SIX:
+        for variants, rule in rules:
             share = found.get((rule, technique))
             if share:
-                cells.append({"share": percent(share.share), "n": count(share.numerator)})
+                cells.append((percent_label(share.share), count(share.numerator)))
             else:
-                cells.append({"share": f"in {root}" if root and "variants_separate" not in rule else "–", "n": ""})
+                cells.append((f"in {root}" if root and variants == "variants_grouped" else "–", ""))
         table.append((technique_name(snapshot, technique), cells))
     return table
 
 
-def _full(shares: list[Share], rule: str) -> list[Cell]:
-    """Returns every technique that got a vote under ``rule``."""
-    return [_cell(share) for share in select(shares, rule)]
+def _rule(shares: list[Share]) -> RuleSection:
+    first, rule = shares[0], shares[0].parsed_rule
+    rows = [(s.name, count(s.numerator), percent_label(s.share), interval(s.low, s.high)) for s in shares]
+    table = Table(("Technique", "votes", "share", "95% interval"), rows, right=(1, 2, 3))
+    return RuleSection(first.rule, base_text(rule, first.base, first.cards), counting_text(rule), table)
 
 
-def _cell(share: Share) -> Cell:
-    return {
-        "name": share.name,
-        "n": count(share.numerator),
-        "share": percent(share.share),
-        "interval": interval(share.low, share.high),
-    }
-
-
-def _provenance(snapshot: SnapshotLike) -> list[tuple[str, str]]:
-    """Returns what a reader needs to get the same numbers again."""
+def _provenance(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """Returns what a reader needs to reproduce the numbers."""
     manifest = snapshot.manifest
     source = manifest.source
     facts = [
@@ -191,12 +196,17 @@ def _provenance(snapshot: SnapshotLike) -> list[tuple[str, str]]:
     return [(clean(str(name)), clean(str(value))) for name, value in facts]
 
 
-def _figure(drawn: Drawn, out_of: Claim) -> dict[str, Any]:
-    """Returns a chart for the template: its images as data URIs, for an image cannot run what a name may smuggle in."""
+def _tables(snapshot: Snapshot) -> Table:
+    rows = [(name, count(t.rows), count(t.bytes), t.sha256) for name, t in sorted(snapshot.manifest.tables.items())]
+    return Table(("Table", "Rows", "Bytes", "SHA-256"), rows, right=(1, 2))
+
+
+def _figure(drawn: Drawn) -> dict[str, Any]:
+    """Returns a chart for the template, its images as data URIs, because an image cannot run a script."""
     claim, name = drawn.chart.claim, drawn.chart.name
     images = {key: _uri(getattr(drawn, key), "image/svg+xml") for key in ("wide", "wide_dark", "narrow", "narrow_dark")}
-    data = drawn.wide.with_name(f"{name}.csv")
-    return {**images, "claim": claim, "data": _uri(data, "text/csv"), "file": data.name, "first": claim.id == out_of.id}
+    file = drawn.wide.with_name(f"{name}.csv")
+    return {**images, "name": name, "claim": claim, "data": _uri(file, "text/csv"), "file": file.name}
 
 
 def _uri(file: Path, kind: str) -> str:
@@ -205,8 +215,3 @@ def _uri(file: Path, kind: str) -> str:
     except OSError as error:
         raise output_error(file, error) from error
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _tight(text: str) -> str:
-    """Returns ``text`` with number and per cent sign kept on one line."""
-    return text.replace(" %", "\u00a0%")

@@ -1,8 +1,8 @@
-"""The page's small search: which techniques a model's card cites, without a server.
+"""The search on the page: which techniques a model's card cites.
 
-In: a snapshot. Out: one line for each model with a counted mention, the most downloaded first, as many as the page
-can carry, and the script that searches them. Ids leave this module cleaned and short; the template escapes them as
-JSON, and the script shows them as text only.
+In: a snapshot. Out: one line for each model with a counted mention, the most downloaded first, as many as fit on the
+page, and the script that searches them. Ids are cleaned and shortened here; the template escapes them as JSON, and the
+script shows them as text only.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from importlib import resources
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.publish.snapshot_reader import SnapshotLike, clean, shorten, technique_name
+from peft_census.publish.snapshot_reader import clean, shorten, technique_name
 from peft_census.publish.text.numbers import count
+from peft_census.snapshot.snapshot import Snapshot
 
 BUDGET = 1_200_000
 """Bytes of the page that the lines may take; the whole page stays below 3 MB."""
 
 FLAGS = 8
-"""Numbers for one technique: its position in the list times this, plus the flags below."""
-APPLIED, DENIED, TOOL = 1, 2, 4
-"""The card says that this model was trained with it; only denies it; only a tool wrote of it."""
+"""The number of one technique is its position in the list times this, plus the flags below."""
+APPLIED, NEGATED, GENERATED = 1, 2, 4
+"""The card says that its model was trained with the technique; all mentions are negated; a tool wrote all mentions."""
 
-_MOST_CHARACTERS = 120
+_MAX_CHARACTERS = 120
 _SHORTEST = 5
 
 
@@ -37,11 +38,11 @@ class Lookup:
     """What the page needs for its search.
 
     Args:
-        kept: models that can be looked up.
+        kept: models that can be found.
         total: models whose card cites a technique.
-        data: ``techniques``, display names, and ``models``, one line a model: its id, a tab, one number for each
-            technique, commas between.
-        script: the code that searches them.
+        data: ``techniques``, display names, and ``models``, one line for each model: its id, a tab, one number for
+            each technique, separated by commas.
+        script: the code of the search.
     """
 
     kept: int = 0
@@ -56,18 +57,18 @@ class Lookup:
 
     @property
     def held(self) -> str:
-        """Which models can be looked up, in words."""
+        """Which models can be found, as text."""
         most = f"the {count(self.kept)} most downloaded of the {count(self.total)}"
         return most if self.cut else f"all {count(self.total)}"
 
     @property
     def policy(self) -> str:
-        """The source expression that lets this script run and no other."""
+        """The source expression of the content security policy that allows this script only."""
         return f"'sha256-{base64.b64encode(hashlib.sha256(self.script.encode()).digest()).decode()}'"
 
 
-def read_lookup(snapshot: SnapshotLike, budget: int = BUDGET) -> Lookup:
-    """Returns what can be looked up in ``snapshot``; nothing where it lists no models."""
+def read_lookup(snapshot: Snapshot, budget: int = BUDGET) -> Lookup:
+    """Returns the search for ``snapshot``; an empty one if it lists no models."""
     if "models" not in snapshot.manifest.tables:
         return Lookup()
     cited = _cited(snapshot)
@@ -81,12 +82,12 @@ def read_lookup(snapshot: SnapshotLike, budget: int = BUDGET) -> Lookup:
     return Lookup(len(lines), len(ids), {"techniques": names, "models": "\n".join(lines)}, script)
 
 
-def _cited(snapshot: SnapshotLike) -> pa.Table:
-    """Returns one row for each model and technique: is it applied, only denied, only written by a tool?"""
+def _cited(snapshot: Snapshot) -> pa.Table:
+    """Returns one row for each model and technique: whether it is applied, only negated, only generated."""
     facts = snapshot.manifest.taxonomy.techniques
     counted = pa.array([t for t, about in facts.items() if about.kind != "not_peft"], pa.string())
-    wanted = ["model_id", "technique", "location", "polarity", "applied", "generator"]
-    mentions = snapshot.table("mentions", wanted)
+    columns = ["model_id", "technique", "location", "polarity", "applied", "generator"]
+    mentions = snapshot.table("mentions", columns)
     in_name = pc.fill_null(pc.equal(mentions["location"], "name"), False)
     mentions = mentions.filter(pc.and_(pc.invert(in_name), pc.is_in(mentions["technique"], value_set=counted)))
     places = pa.table(
@@ -94,17 +95,17 @@ def _cited(snapshot: SnapshotLike) -> pa.Table:
             "model_id": mentions["model_id"],
             "technique": mentions["technique"],
             "applied": mentions["applied"],
-            "denied": pc.equal(mentions["polarity"], "negated"),
-            "tool": pc.is_valid(mentions["generator"]),
+            "negated": pc.equal(mentions["polarity"], "negated"),
+            "generated": pc.is_valid(mentions["generator"]),
         }
     )
     return places.group_by(["model_id", "technique"]).aggregate(
-        [("applied", "any"), ("denied", "all"), ("tool", "all")]
+        [("applied", "any"), ("negated", "all"), ("generated", "all")]
     )
 
 
-def _most_downloaded(snapshot: SnapshotLike, ids: pa.Array) -> pa.Array:
-    """Returns ``ids``, the most downloaded first, then by id; a model without a count stands last."""
+def _most_downloaded(snapshot: Snapshot, ids: pa.Array) -> pa.Array:
+    """Returns ``ids``, the most downloaded first, then by id; models without a download count come last."""
     models = snapshot.table("models", ["model_id", "downloads"])
     places = pc.index_in(ids, value_set=models["model_id"].combine_chunks())
     downloads = pc.fill_null(models["downloads"].combine_chunks().take(places), -1)
@@ -115,22 +116,24 @@ def _most_downloaded(snapshot: SnapshotLike, ids: pa.Array) -> pa.Array:
 
 
 def _numbers(cited: pa.Table, techniques: list[str]) -> dict[str, list[str]]:
-    """Returns the numbers of every model: what is applied first, what is denied last."""
+    """Returns the numbers of every model, applied techniques first, negated ones last."""
     place = {technique: i for i, technique in enumerate(techniques)}
     found: dict[str, list[int]] = {}
-    columns = (cited[name].to_pylist() for name in ("model_id", "technique", "applied_any", "denied_all", "tool_all"))
-    for model_id, technique, applied, negated, tool in zip(*columns, strict=True):
-        number = place[technique] * FLAGS + APPLIED * applied + DENIED * negated + TOOL * tool
+    columns = (
+        cited[name].to_pylist() for name in ("model_id", "technique", "applied_any", "negated_all", "generated_all")
+    )
+    for model_id, technique, applied, negated, generated in zip(*columns, strict=True):
+        number = place[technique] * FLAGS + APPLIED * applied + NEGATED * negated + GENERATED * generated
         found.setdefault(model_id, []).append(number)
     return {model_id: [str(n) for n in sorted(numbers, key=_rank)] for model_id, numbers in found.items()}
 
 
 def _rank(number: int) -> tuple[bool, bool, int]:
-    return (not number & APPLIED, bool(number & DENIED), number)
+    return (not number & APPLIED, bool(number & NEGATED), number)
 
 
 def _within(budget: int, lines: Iterator[str]) -> Iterator[str]:
-    """Yields lines until they would fill more than ``budget`` bytes of the page; each costs what JSON makes of it."""
+    """Yields lines until they would take more than ``budget`` bytes of the page, as JSON."""
     for line in lines:
         budget -= len(json.dumps(line)) + 5 * sum(line.count(sign) for sign in "<>&'")
         if budget < 0:
@@ -139,4 +142,4 @@ def _within(budget: int, lines: Iterator[str]) -> Iterator[str]:
 
 
 def _name(model_id: str) -> str:
-    return shorten(clean(model_id), _MOST_CHARACTERS)
+    return shorten(clean(model_id), _MAX_CHARACTERS)

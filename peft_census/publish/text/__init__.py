@@ -1,1 +1,1 @@
-"""Text."""
+"""Text: numbers, sentences, tables, post and citation."""

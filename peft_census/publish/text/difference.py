@@ -14,8 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from peft_census.count.difference import GROUPS, Share, rounded
 from peft_census.publish.snapshot_reader import clean, shorten
 from peft_census.publish.text.numbers import count, percent
-from peft_census.publish.text.spreadsheet import csv_text
-from peft_census.publish.text.tables import markdown_safe
+from peft_census.publish.text.table import Table, markdown_safe
 
 DECIMALS = 2
 """Of a percentage point."""
@@ -101,7 +100,7 @@ def difference_html(found: Any, name: str) -> str:
 def change_csv(found: Any) -> str:
     """Returns what each group of cards did, as CSV: group, cards, points, what it means."""
     rows = [{"why": why, "points": points, "cards": n, "votes": votes} for points, n, votes, why in _change_rows(found)]
-    return csv_text(["why", "points", "cards", "votes"], rows)
+    return Table.of(["why", "points", "cards", "votes"], rows).csv()
 
 
 def change_section(found: Any, name: str) -> dict[str, Any]:

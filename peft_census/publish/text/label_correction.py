@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from peft_census.publish.snapshot_reader import SnapshotLike
 from peft_census.publish.text.numbers import count, interval, percent, plural
+from peft_census.snapshot.snapshot import Snapshot
 
 
-def corrected_text(snapshot: SnapshotLike, found: dict[str, Any]) -> str:
+def corrected_text(snapshot: Snapshot, found: dict[str, Any]) -> str:
     """Returns the shares with their intervals, what the labels were, and each stratum's part."""
     raw, authors, corrected = found["raw"], found["by_author"], found["corrected"]
     name = snapshot.manifest.taxonomy.techniques[found["technique"]].name

@@ -1,43 +1,53 @@
-"""Numbers in words: the one place where a share or a count becomes text.
+"""The text of numbers and dates, the same in sentences, charts, tables and the page.
 
-In: fractions and counts. Out: strings for sentences, charts, tables and the page, so that all of them round
-alike. A share that is not zero never prints as 0, and one that is not everything never prints as 100: the
-small shares are half of the story here.
+In: fractions, counts, ISO dates. Out: strings. A share that is not zero is never printed as 0%, and a share that is
+not the whole is never printed as 100%.
 """
 
 from __future__ import annotations
 
-_EPSILON = 1e-12  # intervals from libraries end at 0.9999999999999999 as often as at 1
-_MOST_DECIMALS = 12
+from datetime import date
+
+_EPSILON = 1e-12
+"""Bounds of intervals end at 0.9999999999999999 as often as at 1."""
+_MAX_DECIMALS = 12
+_MIN_SHOWN, _MAX_SHOWN = 0.001, 0.9995
+"""Shares nearer to 0 or 1 are not printed as a number."""
 
 
 def percent(share: float) -> str:
-    """Returns ``share`` (a fraction) in per cent.
+    """Returns a fraction in percent, for a sentence: ``98.4%``, ``0.29%``, ``fewer than 0.1%``."""
+    return percent_label(share).replace("<", "fewer than ").replace(">", "more than ")
 
-    One decimal from 1 % up, two significant digits below, and near 100 % as many as keep it from 100.
-    """
-    return f"{_digits(share, _decimals(share))} %"
+
+def percent_label(share: float) -> str:
+    """Returns a fraction in percent, for a label or a cell: ``98.4%``, ``0.29%``, ``<0.1%``."""
+    if _EPSILON < share < _MIN_SHOWN:
+        return "<0.1%"
+    if _MAX_SHOWN <= share < 1 - _EPSILON:
+        return ">99.9%"
+    return f"{_digits(share, _decimals(share))}%"
 
 
 def interval(low: float, high: float) -> str:
-    """Returns ``low`` to ``high`` in per cent, with decimals enough to tell one from the other."""
+    """Returns two fractions as a range in percent, ``98.3–98.6%``, with enough decimals that the ends differ."""
     more = 0
     ends = [_digits(low, _decimals(low)), _digits(high, _decimals(high))]
-    while high - low > _EPSILON and float(ends[0]) == float(ends[1]) and more < _MOST_DECIMALS:
+    while high - low > _EPSILON and float(ends[0]) == float(ends[1]) and more < _MAX_DECIMALS:
         more += 1
         ends = [_digits(end, _decimals(end) + more) for end in (low, high)]
-    return f"{ends[0]}–{ends[1]} %"
+    return f"{ends[0]}–{ends[1]}%"
 
 
-def count(votes: float) -> str:
-    """Returns ``votes`` with English thousands separators; divided votes get as many decimals as they need."""
-    nearest = round(votes)
-    if abs(votes - nearest) < 1e-9:
+def count(number: float) -> str:
+    """Returns a count with thousands separators; fractions of votes get the decimals that they need."""
+    nearest = round(number)
+    if abs(number - nearest) < 1e-9:
         return f"{nearest:,}"
     places = 1
-    while places < _MOST_DECIMALS and float(f"{votes:.{places}f}") in (0, nearest):
+    while places < _MAX_DECIMALS and float(f"{number:.{places}f}") in (0, nearest):
         places += 1
-    return f"{votes:,.{places}f}"
+    return f"{number:,.{places}f}"
 
 
 def plural(number: float, noun: str) -> str:
@@ -45,16 +55,30 @@ def plural(number: float, noun: str) -> str:
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
+def month_text(month: str) -> str:
+    """Returns ``2025-05`` as ``May 2025``."""
+    return f"{date.fromisoformat(f'{month}-01'):%B %Y}"
+
+
+def day_text(day: str) -> str:
+    """Returns ``2025-05-02`` as ``2 May 2025``; a text that is not an ISO date stays as it is."""
+    try:
+        read = date.fromisoformat(day)
+    except ValueError:
+        return day
+    return f"{read.day} {read:%B %Y}"
+
+
 def _decimals(share: float) -> int:
+    """Returns one decimal from 1% up, enough for two significant digits below, and enough to stay below 100%."""
     if share <= _EPSILON or share >= 1 - _EPSILON:
         return 0
-    exponent = int(f"{100 * share:.1e}".split("e")[1])  # of the rounded number: 0.999 % is 1.0 %
+    exponent = int(f"{100 * share:.1e}".split("e")[1])  # of the rounded number: 0.999% is 1.0%
     places = 1 - min(exponent, 0)
-    while places < _MOST_DECIMALS and float(f"{100 * share:.{places}f}") == 100:
+    while places < _MAX_DECIMALS and float(f"{100 * share:.{places}f}") == 100:
         places += 1
     return places
 
 
 def _digits(share: float, places: int) -> str:
-    """Returns 100 × share; an exact 0 or 100 stays without decimals."""
     return f"{100 * share:.{places if _decimals(share) else 0}f}"

@@ -1,6 +1,6 @@
-"""A post ready for a blog: every picture with its alt text, caption and data, the sentences, how to cite.
+"""A post for a blog: every chart with its alt text, caption and data, the sentences to quote, how to cite.
 
-In: claims and the pictures that were drawn. Out: Markdown. All words and numbers are those of the claims.
+In: claims and charts. Out: Markdown. All sentences and numbers are those of the claims.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from collections.abc import Sequence
 
 from peft_census.publish.charts.spec import ChartSpec, Missing
 from peft_census.publish.claims.claim import Claim
-from peft_census.publish.claims.shares import COVERAGE, HEADLINE
+from peft_census.publish.claims.shares import HEADLINE, coverage_of, headline_of
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK
-from peft_census.publish.text.tables import markdown_safe
+from peft_census.publish.text.shares import quote_md
+from peft_census.publish.text.table import markdown_safe
 
 
 def post_md(claims: Sequence[Claim], charts: Sequence[ChartSpec | Missing]) -> str:
-    """Returns the post as Markdown, its files beside it."""
-    first = next(c for c in claims if c.id == HEADLINE)
-    coverage = next(c for c in claims if c.id == COVERAGE)
+    """Returns the post as Markdown; it links to files in the same folder."""
+    first = headline_of(claims)
     lines = [f"# {markdown_safe(first.title)}", ""]
     if first.specimen:
         lines += [f"> **{SPECIMEN_MARK}**", ""]
@@ -25,9 +25,9 @@ def post_md(claims: Sequence[Claim], charts: Sequence[ChartSpec | Missing]) -> s
         if isinstance(chart, ChartSpec):
             lines += _section(chart)
     lines += [
-        "## What stands behind it",
+        "## Data",
         "",
-        f"- {markdown_safe(coverage.quote)}",
+        f"- {markdown_safe(coverage_of(claims).quote)}",
         *([f"- The tagger: {markdown_safe(first.accuracy)}."] if first.accuracy else []),
         "- All shares under every rule: [shares.md](shares.md), [shares.csv](shares.csv). Every number with its "
         "evidence: [claims.json](claims.json), [report.html](report.html).",
@@ -39,7 +39,7 @@ def post_md(claims: Sequence[Claim], charts: Sequence[ChartSpec | Missing]) -> s
 
 
 def _section(chart: ChartSpec) -> list[str]:
-    """Returns one picture: image, caption, the sentence to quote and the one not to write."""
+    """Returns one chart: image, caption, and its sentences."""
     claim, name = chart.claim, chart.name
     head = [] if name == HEADLINE else [f"## {markdown_safe(claim.title)}", ""]
     return [
@@ -49,10 +49,6 @@ def _section(chart: ChartSpec) -> list[str]:
         f"*{markdown_safe(claim.subtitle)} {markdown_safe(claim.source_line)}.* "
         f"[Data]({name}.csv), [SVG]({name}.svg), [dark]({name}-dark.png).",
         "",
-        f"To quote: {markdown_safe(claim.quote)}",
-        "",
-        f"Not to write: ~~{markdown_safe(claim.misquote)}~~ {markdown_safe(claim.why_not)}",
-        "",
-        markdown_safe(claim.caveat),
+        *quote_md(claim),
         "",
     ]

@@ -7,7 +7,7 @@ rounded but for people, and no card text comes by. Names from outside are shown 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from typing import Any
 from peft_census.errors import OutputError
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK
 from peft_census.publish.text.numbers import count, percent, plural
-from peft_census.publish.text.rows import aligned, harmless, md_table, share, signed, times, votes, wrapped
-from peft_census.publish.text.spreadsheet import csv_text
-from peft_census.publish.text.tables import markdown_safe
+from peft_census.publish.text.rows import harmless, share, signed, times, votes, wrapped
+from peft_census.publish.text.table import Table, markdown_safe
 from peft_census.snapshot.files import write_atomically
 
 FILES = ("reproduction.md", "attempts.csv", "changes.csv", "reproduction.json")
@@ -57,14 +56,14 @@ def reproduction_text(report: dict[str, Any], top: int) -> str:
         top: how many of the nearest ways of counting, and of the changes, to show.
     """
     lines = [SPECIMEN_MARK, ""] if report["specimen"] else []
-    lines += [*_published(report), "", "read", *aligned(_SOURCE_HEAD, _source_rows(report), left=(0, 1, 6))]
+    lines += [*_published(report), "", "read", *_table(_SOURCE_HEAD, _source_rows(report), (0, 1, 6)).text("  ")]
     if report["remark"]:
         lines += ["", *wrapped(report["remark"], "  ")]
     for title, rows in _attempt_blocks(report, top):
-        lines += ["", title, *aligned(_attempt_head(report), rows, left=(8,))]
+        lines += ["", title, *_table(_attempt_head(report), rows, (8,)).text("  ")]
     lines += ["", *wrapped(report["measure"], "  "), *wrapped(report["caution"], "  ")]
     lines += ["", f"what would explain the rest: single changes to rule exactly_one on {report['first']}"]
-    lines += aligned(_change_head(report), _change_rows(report, top), left=(0, 8))
+    lines += _table(_change_head(report), _change_rows(report, top), (0, 8)).text("  ")
     lines += ["", *wrapped(report["closes"], "  ")]
     lines += ["", "not known, and not to be had from the cards"]
     lines += [f"  - {line}" for line in report["not_known"]]
@@ -79,12 +78,12 @@ def reproduction_md(report: dict[str, Any], top: int) -> str:
     if report["specimen"]:
         lines += [f"> **{SPECIMEN_MARK}**", ""]
     lines += [f"{markdown_safe(line)}  " for line in _published(report)]
-    lines += ["", "## Read", "", *md_table(_SOURCE_HEAD, _source_rows(report), left=(0, 1, 6))]
+    lines += ["", "## Read", "", *_table(_SOURCE_HEAD, _source_rows(report), (0, 1, 6)).markdown()]
     lines += ["", markdown_safe(report["remark"])] if report["remark"] else []
     lines += ["", *(f"- gap: {markdown_safe(gap)}" for gap in report["gaps"])] if report["gaps"] else []
     for title, rows in _attempt_blocks(report, top):
         lines += ["", f"## {title[0].upper()}{markdown_safe(title[1:])}", ""]
-        lines += md_table(_attempt_head(report), rows, left=(8,))
+        lines += _table(_attempt_head(report), rows, (8,)).markdown()
     lines += ["", markdown_safe(report["measure"]), "", markdown_safe(report["caution"])]
     lines += [
         "",
@@ -94,7 +93,7 @@ def reproduction_md(report: dict[str, Any], top: int) -> str:
     ]
     lines += [
         "",
-        *md_table(_change_head(report), _change_rows(report, top), left=(0, 8)),
+        *_table(_change_head(report), _change_rows(report, top), (0, 8)).markdown(),
         "",
         markdown_safe(report["closes"]),
     ]
@@ -119,8 +118,8 @@ def write_reproduction(report: dict[str, Any], out: Path, top: int) -> list[Path
     """
     texts = {
         "reproduction.md": reproduction_md(report, top),
-        "attempts.csv": csv_text(_ATTEMPT, report["attempts"]),
-        "changes.csv": csv_text(_CHANGE, report["changes"]),
+        "attempts.csv": Table.of(_ATTEMPT, report["attempts"]).csv(),
+        "changes.csv": Table.of(_CHANGE, report["changes"]).csv(),
         "reproduction.json": json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n",
     }
     if out.exists() and not out.is_dir():
@@ -130,7 +129,8 @@ def write_reproduction(report: dict[str, Any], out: Path, top: int) -> list[Path
     return [out / name for name in FILES]
 
 
-# ---- parts
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int]) -> Table:
+    return Table(head, rows, right=[i for i in range(len(head)) if i not in left])
 
 
 def _published(report: dict[str, Any]) -> list[str]:
@@ -264,7 +264,7 @@ def plan_text(plan: dict[str, Any]) -> str:
     lines = [f"would read {plan['what']}"]
     if plan["revisions"]:
         head = ("revision", "committed", "days", "files", "MB", "MB to download", "")
-        lines += aligned(head, [_plan_row(row) for row in plan["revisions"]], left=(0, 1, 6))
+        lines += _table(head, [_plan_row(row) for row in plan["revisions"]], (0, 1, 6)).text("  ")
         lines.append(f"to download: {plan['bytes'] / 1e6:,.1f} MB in {plural(plan['files'], 'file')}")
         lines.append(f"this plan took {plural(plan['requests'], 'request')}; no card was fetched")
     return "\n".join(harmless(line) for line in lines)

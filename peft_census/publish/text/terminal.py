@@ -1,68 +1,73 @@
 """A snapshot in a few lines, for a terminal.
 
-In: a snapshot or rows made from it. Out: plain text. The figures are worded by ``numbers`` like everywhere else.
+In: a snapshot and tables counted from it. Out: plain text. Text of a snapshot comes from outside the project; the
+command line escapes control characters before it prints.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.count import parse_rule
+from peft_census.count import HEADLINE, headline, parse_rule
 from peft_census.count.shares import ENOUGH
-from peft_census.publish.claims.instruments import brief_lines
-from peft_census.publish.snapshot_reader import SPECIMEN_MARK, SnapshotLike
-from peft_census.publish.text.numbers import count, interval, percent, plural
-from peft_census.publish.text.wording import base_words
+from peft_census.publish.claims.comparison import instrument_lines
+from peft_census.publish.snapshot_reader import SPECIMEN_MARK, card_span, technique_name
+from peft_census.publish.text.numbers import count, interval, percent, percent_label, plural
+from peft_census.publish.text.table import Table
+from peft_census.publish.text.wording import base_text
 from peft_census.snapshot.schema.counts import COUNTED_TABLES
+from peft_census.snapshot.snapshot import Snapshot
 
 MOST_NAMED = 5
-"""Models that are not there which a run names."""
+"""Deleted models that a run lists by name."""
 
-COLUMNS = [column for _, columns in COUNTED_TABLES.values() for column in columns]
+_COUNTED = ("votes", "cards", "hits, repositories or models")
+"""Units of counts that are stored as floats, because votes can be divided."""
+_UNITS = {column.name: column.unit for _, columns in COUNTED_TABLES.values() for column in columns}
 
 
-def headline_text(facts: dict[str, Any], names: dict[str, Any]) -> str:
-    """Returns the headline with rule, base and interval, in one or two lines."""
-    head = facts["headline"]
-    if not head["base"]:
-        return "no card cites exactly one technique: nothing to count under rule exactly_one"
-    name = names[head["technique"]].name
-    more = ""
-    if head["author_low"] is not None:
-        more = (
-            f"  with the cards of an author taken together {interval(head['author_low'], head['author_high'])}, "
-            f"worth {count(round(head['effective_n'], 1))} independent cards\n"
+def headline_text(snapshot: Snapshot) -> str:
+    """Returns the headline with base, intervals and rule, one line each."""
+    head = headline(snapshot.table("shares"))
+    if head.share is None or head.low is None or head.high is None:
+        return f"no card cites exactly one technique: nothing to count under rule {head.rule}"
+    lines = [
+        f"{technique_name(snapshot, head.technique)}: {percent(head.share)} of {HEADLINE.cards} "
+        f"({count(head.n)} of {count(head.base)}; 95% interval {interval(head.low, head.high)})"
+    ]
+    if head.author_low is not None and head.author_high is not None and head.effective_n is not None:
+        lines.append(
+            f"  clustered by author: {interval(head.author_low, head.author_high)}, "
+            f"effective sample size {count(round(head.effective_n, 1))}"
         )
-    if head["unread_low"] is not None and head["unread_low"] < head["unread_high"]:
-        more += f"  whatever the unread cards say, between {interval(head['unread_low'], head['unread_high'])}\n"
-    return (
-        f"{name}: {percent(head['share'])} of cards that cite exactly one technique "
-        f"({count(head['n'])} of {count(head['base'])}; 95 % interval {interval(head['low'], head['high'])})\n{more}"
-        f"  rule {head['rule']}: {parse_rule(head['rule']).meaning}"
-    )
+    if head.unread_low is not None and head.unread_high is not None and head.unread_low < head.unread_high:
+        lines.append(f"  if none or all of the unread cards cited it: {interval(head.unread_low, head.unread_high)}")
+    return "\n".join([*lines, f"  rule {head.rule}: {HEADLINE.meaning}"])
 
 
-def describe_run(snapshot: SnapshotLike, facts: dict[str, Any]) -> str:
-    """Returns what ``census`` prints when it is done."""
-    lines = [SPECIMEN_MARK] if facts["specimen"] else []
+def describe_run(snapshot: Snapshot, unchanged: bool) -> str:
+    """Returns what ``census`` prints when it is done; ``unchanged`` if the snapshot existed before."""
+    lines = [SPECIMEN_MARK] if snapshot.manifest.specimen else []
     lines += [
-        headline_text(facts, snapshot.manifest.taxonomy.techniques),
-        *_read_lines(snapshot, facts),
-        *brief_lines(snapshot),
-        f"snapshot {facts['snapshot_id']}" + (" is unchanged; nothing was written" if facts["unchanged"] else ""),
+        headline_text(snapshot),
+        *_card_lines(snapshot),
+        *instrument_lines(snapshot),
+        f"snapshot {snapshot.id}" + (" is unchanged; nothing was written" if unchanged else ""),
         f"  {snapshot.path}",
         f"  {snapshot.path / 'report' / 'report.html'}",
     ]
     return "\n".join(lines)
 
 
-def _read_lines(snapshot: SnapshotLike, facts: dict[str, Any]) -> list[str]:
-    """Returns how many models have a card, what became of the others, and which are not on the Hub at all."""
-    line = f"  {plural(facts['cards'], 'model')} listed, {count(facts['cards_with_text'])} with a card to read"
+def _card_lines(snapshot: Snapshot) -> list[str]:
+    """Returns how many models have a card, why the others have none, and the names of some deleted models."""
+    cards = snapshot.manifest.cards
+    line = f"  {plural(cards.rows, 'model')} listed, {count(cards.with_text)} with a card to read"
     others: Counter[str] = Counter()
     for row in snapshot.table("coverage").to_pylist():
         if row["source"] == snapshot.manifest.source.kind and row["status"] != "text":
@@ -74,72 +79,78 @@ def _read_lines(snapshot: SnapshotLike, facts: dict[str, Any]) -> list[str]:
     models = snapshot.table("models", columns=["model_id", "status"])
     gone = models.filter(pc.equal(models["status"], "gone"))["model_id"].slice(0, MOST_NAMED).to_pylist()
     more = f" and {count(others['gone'] - len(gone))} more" if others["gone"] > len(gone) else ""
-    return [line, f"  deleted, private or never there: {', '.join(gone)}{more}"]
+    return [line, f"  deleted, private or nonexistent: {', '.join(gone)}{more}"]
 
 
-def describe_snapshot(snapshot: SnapshotLike, facts: dict[str, Any]) -> str:
+def describe_snapshot(snapshot: Snapshot) -> str:
     """Returns what ``show`` prints: headline, coverage, provenance."""
     manifest = snapshot.manifest
-    source, cards = manifest.source, manifest.cards
-    lines = [f"snapshot {snapshot.id}"]
-    if facts["specimen"]:
-        lines.append(SPECIMEN_MARK)
-    lines += ["", headline_text(facts, manifest.taxonomy.techniques), "", "coverage"]
-    for row in facts["coverage"]:
-        reason = f" ({row['reason']})" if row["reason"] else ""
-        lines.append(f"  {count(row['n']):>12}  {row['source']}: {row['status']}{reason}")
+    source = manifest.source
+    coverage = [
+        (count(row["n"]), f"{row['source']}: {row['status']}" + (f" ({row['reason']})" if row["reason"] else ""))
+        for row in snapshot.table("coverage").to_pylist()
+    ]
     revision = f" @ {source.revision}" if source.revision else ""
-    lines += [
+    lines = [
+        f"snapshot {snapshot.id}",
+        *([SPECIMEN_MARK] if manifest.specimen else []),
+        "",
+        headline_text(snapshot),
+        "",
+        "coverage",
+        *Table(("n", "status"), coverage, right=(0,)).text("  "),
         "",
         "provenance",
         f"  source    {source.kind}: {source.label}{revision}",
         f"  content   sha256 {source.content_sha256[:16]}…",
-        f"  cards     {cards.first or 'unknown'} to {cards.last or 'unknown'}",
+        f"  cards     {card_span(snapshot)}",
         f"  taxonomy  sha256 {manifest.taxonomy.sha256[:16]}…, tagger {manifest.tagger_version}, "
         f"rules {manifest.rules_version}, schema {manifest.schema_version}",
     ]
     return "\n".join(lines)
 
 
-def shares_text(snapshot: SnapshotLike, shares: pa.Table) -> str:
+def shares_text(snapshot: Snapshot, shares: pa.Table) -> str:
     """Returns a shares table as aligned text, one block for each rule."""
-    names = snapshot.manifest.taxonomy.techniques
     lines: list[str] = [SPECIMEN_MARK] if snapshot.manifest.specimen else []
-    block = None
-    for row in shares.to_pylist():
-        if row["rule"] != block:
-            block = row["rule"]
-            rule = parse_rule(block)
-            lines += ["", f"rule {block}: n = {base_words(rule, row['base'], row['cards'])}", f"  {rule.meaning}"]
-        name = names[row["technique"]].name if row["technique"] in names else row["technique"]
-        lines.append(
-            f"  {name:<34.34} {count(row['numerator']):>12} {percent(row['share']):>10}"
-            f"   {interval(row['low'], row['high'])}"
-        )
-    if block is None:
+    rows = shares.to_pylist()
+    for name in dict.fromkeys(row["rule"] for row in rows):
+        rule, block = parse_rule(name), [row for row in rows if row["rule"] == name]
+        base = base_text(rule, block[0]["base"], block[0]["cards"])
+        lines += ["", f"rule {name}: n = {base}", f"  {rule.meaning}"]
+        lines += Table(
+            ("technique", "n", "share", "interval"),
+            [
+                (
+                    technique_name(snapshot, row["technique"]),
+                    count(row["numerator"]),
+                    percent_label(row["share"]),
+                    interval(row["low"], row["high"]),
+                )
+                for row in block
+            ],
+            right=(1, 2, 3),
+        ).text("  ")
+    if not rows:
         lines.append("no card cites a technique")
     return "\n".join([*lines, "", f"snapshot {snapshot.id}; intervals: sampling error only"]).lstrip("\n")
 
 
-def table_text(snapshot: SnapshotLike, table: pa.Table) -> str:
-    """Returns any counted table as aligned text; shares in per cent, a dash for what is not known."""
+def table_text(snapshot: Snapshot, table: pa.Table) -> str:
+    """Returns any counted table as aligned text: shares in percent, a dash for a missing value."""
     lines = [SPECIMEN_MARK] if snapshot.manifest.specimen else []
     if not table.num_rows:
         return "\n".join([*lines, "not enough to say: the table has no rows", f"snapshot {snapshot.id}"])
-    fractions = {c.name for c in COLUMNS if c.unit == "fraction"}
-    cells = [[_cell(v, name in fractions) for v in table[name].to_pylist()] for name in table.schema.names]
-    widths = [max(len(name), *map(len, column)) for name, column in zip(table.schema.names, cells, strict=True)]
-    lines += [
-        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in (table.schema.names, *zip(*cells, strict=True))
-    ]
-    if {"rule", "enough", "share", "cards"} <= set(table.schema.names):
+    names = table.schema.names
+    rows = [[_cell(row[name], _UNITS.get(name, "")) for name in names] for row in table.to_pylist()]
+    lines += Table(names, rows).text()
+    if {"rule", "enough", "share", "cards"} <= set(names):
         lines.append(_range_over_rules(table))
     return "\n".join([*lines, f"snapshot {snapshot.id}"])
 
 
 def _range_over_rules(table: pa.Table) -> str:
-    """Returns the range of a specification curve, which is the headline's honest uncertainty."""
+    """Returns the range of a specification curve."""
     shares = [row["share"] for row in table.to_pylist() if row["enough"]]
     if not shares:
         return f"range: not enough to say; none of {count(table.num_rows)} rules counts {ENOUGH} cards"
@@ -149,22 +160,24 @@ def _range_over_rules(table: pa.Table) -> str:
     )
 
 
-def _cell(value: Any, fraction: bool) -> str:
+def _cell(value: Any, unit: str) -> str:
+    """Returns a cell: fractions in percent, counts as short as possible, other numbers with three decimals."""
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
-        return percent(value) if fraction else count(round(value, 3))
-    return count(value) if isinstance(value, int) else str(value)
+    if isinstance(value, float) and unit == "fraction":
+        return percent_label(value)
+    if isinstance(value, float) and unit not in _COUNTED:
+        return f"{value:,.3f}"
+    return count(round(value, 3)) if isinstance(value, int | float) else str(value)
 
 
-def techniques_text(listed: list[dict[str, Any]]) -> str:
+def techniques_text(techniques: Iterable[Mapping[str, Any]]) -> str:
     """Returns the taxonomy as aligned text."""
-    lines = [f"{'id':<26} {'name':<34} {'kind':<13} {'variant of':<18} {'PEFT':<8} year"]
-    lines += [
-        f"{t['id']:<26.26} {t['name']:<34.34} {t['kind']:<13} {t['variant_of'] or '':<18.18} "
-        f"{t['since'] or '':<8} {t['year'] or ''}"
-        for t in listed
+    rows = [
+        (t["id"], t["name"], t["kind"], t["variant_of"] or "", t["since"] or "", str(t["year"] or ""))
+        for t in techniques
     ]
-    return "\n".join([*lines, f"{len(listed)} techniques"])
+    table = Table(("id", "name", "kind", "variant of", "PEFT", "year"), rows)
+    return "\n".join([*table.text(), f"{len(rows)} techniques"])

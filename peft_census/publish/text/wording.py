@@ -1,79 +1,76 @@
-"""Sentences about a share, made from the words of its rule (``count.rules``).
+"""The sentences about a share, made from the words of its rule.
 
-In: a share. Out: its base in words, its title and the sentence that may be quoted. Every sentence names its base and
-says what the cards do (*cite*, *name*, *tag* …). None says *use*, because a card that cites a technique need not
-belong to a model trained with it.
+In: a share. Out: its base in words, its title and the sentence to quote. Every sentence names the base and says what
+the cards do (*cite*, *name*, *tag*, *configure*). No sentence says *use*: a card that cites a technique may belong to a
+model that was trained without it.
 """
 
 from __future__ import annotations
 
 from peft_census.count import Rule
-from peft_census.count.rules import SWITCHES
-from peft_census.count.switches import Option
 from peft_census.publish.snapshot_reader import Share
 from peft_census.publish.text.numbers import count, interval, percent, plural
 
 
-def base_words(rule: Rule, base: float, cards: int) -> str:
-    """Returns the base in words: what was counted, and of how many cards."""
-    of = f"{count(cards)} {rule.cards}"
-    match rule.unit:
-        case "authors":
-            return f"{plural(round(base), 'author')} of {of}"
-        case "clusters":
-            return f"{plural(round(base), 'cluster')} of near-duplicates among {of}"
-        case "downloads":
-            return f"{plural(base, 'download')} of models with {of}"
-    return of
+def base_text(rule: Rule, base: float, cards: int) -> str:
+    """Returns the base of a share: what was counted, and of how many cards."""
+    if rule.unit == "cards":
+        return f"{count(cards)} {rule.cards}"
+    of = {
+        "authors": f"{plural(round(base), 'author')} of",
+        "clusters": f"{plural(round(base), 'group')} of near-duplicates among",
+        "downloads": f"{plural(base, 'download')} of models with",
+    }
+    return f"{of[rule.unit]} {count(cards)} {rule.cards}"
 
 
-def counting(rule: Rule) -> str:
-    """Returns how the rule counts."""
-    vote, variants, level = (
-        SWITCHES[name].options[word]
-        for name, word in (("vote", rule.vote), ("variants", rule.variants), ("evidence_level", rule.evidence_level))
-    )
-    said = [vote, *([level] if level not in rule.changed else []), variants, *_extras(rule)]
-    return "; ".join(option.meaning for option in said)
+def counting_text(rule: Rule) -> str:
+    """Returns how the rule counts: votes, evidence level, variants, and every option that is not the default."""
+    vote, variants, level = rule.options[:3]
+    return "; ".join(option.meaning for option in dict.fromkeys((vote, level, variants, *rule.changed)))
 
 
 def title(share: Share) -> str:
     """Returns the finding, without a full stop."""
-    rule, part = share.way, percent(share.share)
+    rule, part = share.parsed_rule, percent(share.share)
     if rule.divided:
-        text = f"{part} of the votes go to {share.name} when every card that cites a technique has one vote"
+        text = f"{share.name} gets {part} if each card's vote is divided equally among the techniques it cites"
     else:
-        text = f"{part} of {rule.cards} {_does(rule, share.name)}"
-    separate = [option for option in rule.changed if option.word == rule.variants]
-    return ", ".join([text, *(option.short for option in (*separate, *_extras(rule)))])
+        text = capitalized(f"{part} of {rule.cards} {_verb(rule)} {share.name}")
+    return ", ".join(
+        [text, *(option.short for option in rule.changed if option != rule.options[0] and not option.verb)]
+    )
 
 
 def quote(share: Share, label: str, span: str, snapshot_id: str) -> str:
-    """Returns the sentence that may be quoted: share, counts, base, source, interval and snapshot."""
-    rule, part = share.way, percent(share.share)
-    base, cards = base_words(rule, share.base, share.cards), f"({label}, {span})"
-    if not rule.whole_cards:
-        how = ", split evenly over what the card cites" if rule.divided else ""
-        text = (
-            f"With {count(share.base)} votes for {base} {cards}{how}, {share.name} receives "
-            f"{count(round(share.numerator, 1))} votes ({part})"
-        )
-    else:
+    """Returns the sentence to quote: share, counts, base, source, interval and snapshot."""
+    rule, part = share.parsed_rule, percent(share.share)
+    base = f"{base_text(rule, share.base, share.cards)} ({label}, {span})"
+    if rule.whole_cards:
         base = base.replace(" cards that", " model cards that", 1)
-        text = f"Of {base} {cards}, {count(share.numerator)} ({part}) {_does(rule, share.name)}"
-        text += "" if rule.single else ", alone or with others"
-    meanings = [option.meaning for option in (SWITCHES["variants"].options[rule.variants], *_extras(rule))]
+        sentence = f"Of {base}, {count(share.numerator)} ({part}) {_verb(rule)} {share.name}"
+        sentence += "" if rule.single else ", alone or with others"
+    else:
+        votes = f"{count(round(share.numerator, 1))} of {count(round(share.base, 1))} votes"
+        sentence = f"Of {base}, {share.name} gets {votes} ({part})"
+    options = dict.fromkeys((rule.options[1], *rule.changed))
+    clauses = [o.meaning for o in options if (o != rule.options[0] or rule.divided) and not o.verb]
     return (
-        f"{text}; {'; '.join(meanings)} ({share.method} interval {interval(share.low, share.high)}; rule {rule.name}; "
+        f"{'; '.join([sentence, *clauses])} ({interval_text(share.low, share.high, share.method)}; rule {rule.name}; "
         f"peft_census, snapshot {snapshot_id})."
     )
 
 
-def _does(rule: Rule, name: str) -> str:
-    """Returns what the cards of the numerator do with the technique called ``name``."""
-    return f"say so of {name}" if rule.use == "applied_only" else f"{rule.verb.split()[0]} {name}"
+def interval_text(low: float, high: float, method: str) -> str:
+    """Returns an interval with its method: ``Wilson 95% interval 98.3–98.6%``, ``range of readings 71.0–71.5%``."""
+    kind = "" if method.startswith("range") else " interval"
+    return f"{method}{kind} {interval(low, high)}"
 
 
-def _extras(rule: Rule) -> list[Option]:
-    """Returns the changed options that neither ``Rule.cards`` nor the words on votes and variants mention."""
-    return [option for option in rule.changed if not option.verb and option.word not in (rule.vote, rule.variants)]
+def capitalized(text: str) -> str:
+    """Returns ``text`` with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
+def _verb(rule: Rule) -> str:
+    return rule.verb if rule.use == "applied_only" else rule.verb.split()[0]

@@ -1,9 +1,9 @@
 "use strict";
 (() => {
-  const MOST = 50, LEAST = 2, PAUSE = 200;
-  const FLAGS = 8, WORDS = [[1, "applied"], [2, "denied"], [4, "written by a tool"]];
+  const MOST = 50, FEWEST = 2, PAUSE = 200;
+  const FLAGS = 8, LABELS = [[1, "applied"], [2, "negated"], [4, "generated"]];
   const box = document.getElementById("lookup-id");
-  const said = document.getElementById("lookup-said");
+  const status = document.getElementById("lookup-status");
   const list = document.getElementById("lookup-found");
   let techniques = null, models = [], keys = [], timer = 0;
 
@@ -15,9 +15,9 @@
     keys = models.map((model) => model[0].toLowerCase());
   }
 
-  function words(number) {
-    const told = WORDS.filter(([bit]) => number % FLAGS & bit).map(([, word]) => word);
-    return techniques[Math.floor(number / FLAGS)] + (told.length ? " (" + told.join(", ") + ")" : "");
+  function describe(number) {
+    const labels = LABELS.filter(([bit]) => number % FLAGS & bit).map(([, label]) => label);
+    return techniques[Math.floor(number / FLAGS)] + (labels.length ? " (" + labels.join(", ") + ")" : "");
   }
 
   function item([id, numbers]) {
@@ -25,15 +25,15 @@
     const name = document.createElement("bdi");
     name.className = "hash";
     name.textContent = id;
-    line.append(name, ": " + numbers.split(",").map((n) => words(Number(n))).join(" · "));
+    line.append(name, ": " + numbers.split(",").map((n) => describe(Number(n))).join(" · "));
     return line;
   }
 
   function search() {
     const wanted = box.value.trim().toLowerCase();
     list.replaceChildren();
-    if (wanted.length < LEAST) {
-      said.textContent = wanted ? "Type at least two characters." : "";
+    if (wanted.length < FEWEST) {
+      status.textContent = wanted ? "Type at least two characters." : "";
       return;
     }
     load();
@@ -45,9 +45,9 @@
       if (found.length < MOST) found.push(models[place]);
     });
     list.append(...found.map(item));
-    if (!total) said.textContent = "No model whose card cites a technique has this in its id.";
-    else if (total > found.length) said.textContent = total.toLocaleString("en") + " models; the " + found.length + " most downloaded are shown.";
-    else said.textContent = total === 1 ? "1 model." : total + " models.";
+    if (!total) status.textContent = "No model whose card cites a technique has this in its id.";
+    else if (total > found.length) status.textContent = total.toLocaleString("en") + " models; the " + found.length + " most downloaded are shown.";
+    else status.textContent = total === 1 ? "1 model." : total + " models.";
   }
 
   box.addEventListener("input", () => {

@@ -1,0 +1,137 @@
+"""The table that compares model cards with other data sources.
+
+In: a snapshot and its headline. Out: rows of text, their Markdown, and short lines for a terminal. A data source that
+was skipped or failed is a row with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from peft_census.publish.claims.benchmark import NAME, best_runs_text
+from peft_census.publish.claims.claim import Claim
+from peft_census.publish.claims.instruments import (
+    LOCON,
+    MEASURES,
+    NAMES,
+    REPLICA_MARK,
+    days_text,
+    instrument_coverage,
+    is_replica,
+    largest,
+    shares_text,
+)
+from peft_census.publish.measures import Measure, read_measures
+from peft_census.publish.snapshot_reader import SPECIMEN_MARK, card_span
+from peft_census.publish.text.numbers import count, percent, plural
+from peft_census.publish.text.table import Table
+from peft_census.publish.text.wording import interval_text
+from peft_census.snapshot.snapshot import Snapshot
+
+
+class ComparisonRow(NamedTuple):
+    """One figure with its base and everything that limits it, as text."""
+
+    source: str
+    figure: str
+    base: str
+    range: str
+    date: str
+    coverage: str
+
+
+def comparison_rows(snapshot: Snapshot, headline: Claim) -> list[ComparisonRow]:
+    """Returns the headline and every other data source; nothing if there is no other."""
+    about = snapshot.manifest.instruments
+    if not about:
+        return []
+    rows = [_card_row(snapshot, headline)]
+    rows += [_measure_row(snapshot, measure, about[measure.instrument]) for measure in read_measures(snapshot)]
+    rows += [
+        ComparisonRow(NAMES[name], f"no figure: {facts['state']}", "–", "–", "–", str(facts["reason"]))
+        for name, facts in about.items()
+        if facts["state"] in ("skipped", "failed")
+    ]
+    if "benchmark" in snapshot.manifest.tables:
+        rows.append(_benchmark_row(snapshot, about["benchmark"]))
+    return rows
+
+
+def comparison_md(rows: Sequence[ComparisonRow]) -> list[str]:
+    """Returns the table as Markdown lines."""
+    if not rows:
+        return []
+    return [
+        "## Other data sources",
+        "",
+        "Each figure has its own base. The figures are never averaged.",
+        "",
+        *Table(ComparisonRow._fields, rows).markdown(),
+        "",
+    ]
+
+
+def instrument_lines(snapshot: Snapshot) -> list[str]:
+    """Returns one short line for each measure and each data source without a figure, for a terminal."""
+    about = snapshot.manifest.instruments
+    lines = []
+    for measure in read_measures(snapshot):
+        mark = f" ({REPLICA_MARK})" if is_replica(about[measure.instrument]) else ""
+        shares = shares_text(snapshot, measure)
+        lines.append(f"{measure.instrument}, {measure.name}: {shares} of {count(measure.base)}{mark}")
+    for name, facts in about.items():
+        if facts["state"] != "read":
+            lines.append(f"{name}: {facts['state']}" + (f" ({facts['reason']})" if "reason" in facts else ""))
+    if "benchmark" in snapshot.manifest.tables:
+        facts = about["benchmark"]
+        lines.append(f"benchmark: {plural(facts['runs'], 'run')} at commit {facts['commit']}")
+    return lines
+
+
+def _card_row(snapshot: Snapshot, headline: Claim) -> ComparisonRow:
+    cards = snapshot.manifest.cards
+    bounds = headline.low is not None and headline.high is not None
+    return ComparisonRow(
+        source="Model cards, rule exactly_one",
+        figure="no share" if headline.share is None else f"{headline.name} {percent(headline.share)}",
+        base=f"{count(headline.base)} cards that cite exactly one technique",
+        range=interval_text(headline.low or 0, headline.high or 0, headline.method) if bounds else "–",
+        date=card_span(snapshot),
+        coverage=_sentences(
+            f"{count(cards.with_text)} of {count(cards.rows)} models listed have a card with text",
+            SPECIMEN_MARK if headline.specimen else "",
+        ),
+    )
+
+
+def _measure_row(snapshot: Snapshot, measure: Measure, facts: Mapping[str, Any]) -> ComparisonRow:
+    first = next(iter(largest(measure)), None)
+    return ComparisonRow(
+        source=f"{NAMES[measure.instrument]}, {MEASURES[measure.name]}",
+        figure=shares_text(snapshot, measure) or "no technique found",
+        base=f"{count(measure.base)} {measure.base_meaning}",
+        range=interval_text(first.low, first.high, measure.method) if first else "–",
+        date=days_text(measure),
+        coverage=_sentences(
+            instrument_coverage(snapshot, measure, facts),
+            LOCON if measure.instrument == "civitai" else "",
+            REPLICA_MARK if is_replica(facts) else "",
+        ),
+    )
+
+
+def _benchmark_row(snapshot: Snapshot, facts: Mapping[str, Any]) -> ComparisonRow:
+    days = sorted(str(d)[:10] for d in snapshot.table("benchmark")["run_at"].to_pylist() if d)
+    return ComparisonRow(
+        source=NAME,
+        figure=best_runs_text(snapshot),
+        base=f"{plural(facts['runs'], 'run')}, one seed each; not a share",
+        range="none: one run each",
+        date=f"runs {days[0]} to {days[-1]}" if days else "–",
+        coverage=f"commit {facts['commit'] or 'unknown'}. Contributors chose the settings. The results show no cause.",
+    )
+
+
+def _sentences(*parts: str) -> str:
+    return ". ".join(part.removesuffix(".") for part in parts if part)

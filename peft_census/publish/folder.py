@@ -1,0 +1,140 @@
+"""The folder that ``publish`` writes: charts, ``shares.csv``, ``shares.md``, ``claims.json``, ``report.html``.
+
+In: a snapshot. Out: the folder, complete or unchanged. A folder with other files in it is never replaced.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from peft_census.errors import OutputError, output_error
+from peft_census.publish.charts.draw import SUFFIXES, draw_charts
+from peft_census.publish.charts.registry import chart_names, make_charts
+from peft_census.publish.charts.spec import ChartSpec, Missing
+from peft_census.publish.claims.comparison import comparison_md, comparison_rows
+from peft_census.publish.claims.instruments import instrument_claims
+from peft_census.publish.claims.shares import HEADLINE, change_claim, headline_of, make_claims
+from peft_census.publish.report.page import write_report
+from peft_census.publish.snapshot_reader import read_shares, technique_name
+from peft_census.publish.text.citation import FILES as CITATION_FILES
+from peft_census.publish.text.citation import write_citation
+from peft_census.publish.text.difference import change_csv, change_section
+from peft_census.publish.text.post import post_md
+from peft_census.publish.text.shares import claims_json, coverage_csv, shares_csv, shares_md
+from peft_census.snapshot.snapshot import Snapshot
+
+FILES = ("coverage.csv", "shares.csv", "shares.md", "claims.json", "report.html")
+"""Files that every folder has, in addition to the files of its charts."""
+
+POST, CHANGES = "post.md", "change.csv"
+"""File for a blog; file with the change since an earlier snapshot."""
+
+
+def publish(
+    snapshot: Snapshot,
+    out: Path,
+    charts: Collection[str] | None = None,
+    blog: bool = False,
+    since: Any = None,
+) -> list[Path]:
+    """Writes everything that can be published about ``snapshot`` into the folder ``out`` and returns the files.
+
+    The files are written to a folder beside ``out``, which then replaces it. On any failure ``out`` stays as it was.
+
+    Args:
+        snapshot: what to publish.
+        out: the folder.
+        charts: names of the charts to draw, of ``charts.registry``; all if None.
+        blog: whether to write a post, a badge and citation files as well.
+        since: a ``Comparison`` with an earlier snapshot, for the page.
+
+    Returns:
+        All files; the page is the last.
+
+    Raises:
+        OutputError: ``out`` has files that ``publish`` did not write, or cannot be written.
+        SnapshotError: the snapshot contradicts itself.
+        UsageError: there is no chart of one of the names.
+    """
+    out = out.resolve()  # the folder is replaced, not a link to it
+    try:
+        _refuse_other_files(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True) as tmpdir:
+            new = Path(tmpdir) / "new"  # one level below, because the temporary folder is closed to other users
+            new.mkdir()
+            _write_all(snapshot, new, Path(tmpdir), charts, blog, since)
+            _replace(out, new, Path(tmpdir) / "old")
+    except OSError as error:
+        raise output_error(out, error) from error
+    except OutputError as error:
+        if isinstance(error.__cause__, OSError):  # name the folder asked for, not the temporary one
+            raise output_error(out, error.__cause__) from error
+        raise
+    return [*sorted(p for p in out.iterdir() if p.name not in FILES), *(out / name for name in FILES)]
+
+
+def _write_all(
+    snapshot: Snapshot, folder: Path, tmpdir: Path, names: Collection[str] | None, blog: bool, since: Any
+) -> None:
+    """Writes all files to ``folder``; the charts for phones, which only the page contains, go to ``tmpdir``."""
+    claims, shares = make_claims(snapshot) + instrument_claims(snapshot), read_shares(snapshot)
+    headline = headline_of(claims)
+    charts = make_charts(snapshot, headline, names)
+    specs = [chart for chart in charts if isinstance(chart, ChartSpec)]
+    claims += [chart.claim for chart in specs if chart.name != HEADLINE]
+    change = None
+    if since is not None:
+        change = change_section(since, technique_name(snapshot, since.technique))
+        lines = [change["head"], *change["more"], *change["frames"], *change["tail"]]
+        claims.append(change_claim(snapshot, lines, since.technique, since.rule))
+    missing = [chart for chart in charts if isinstance(chart, Missing)]
+    write_report(snapshot, claims, draw_charts(snapshot, specs, folder, tmpdir), missing, folder / FILES[-1], change)
+    texts = {
+        "coverage.csv": coverage_csv(snapshot),
+        "shares.csv": shares_csv(snapshot, shares),
+        "shares.md": shares_md(snapshot, claims, shares, comparison_md(comparison_rows(snapshot, headline))),
+        "claims.json": claims_json(claims),
+    }
+    if since is not None:
+        texts[CHANGES] = change_csv(since)
+    if blog:
+        texts[POST] = post_md(claims, charts)
+        write_citation(headline, folder)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _refuse_other_files(out: Path) -> None:
+    """Raises OutputError if replacing ``out`` would destroy files that ``publish`` did not write."""
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file, not a folder", "choose another folder with --out.")
+    written = {
+        *FILES,
+        POST,
+        CHANGES,
+        *CITATION_FILES,
+        *(name + suffix for name in chart_names() for suffix in SUFFIXES),
+    }
+    others = sorted(p.name for p in out.iterdir() if p.name not in written) if out.exists() else []
+    if others:
+        raise OutputError(
+            f"{out} is not replaced: it has files that `publish` did not write ({', '.join(others[:3])})",
+            "choose a new or empty folder with --out.",
+        )
+
+
+def _replace(out: Path, new: Path, backup: Path) -> None:
+    """Moves ``new`` to ``out``; restores ``out`` if that fails."""
+    if not out.exists():
+        new.rename(out)
+        return
+    out.rename(backup)
+    try:
+        new.rename(out)
+    except OSError:
+        backup.rename(out)
+        raise
