@@ -21,12 +21,10 @@ from peft_census.errors import UsageError
 from peft_census.pipeline.census import REPORT
 from peft_census.pipeline.public_values import COMMIT, SHA256, is_hub_id, known_source, restricted
 from peft_census.snapshot.closed_lists import closed_lists
+from peft_census.snapshot.instruments import Description, NotRead
 from peft_census.snapshot.manifest import CardTotals, Manifest, SourceInfo
 from peft_census.snapshot.schema import arrow_schema, columns_of
 from peft_census.snapshot.snapshot import PUBLIC, Snapshot, find_snapshot, new_snapshot
-
-LEFT_OUT = "left_out"
-"""State of an instrument whose rows a copy does not hold."""
 
 _RESTRICTED = ("models", "mentions", "coverage")
 _ORDER = {
@@ -239,21 +237,21 @@ def _cards(models: pa.Table) -> CardTotals:
     )
 
 
-def _instruments(descriptions: Mapping[str, Any], left_out: bool) -> dict[str, Any]:
+def _instruments(descriptions: Mapping[str, Description], left_out: bool) -> dict[str, Description]:
     """Returns the descriptions of the instruments without what a server answered; in a copy, without their rows.
 
     Args:
         descriptions: those of a manifest.
         left_out: whether the copy lacks the rows.
     """
-    kept: dict[str, Any] = {}
-    for name, facts in descriptions.items():
+    kept: dict[str, Description] = {}
+    for name, found in descriptions.items():
         if name not in closed_lists().sources:
             continue
-        if facts["state"] == "failed":
-            kept[name] = {"state": "failed", "reason": "it could not be read"}
-        elif facts["state"] in ("skipped", LEFT_OUT) or not left_out:
-            kept[name] = facts
+        if found.state == "failed":
+            kept[name] = NotRead("failed", "it could not be read")
+        elif isinstance(found, NotRead) or not left_out:
+            kept[name] = found
         else:
-            kept[name] = {"state": LEFT_OUT, "reason": "a copy holds no rows of instruments"}
+            kept[name] = NotRead("left_out", "a copy holds no rows of instruments")
     return kept

@@ -17,9 +17,12 @@ from peft_census.snapshot.records import read_record, record
 
 @record
 class NotRead:
-    """An instrument without any data, and why: ``skipped`` for a missing token, ``failed`` for a fault."""
+    """An instrument without rows, and why.
 
-    state: Literal["skipped", "failed"]
+    ``skipped`` for a missing token, ``failed`` for a fault, ``left_out`` in a public copy, which has counted tables only.
+    """
+
+    state: Literal["skipped", "failed", "left_out"]
     reason: str
 
 

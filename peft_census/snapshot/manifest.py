@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from peft_census.errors import SnapshotError
+from peft_census.snapshot.instruments import Description
 from peft_census.snapshot.records import read_record, record, to_json
 from peft_census.snapshot.schema import SCHEMA_VERSION, TABLES
 
@@ -141,7 +142,7 @@ class Manifest:
     rules_version: str
     tables: dict[str, TableInfo]
     accuracy: dict[str, GoldScores] = field(default_factory=dict)
-    instruments: dict[str, Any] = field(default_factory=dict)
+    instruments: dict[str, Description] = field(default_factory=dict)
     public: bool = False
     aggregate: bool = False
 

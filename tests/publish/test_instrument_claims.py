@@ -15,8 +15,16 @@ from peft_census.count import calibration, instrument_shares
 from peft_census.publish.claims.comparison import ComparisonRow, comparison_md, comparison_rows
 from peft_census.publish.claims.instruments import instrument_claims, is_instrument_claim
 from peft_census.publish.claims.shares import headline_of, make_claims
+from peft_census.snapshot.instruments import (
+    Asked,
+    CivitaiDescription,
+    CivitaiFrame,
+    Description,
+    GithubDescription,
+    NotRead,
+    ReadingCounts,
+)
 from peft_census.snapshot.manifest import TableInfo
-from peft_census.snapshot.records import to_json
 from peft_census.snapshot.schema import arrow_schema
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -28,7 +36,7 @@ def snapshot(make_snapshot: Callable[..., LiteralSnapshot]) -> LiteralSnapshot:
     return make_snapshot()
 
 
-def _with(snapshot: LiteralSnapshot, tables: dict[str, pa.Table], about: dict[str, Any]) -> LiteralSnapshot:
+def _with(snapshot: LiteralSnapshot, tables: dict[str, pa.Table], about: dict[str, Description]) -> LiteralSnapshot:
     tables = {**tables, "instrument_shares": instrument_shares(tables), "calibration": calibration(tables)}
     manifest = snapshot.manifest
     techniques = dict(manifest.taxonomy.techniques)
@@ -62,9 +70,18 @@ def _readings(totals: dict[str, int], **more: Any) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=arrow_schema("github_counts"))
 
 
-def _github(replica: bool = False) -> dict[str, Any]:
-    readings = {"read": 3, "incomplete": 1, "refused": 0, "failed": 0}
-    return {"github": {"state": "read", "asked": {"replica": replica}, "readings": readings, "readings_wanted": 1}}
+def asked(endpoint: str, replica: bool = False) -> Asked:
+    return Asked(endpoint, replica, 4, DAY, DAY)
+
+
+def _github(replica: bool = False) -> dict[str, Description]:
+    readings = ReadingCounts(read=3, incomplete=1, refused=0, failed=0)
+    return {"github": GithubDescription("read", asked("https://api.github.com", replica), readings, 1)}
+
+
+def _civitai(models: int, whole: bool, replica: bool = False) -> dict[str, Description]:
+    frame = CivitaiFrame(models=models, sort="Oldest")
+    return {"civitai": CivitaiDescription("read", asked("https://civitai.com", replica), frame, whole, 1, 0, 0)}
 
 
 def compared(snapshot: LiteralSnapshot) -> list[ComparisonRow]:
@@ -105,8 +122,8 @@ def test_replica_answers_are_marked(snapshot: LiteralSnapshot) -> None:
 def test_skipped_and_failed_instruments_stand_in_the_table(snapshot: LiteralSnapshot) -> None:
     """A data source without a figure is a row with its reason, not a missing row and not a zero."""
     about = {
-        "github": {"state": "skipped", "reason": "GITHUB_TOKEN is not set"},
-        "civitai": {"state": "failed", "reason": "no answer"},
+        "github": NotRead("skipped", "GITHUB_TOKEN is not set"),
+        "civitai": NotRead("failed", "no answer"),
     }
     filled = _with(snapshot, {}, about)
     text = "\n".join(comparison_md(compared(filled)))
@@ -118,14 +135,7 @@ def test_civitai_shows_both_denominators_and_what_locon_is(snapshot: LiteralSnap
     """Both Civitai measures are in the table, with an explanation of LoCon's label."""
     kinds = ["LORA"] * 71 + ["LoCon"] * 4 + ["Checkpoint"] * 25
     rows = [{"model_id": n, "type": k, "base_models": [], "versions": 1, "asked_at": DAY} for n, k in enumerate(kinds)]
-    about = {
-        "civitai": {
-            "state": "read",
-            "asked": {"replica": False},
-            "whole": False,
-            "frame": {"models": 100, "types": [], "sort": "Oldest"},
-        }
-    }
+    about = _civitai(100, whole=False)
     filled = _with(snapshot, {"civitai": pa.Table.from_pylist(rows, schema=arrow_schema("civitai"))}, about)
     lines = compared(filled)[1:]
     assert [line.figure.split(",")[0] for line in lines] == ["LoRA 94.7%", "LoRA 71.0%"]
@@ -149,7 +159,7 @@ def test_the_benchmark_claims_no_cause(snapshot: LiteralSnapshot) -> None:
     from peft_census.collect.benchmark import read_benchmark
 
     table, description = read_benchmark(None, {"LORA": "lora"})
-    filled = _with(snapshot, {"benchmark": table}, {"benchmark": to_json(description)})
+    filled = _with(snapshot, {"benchmark": table}, {"benchmark": description})
     (claim,) = instrument_claims(filled)
     assert (claim.share, claim.base) == (None, 94)
     assert "one run and one seed each" in claim.quote

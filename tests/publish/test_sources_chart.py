@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from literal_snapshot import LiteralSnapshot
 from test_all_charts import boxes
-from test_instrument_claims import DAY, _github, _readings, _with
+from test_instrument_claims import DAY, _civitai, _github, _readings, _with
 
 from peft_census.publish.charts.draw import draw_charts
 from peft_census.publish.charts.layout import NARROW, WIDE
@@ -28,13 +28,7 @@ def chart(make_snapshot: Callable[..., LiteralSnapshot], tmp_path: Path) -> Char
     kinds = ["LORA"] * 71 + ["LoCon"] * 4 + ["Checkpoint"] * 25
     rows = [{"model_id": n, "type": k, "base_models": [], "versions": 1, "asked_at": DAY} for n, k in enumerate(kinds)]
     civitai = pa.Table.from_pylist(rows, schema=arrow_schema("civitai"))
-    facts = {
-        "state": "read",
-        "whole": True,
-        "frame": {"models": 100, "types": [], "sort": "Newest"},
-        "asked": {"replica": False},
-    }
-    about = {**_github(), "civitai": facts}
+    about = {**_github(), **_civitai(100, whole=True)}
     tables = {"github_counts": _readings({"lora": 7100, "ia3": 900, "adalora": 2000}), "civitai": civitai}
     snapshot = _with(make_snapshot(), tables, about)
     found = make_chart(snapshot, headline_of(make_claims(snapshot)))

@@ -5,12 +5,10 @@ In: a snapshot with a ``benchmark`` table. Out: text. One run and one seed each,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.snapshot_reader import source_line
 from peft_census.publish.text.numbers import plural
+from peft_census.snapshot.instruments import BenchmarkDescription
 from peft_census.snapshot.snapshot import Snapshot
 
 NAME = "PEFT method comparison"
@@ -26,9 +24,9 @@ def best_runs_text(snapshot: Snapshot) -> str:
     )
 
 
-def benchmark_claim(snapshot: Snapshot, facts: Mapping[str, Any]) -> Claim:
-    """Returns the claim; ``facts`` is what the manifest says of the benchmark."""
-    commit, runs = facts["commit"] or "unknown", facts["runs"]
+def benchmark_claim(snapshot: Snapshot, benchmark: BenchmarkDescription) -> Claim:
+    """Returns the claim about the benchmark that the manifest describes."""
+    commit, runs = benchmark.commit or "unknown", benchmark.runs
     finding = f"PEFT's own comparison, {plural(runs, 'run')}: {best_runs_text(snapshot)}"
     return Claim(
         id="benchmark",

@@ -6,8 +6,8 @@ was skipped or failed is a row with its reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from peft_census.publish.claims.benchmark import NAME, best_runs_text
 from peft_census.publish.claims.claim import Claim
@@ -27,6 +27,7 @@ from peft_census.publish.snapshot_reader import SPECIMEN_MARK, card_span
 from peft_census.publish.text.numbers import count, percent, plural
 from peft_census.publish.text.table import Table
 from peft_census.publish.text.wording import interval_text
+from peft_census.snapshot.instruments import BenchmarkDescription, Description, NotRead
 from peft_census.snapshot.snapshot import Snapshot
 
 
@@ -49,12 +50,13 @@ def comparison_rows(snapshot: Snapshot, headline: Claim) -> list[ComparisonRow]:
     rows = [_card_row(snapshot, headline)]
     rows += [_measure_row(snapshot, measure, about[measure.instrument]) for measure in read_measures(snapshot)]
     rows += [
-        ComparisonRow(NAMES[name], f"no figure: {facts['state']}", "–", "–", "–", str(facts["reason"]))
-        for name, facts in about.items()
-        if facts["state"] in ("skipped", "failed")
+        ComparisonRow(NAMES[name], f"no figure: {found.state.replace('_', ' ')}", "–", "–", "–", found.reason)
+        for name, found in about.items()
+        if isinstance(found, NotRead)
     ]
-    if "benchmark" in snapshot.manifest.tables:
-        rows.append(_benchmark_row(snapshot, about["benchmark"]))
+    benchmark = about.get("benchmark")
+    if isinstance(benchmark, BenchmarkDescription):
+        rows.append(_benchmark_row(snapshot, benchmark))
     return rows
 
 
@@ -80,12 +82,13 @@ def instrument_lines(snapshot: Snapshot) -> list[str]:
         mark = f" ({REPLICA_MARK})" if is_replica(about[measure.instrument]) else ""
         shares = shares_text(snapshot, measure)
         lines.append(f"{measure.instrument}, {measure.name}: {shares} of {count(measure.base)}{mark}")
-    for name, facts in about.items():
-        if facts["state"] != "read":
-            lines.append(f"{name}: {facts['state']}" + (f" ({facts['reason']})" if "reason" in facts else ""))
-    if "benchmark" in snapshot.manifest.tables:
-        facts = about["benchmark"]
-        lines.append(f"benchmark: {plural(facts['runs'], 'run')} at commit {facts['commit']}")
+    for name, found in about.items():
+        if isinstance(found, NotRead):
+            lines.append(f"{name}: {found.state.replace('_', ' ')} ({found.reason})")
+        elif isinstance(found, BenchmarkDescription):
+            lines.append(f"benchmark: {plural(found.runs, 'run')} at commit {found.commit}")
+        elif found.state != "read":
+            lines.append(f"{name}: {found.state}")
     return lines
 
 
@@ -105,7 +108,7 @@ def _card_row(snapshot: Snapshot, headline: Claim) -> ComparisonRow:
     )
 
 
-def _measure_row(snapshot: Snapshot, measure: Measure, facts: Mapping[str, Any]) -> ComparisonRow:
+def _measure_row(snapshot: Snapshot, measure: Measure, description: Description) -> ComparisonRow:
     first = next(iter(largest(measure)), None)
     return ComparisonRow(
         source=f"{NAMES[measure.instrument]}, {MEASURES[measure.name]}",
@@ -114,22 +117,22 @@ def _measure_row(snapshot: Snapshot, measure: Measure, facts: Mapping[str, Any])
         range=interval_text(first.low, first.high, measure.method) if first else "–",
         date=days_text(measure),
         coverage=_sentences(
-            instrument_coverage(snapshot, measure, facts),
+            instrument_coverage(snapshot, measure, description),
             LOCON if measure.instrument == "civitai" else "",
-            REPLICA_MARK if is_replica(facts) else "",
+            REPLICA_MARK if is_replica(description) else "",
         ),
     )
 
 
-def _benchmark_row(snapshot: Snapshot, facts: Mapping[str, Any]) -> ComparisonRow:
+def _benchmark_row(snapshot: Snapshot, benchmark: BenchmarkDescription) -> ComparisonRow:
     days = sorted(str(d)[:10] for d in snapshot.table("benchmark")["run_at"].to_pylist() if d)
     return ComparisonRow(
         source=NAME,
         figure=best_runs_text(snapshot),
-        base=f"{plural(facts['runs'], 'run')}, one seed each; not a share",
+        base=f"{plural(benchmark.runs, 'run')}, one seed each; not a share",
         range="none: one run each",
         date=f"runs {days[0]} to {days[-1]}" if days else "–",
-        coverage=f"commit {facts['commit'] or 'unknown'}. Contributors chose the settings. The results show no cause.",
+        coverage=f"commit {benchmark.commit or 'unknown'}. Contributors chose the settings. The results show no cause.",
     )
 
 

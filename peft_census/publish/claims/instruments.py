@@ -6,9 +6,6 @@ different sources are never averaged or added, because a card, a file, a reposit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from peft_census.publish.claims.benchmark import NAME as BENCHMARK
 from peft_census.publish.claims.benchmark import benchmark_claim
 from peft_census.publish.claims.claim import Claim
@@ -16,6 +13,12 @@ from peft_census.publish.measures import InstrumentShare, Measure, read_calibrat
 from peft_census.publish.snapshot_reader import technique_name
 from peft_census.publish.text.numbers import count, day_text, percent, plural
 from peft_census.publish.text.wording import capitalized, interval_text
+from peft_census.snapshot.instruments import (
+    BenchmarkDescription,
+    CivitaiDescription,
+    Description,
+    GithubDescription,
+)
 from peft_census.snapshot.snapshot import Snapshot
 
 REPLICA_MARK = "REPLICA · answers of a test server · shares mean nothing"
@@ -53,8 +56,9 @@ def instrument_claims(snapshot: Snapshot) -> list[Claim]:
         for measure in read_measures(snapshot)
         for part in largest(measure)
     ]
-    if "benchmark" in snapshot.manifest.tables:
-        claims.append(benchmark_claim(snapshot, about["benchmark"]))
+    benchmark = about.get("benchmark")
+    if isinstance(benchmark, BenchmarkDescription):
+        claims.append(benchmark_claim(snapshot, benchmark))
     return claims
 
 
@@ -63,9 +67,9 @@ def is_instrument_claim(claim: Claim) -> bool:
     return claim.kind in ("instrument", "benchmark")
 
 
-def is_replica(facts: Mapping[str, Any]) -> bool:
-    """Says whether a test server gave the answers; ``facts`` is what the manifest says of a data source."""
-    return "replica" in str(facts.get("endpoint", ""))
+def is_replica(description: Description) -> bool:
+    """Returns whether a test server gave the answers."""
+    return isinstance(description, GithubDescription | CivitaiDescription) and description.asked.replica
 
 
 def largest(measure: Measure) -> tuple[InstrumentShare, ...]:
@@ -84,18 +88,20 @@ def days_text(measure: Measure) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def instrument_coverage(snapshot: Snapshot, measure: Measure, facts: Mapping[str, Any]) -> str:
+def instrument_coverage(snapshot: Snapshot, measure: Measure, description: Description) -> str:
     """Returns what was read and what is missing, as text."""
-    if measure.instrument == "civitai":
-        return _civitai_coverage(facts)
-    if measure.name == "repositories":
-        sample = facts["sample"]
-        frame = sum(f["files_in_frame"] or 0 for f in sample["frames"].values())
+    if isinstance(description, CivitaiDescription):
+        return _civitai_coverage(description)
+    if not isinstance(description, GithubDescription):
+        return "counted before the rows were left out of this copy"
+    if measure.name == "repositories" and description.sample:
+        sample = description.sample
+        frame = sum(f.files_in_frame or 0 for f in sample.frames.values())
         read = snapshot.manifest.tables["github_imports"].rows
-        return f"{count(read)} of about {count(frame)} files, stratified by file size, seed {sample['seed']}"
-    readings = facts["readings"]
-    parts = [f"median of {plural(facts['readings_wanted'], 'reading')}"]
-    unused = sum(readings[s] for s in ("incomplete", "refused", "failed"))
+        return f"{count(read)} of about {count(frame)} files, stratified by file size, seed {sample.seed}"
+    readings = description.readings
+    parts = [f"median of {plural(description.readings_wanted, 'reading')}"]
+    unused = readings.incomplete + readings.refused + readings.failed
     parts += [f"{plural(unused, 'reading')} not used"] if unused else []
     parts += [f"no usable reading for {', '.join(measure.missing)}"] if measure.missing else []
     if calibration := read_calibration(snapshot, measure):
@@ -106,18 +112,19 @@ def instrument_coverage(snapshot: Snapshot, measure: Measure, facts: Mapping[str
     return "; ".join(parts)
 
 
-def _civitai_coverage(facts: Mapping[str, Any]) -> str:
-    models = "every model listed" if facts["whole"] else f"the first {count(facts['models'])} models"
-    if facts["state"] == "partial":
+def _civitai_coverage(description: CivitaiDescription) -> str:
+    frame = description.frame
+    models = "every model listed" if description.whole else f"the first {count(frame.models)} models"
+    if description.state == "partial":
         models = "part of the listing (interrupted)"
-    types = "all types" if facts["types"] == "all" else "types " + ", ".join(facts["types"])
-    return f"{models}, {types}, order {facts['sort']}, all levels"
+    types = f"types {', '.join(frame.types)}" if frame.types else "all types"
+    return f"{models}, {types}, order {frame.sort}, all levels"
 
 
-def _claim(snapshot: Snapshot, measure: Measure, part: InstrumentShare, facts: Mapping[str, Any]) -> Claim:
+def _claim(snapshot: Snapshot, measure: Measure, part: InstrumentShare, description: Description) -> Claim:
     name, where = technique_name(snapshot, part.technique), NAMES[measure.instrument]
     unit = "repositories" if measure.name == "repositories" else _UNITS[measure.instrument]
-    mark = f"{REPLICA_MARK}. " if is_replica(facts) else ""
+    mark = f"{REPLICA_MARK}. " if is_replica(description) else ""
     share, bounds = percent(part.share), interval_text(part.low, part.high, measure.method)
     remark = f" {LOCON}" if part.technique == "locon" else ""
     counts = f"{count(part.numerator)} of {count(measure.base)}"
@@ -137,7 +144,7 @@ def _claim(snapshot: Snapshot, measure: Measure, part: InstrumentShare, facts: M
         method=measure.method,
         quote=(
             f"{mark}On {where} ({days_text(measure)}), {counts} {measure.base_meaning} ({share}) are for {name} "
-            f"({bounds}; {instrument_coverage(snapshot, measure, facts)}; peft_census, snapshot {snapshot.id}).{remark}"
+            f"({bounds}; {instrument_coverage(snapshot, measure, description)}; peft_census, snapshot {snapshot.id}).{remark}"
         ),
         misquote=f"{capitalized(share)} of fine-tuning uses {name}.",
         why_not=_WHY_NOT[measure.instrument],
@@ -147,5 +154,5 @@ def _claim(snapshot: Snapshot, measure: Measure, part: InstrumentShare, facts: M
         source_line=f"Source: peft_census, snapshot {snapshot.id}; data: {where}, retrieved {days_text(measure)}",
         alt_text=f"{mark}{finding}: {counts}, {bounds}.",
         snapshot_id=snapshot.id,
-        specimen=is_replica(facts),
+        specimen=is_replica(description),
     )
