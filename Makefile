@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh machine: `make census` and `make test`.
+# On a fresh machine, `make census` and `make test` install what they need and run.
 SOURCE ?= specimen
 OUT    ?= data/snapshots
 WITH   ?=
@@ -7,44 +7,55 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CENSUS := $(BIN)/peft-census
+# Without --no-compile the installation takes twice as long. Python compiles the modules that are used.
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 SPREAD := --numprocesses auto --maxprocesses 4 --dist worksteal
 
-# A slip in a variable's name would otherwise run something else without a word.
+# A misspelt variable is an error; otherwise make would ignore it and run the bundled cards.
 KNOWN  := SOURCE OUT WITH GAPS ARGS PYTHON VENV RUN TEXT SECONDS_EACH HOSTILE_SEED
 GIVEN  := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
 $(if $(filter-out $(KNOWN),$(GIVEN)),$(error no variable $(filter-out $(KNOWN),$(GIVEN)); there are $(KNOWN)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup census changes test check audit docs gold bench bench-full fuzz hostile replica notebooks conformance clean
+.PHONY: help install setup census changes test check audit docs gold bench bench-full fuzz hostile replica notebooks conformance clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 	@echo
 	@echo "  make census SOURCE=cards.parquet      a Parquet file, folder or glob of your own"
 	@echo "  make census SOURCE=cards OUT=folder   snapshots to another folder"
-	@echo "  make census WITH='github civitai'     and what stands beside the cards"
+	@echo "  make census WITH='github civitai'     also read these data sources"
 	@echo "  make census ARGS='--jobs 1'           any option of peft-census census"
-	@echo "  make census GAPS=publish              no error for a census that finished with gaps"
+	@echo "  make census GAPS=publish              succeed even if the census finished with gaps"
 
-setup: $(VENV)/installed ## Create .venv with the pinned versions of constraints.txt
+install: $(VENV)/runtime ## Create .venv and install what the census needs, in the versions of constraints.txt
 
-$(VENV)/installed: pyproject.toml constraints.txt
+setup: $(VENV)/test $(VENV)/check ## Also install what the tests and the checks need
+
+$(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "peft_census needs Python 3.11 or newer; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV), once; this takes some minutes" >&2
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+
+$(VENV)/runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing the packages of the census into $(VENV)" >&2
+	@$(INSTALL) -e .
 	@touch $@
 
-census: $(VENV)/installed ## Run all stages on SOURCE (default: the bundled specimen)
+$(VENV)/test $(VENV)/check: $(VENV)/%: $(VENV)/runtime
+	@echo "installing the packages of make $* into $(VENV)" >&2
+	@$(INSTALL) -e '.[$*]'
+	@touch $@
+
+census: $(VENV)/runtime ## Run all stages on SOURCE (default: the bundled made-up cards)
 	$(CENSUS) census --source '$(SOURCE)' --out '$(OUT)' $(if $(WITH),--with '$(WITH)') $(ARGS) $(if $(filter publish,$(GAPS)),|| test $$? -eq 3)
 
-changes: $(VENV)/installed ## Make the public copy of the snapshot of RUN=census.json and tell what changed in TEXT=file
+changes: $(VENV)/runtime ## Write the public copy of the snapshot of RUN=census.json, and what changed to TEXT=file
 	@$(BIN)/python scripts/changes.py '$(RUN)' --snapshots '$(OUT)' --text '$(TEXT)'
 
-test: $(VENV)/installed ## Run the tests
+test: $(VENV)/test ## Run the tests
 	$(BIN)/python -m pytest -q $(SPREAD)
 
-check: $(VENV)/installed ## Lint, format check, strict types, workflows
+check: $(VENV)/check ## Check format, lint, types and workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -52,47 +63,47 @@ check: $(VENV)/installed ## Lint, format check, strict types, workflows
 	PATH="$(BIN):$$PATH" $(BIN)/python scripts/check_shell.py .github/workflows/*.yml
 	$(BIN)/zizmor --offline --no-progress --quiet .github/workflows
 
-audit: $(VENV)/installed ## Look every pinned version up for known holes (needs the internet, so no part of check)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
+audit: $(VENV)/runtime ## Check the pinned versions for known vulnerabilities (needs the internet)
+	$(INSTALL) -e '.[audit]'
 	$(BIN)/pip-audit --disable-pip --no-deps --progress-spinner off --requirement constraints.txt
 
-docs: $(VENV)/installed ## Write the generated pages of docs/
+docs: $(VENV)/test ## Write the generated pages of docs/
 	$(BIN)/python docs/generate.py
 
-gold: $(VENV)/installed ## Score the tagger on every gold set and keep the figures of record
+gold: $(VENV)/runtime ## Score the tagger on the gold sets and record the scores
 	@for labels in data/gold/written.jsonl data/specimen/cards.jsonl; do $(CENSUS) gold $$labels --record data/gold/scores.json | head -6; done
 	@if [ -f ../shared/gold/dev.jsonl.gz ]; then $(CENSUS) gold data/gold/real.jsonl --texts ../shared/gold/dev.jsonl.gz --record data/gold/scores.json | head -6; fi
 	@$(BIN)/python docs/generate.py
 
-bench: $(VENV)/installed ## Compare the tagger with what one would otherwise do, as ratios in one run
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+bench: $(VENV)/test ## Compare the tagger with simpler methods, as ratios within one run
+	$(INSTALL) -e '.[bench]'
 	$(BIN)/python -m benchmarks.tagging
 	$(BIN)/python -m benchmarks.hub_listing
 	$(BIN)/python -m benchmarks.counting
 	$(BIN)/python -m benchmarks.coverage_of_intervals
 
-hostile: $(VENV)/installed ## Crash, starve, misfeed: the whole campaign (8 to 15 minutes; HOSTILE_SEED=n for another)
+hostile: $(VENV)/test ## Run all tests of crashes, full disks and malformed input (8 to 15 minutes; HOSTILE_SEED=n for another seed)
 	HOSTILE=full $(BIN)/python -m pytest -q --numprocesses 3 --dist worksteal tests/hostile
 
-bench-full: $(VENV)/installed ## Tagging as many cards as the public dump has, and what only shows at that size (half an hour)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+bench-full: $(VENV)/test ## Tag as many cards as the public dump has (30 minutes)
+	$(INSTALL) -e '.[bench]'
 	$(BIN)/python -m benchmarks.tagging --full
 
-fuzz: $(VENV)/installed ## Fuzz every reader of outside text, SECONDS_EACH seconds each (needs atheris)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+fuzz: $(VENV)/test ## Fuzz each parser of untrusted text for SECONDS_EACH seconds (needs atheris)
+	$(INSTALL) -e '.[fuzz]'
 	@for target in front_matter zones names card config imports listing github civitai; do \
 	  $(BIN)/python -m tests.hostile.fuzz $$target $(or $(SECONDS_EACH),60) 2>&1 | grep -E "ERROR|number_of_executed_units|written to" | sed "s/^/$$target: /"; \
 	done
 
-replica: $(VENV)/installed ## Serve a replica of the Hub on loopback for hand use (ARGS='--models 2000 --faults')
+replica: $(VENV)/test ## Serve a replica of the Hub on this machine (ARGS='--models 2000 --faults')
 	$(BIN)/python -m tests.replica.hub $(ARGS)
 
-notebooks: $(VENV)/installed ## Run the notebooks on the newest snapshot (output is not kept)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks]'
+notebooks: $(VENV)/runtime ## Run the notebooks on the newest snapshot (output is not kept)
+	$(INSTALL) -e '.[notebooks]'
 	$(CENSUS) census --quiet
 	$(BIN)/jupyter-nbconvert --to notebook --execute --stdout notebooks/*.ipynb > /dev/null
 
-conformance: $(VENV)/installed ## Check the GitHub replica against GitHub's schema (needs Node and 500 MB; not in CI)
+conformance: $(VENV)/test ## Compare the GitHub replica with GitHub's schema (needs Node and 500 MB)
 	$(BIN)/python tests/replica/conformance.py .conformance
 
 clean: ## Remove .venv and caches; snapshots stay

@@ -46,10 +46,11 @@ def alternation() -> str:
 
 def with_tag(file: Path, out: Path, jobs: int) -> None:
     """This tagger: Parquet of cards in, Parquet of mentions with all evidence out."""
-    from peft_census.pipeline.census import make_source, write_mentions
+    from peft_census.pipeline.mentions import write_mentions
+    from peft_census.pipeline.sources import make_source
     from peft_census.pipeline.tagging import TagOptions
 
-    write_mentions(make_source(str(file)), out, lambda batches, _: batches, TagOptions(jobs))
+    write_mentions(make_source(str(file)), out, tag_options=TagOptions(jobs))
 
 
 def with_decoding(file: Path) -> None:

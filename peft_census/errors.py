@@ -1,7 +1,7 @@
-"""The few things that can go wrong, and the one place that words them for people.
+"""The errors of this package, and the exit codes of the command line.
 
-Every error says what happened, to which card, file or URL, and what to run or mend next.
-The command line prints ``str(error)`` and leaves with ``error.exit_code``; nothing else formats errors.
+Each error says what happened, to which card, file or URL, and what to do next. The command line prints ``str(error)``
+and exits with ``error.exit_code``.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ import re
 from pathlib import Path
 
 DONE, FAILED, USAGE, GAPS = 0, 1, 2, 3
-"""Exit codes: everything done; failed; called wrongly; finished, but something is missing."""
-
+"""Exit codes: done; failed; usage error; finished, but something is missing."""
 
 _USER = re.compile(r"(?<=://)[^/\s@]+@")
-"""Name and password in an address; errors reach logs, so there they are blotted out."""
+"""User name and password in a URL. They are removed from errors, because errors are written to logs."""
 
 
 class CensusError(Exception):
-    """What happened, to what, and what to do next.
+    """An error with a hint.
 
     Args:
-        what: the fault, with the card, file or URL it concerns.
-        hint: what the reader can run or mend.
+        what: what happened, to which card, file or URL.
+        hint: what the reader can do.
     """
 
     exit_code = FAILED
@@ -39,29 +38,29 @@ class CensusError(Exception):
 
 
 class UsageError(CensusError):
-    """An argument names nothing that exists (path, snapshot, technique)."""
+    """An argument is not valid, such as a path or a snapshot that does not exist."""
 
     exit_code = USAGE
 
 
 class BadInputError(CensusError):
-    """A file or folder of cards cannot be read as such."""
+    """A file is not what it should be."""
 
 
 class TaxonomyError(CensusError):
-    """``techniques.toml`` or ``generators.toml`` breaks its own rules."""
+    """``techniques.toml`` or ``generators.toml`` is not valid."""
 
 
 class SnapshotError(CensusError):
-    """A snapshot is incomplete, damaged or of another schema."""
+    """A snapshot is incomplete, damaged, or has another schema."""
 
 
 class SourceError(CensusError):
-    """A remote source gave no usable answer."""
+    """A server sent no usable answer."""
 
 
 class BusyError(CensusError):
-    """Another process is writing to the same place."""
+    """Another process writes to the same folder."""
 
 
 class OutputError(CensusError):
@@ -69,12 +68,12 @@ class OutputError(CensusError):
 
 
 _ELSEWHERE = (
-    "choose another folder: --out for results, PEFT_CENSUS_RAW for what is collected; earlier snapshots are untouched."
+    "choose another folder: --out for results, PEFT_CENSUS_RAW for collected data; earlier snapshots are untouched."
 )
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
-    """Words an operating-system error met while writing below ``path``."""
+    """Returns the error for an operating-system error while writing below ``path``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"no space left while writing {path}", f"free some space or {_ELSEWHERE}")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

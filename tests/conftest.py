@@ -58,7 +58,7 @@ def shared() -> Path:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs the command line in an empty folder: ``run("census", "--json")``."""
     from peft_census.cli.main import main
-    from peft_census.settings import settings
+    from peft_census.pipeline.settings import settings
 
     monkeypatch.chdir(tmp_path)
     settings.cache_clear()

@@ -16,7 +16,7 @@ from helpers import REPO
 
 from peft_census.cli.main import main
 from peft_census.pipeline.evaluate import score_rows
-from peft_census.settings import settings
+from peft_census.pipeline.settings import settings
 from peft_census.snapshot.schema import data_dictionary
 from peft_census.tag import read_card
 from peft_census.tag.candidates import CandidateScanner

@@ -104,7 +104,7 @@ class Clone:
         tools.mkdir(parents=True)
         self.script(tools / "python", f'exec {sys.executable} "$@"')
         self.script(tools / "peft-census", f'exec {sys.executable} -m peft_census "$@"')
-        (self.folder / ".venv/installed").touch()
+        (self.folder / ".venv/runtime").touch()
         self.script(folder / "bin/gh", f'printf "%s\\n" "$*" >> {self.gh}\ntest "$2" != create || test -z "$GH_FAILS"')
         self.env = {
             "PATH": f"{folder}/bin:{os.environ['PATH']}",

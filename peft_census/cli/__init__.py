@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: parses options, calls one function of the pipeline, and prints its result."""

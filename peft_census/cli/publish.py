@@ -1,4 +1,4 @@
-"""The verb ``publish`` of the command line."""
+"""The command ``publish``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from pathlib import Path
 
 import click
 
-from peft_census.cli.output import open_snapshot, output_options, print_result, snapshot_option
+from peft_census.cli.options import open_snapshot, output_options, snapshot_option
+from peft_census.cli.output import OutputOptions, print_result
 from peft_census.errors import UsageError
+from peft_census.pipeline.aggregate_copy import aggregate_copy
+from peft_census.pipeline.hub_dataset import publish_dataset
+from peft_census.pipeline.public_copy import public_copy
+from peft_census.pipeline.publishing import publish_snapshot
 
 
 @click.command()
@@ -19,17 +24,16 @@ from peft_census.errors import UsageError
     type=click.Choice(["page", "blog", "analysts", "hub"]),
     default="page",
     show_default=True,
-    help="page: charts, tables and page. blog: these and a post. analysts: a public copy of the snapshot, without "
-    "texts. hub: that copy as a dataset for the Hub.",
+    help="What to write: see above.",
 )
 @click.option(
-    "--aggregate", is_flag=True, help="With --for analysts or hub: counted tables only, no cell under 5 models."
+    "--aggregate",
+    is_flag=True,
+    help="With --for analysts or hub: counted tables only, with no cell under 5 models.",
 )
-@click.option("--since", metavar="ID|PATH", help="An earlier snapshot (or 'previous'): the page tells what changed.")
-@click.option("--repo", metavar="OWNER/NAME", help="With --for hub: the dataset repository that the folder is for.")
-@click.option(
-    "--push", is_flag=True, help="With --for hub: upload the folder in one commit. Without it nothing is sent."
-)
+@click.option("--since", metavar="ID|PATH", help="An earlier snapshot; the page then says what changed.")
+@click.option("--repo", metavar="OWNER/NAME", help="With --for hub: the dataset repository.")
+@click.option("--push", is_flag=True, help="With --for hub: upload the folder in one commit.")
 @output_options
 def publish(
     snapshot: str,
@@ -39,18 +43,18 @@ def publish(
     since: str | None,
     repo: str | None,
     push: bool,
-    as_json: bool,
-    quiet: bool,
+    output: OutputOptions,
 ) -> None:
-    """Render a snapshot's charts, tables, claims and page into a folder.
+    """Write a snapshot's charts, tables, claims and page into a folder.
 
-    An existing folder made by an earlier run is replaced.
+    The output of an earlier run in the folder is replaced. A folder with other files is refused.
 
     \b
-    --for blog      adds post.md (every picture with alt text and caption), a badge, and how to cite
-    --for analysts  writes the public copy: model ids, labels, offsets and counted tables; no text of a card.
-                    Models that corrections.toml withholds are left out
-    --for hub       puts that copy into a dataset folder: Parquet, README, data dictionary, Croissant
+    --for page      charts, tables, claims and page
+    --for blog      also post.md (with the alt text and caption of each chart), a badge, and how to cite
+    --for analysts  the public copy of the snapshot: model ids, labels, offsets and counted tables, no text of a
+                    card; models that corrections.toml withholds are left out
+    --for hub       the public copy as a dataset for the Hub: Parquet, README, data dictionary, Croissant
                     metadata; --push uploads it with the token of `hf auth login` or HF_TOKEN
 
     \b
@@ -65,36 +69,18 @@ def publish(
       peft-census publish --for analysts --aggregate --out data/snapshots
       peft-census publish --for hub --repo me/peft-census --out dataset
     """
-    from peft_census.publish.folder import publish as render
-    from peft_census.settings import settings
-
+    if audience != "hub" and (repo is not None or push):
+        raise UsageError("--repo and --push need --for hub", "add --for hub.")
+    if aggregate and audience not in ("analysts", "hub"):
+        raise UsageError("--aggregate needs --for analysts or --for hub", "add one of them.")
+    opened = open_snapshot(snapshot)
     if audience == "analysts":
-        from peft_census.pipeline.aggregate_copy import aggregate_copy
-        from peft_census.pipeline.public_copy import public_copy
-
-        copy = (aggregate_copy if aggregate else public_copy)(open_snapshot(snapshot), out)
-        print_result(
-            {"snapshot_id": copy.id, "snapshot_path": str(copy.path)}, f"snapshot {copy.id}\n  {copy.path}", as_json
-        )
-        return
-    if audience == "hub":
-        from peft_census.pipeline.hub_dataset import publish_dataset
-
-        facts, text = publish_dataset(open_snapshot(snapshot), out, repo, push, aggregate)
-        print_result(facts, text, as_json)
-        return
-    if repo is not None or push:
-        raise UsageError("--repo and --push need --for hub", "say for whom: --for hub.")
-    if aggregate:
-        raise UsageError("--aggregate needs --for analysts or --for hub", "say for whom.")
-    from peft_census.pipeline.public_copy import public_view
-
-    newer, change = open_snapshot(snapshot), None
-    if since is not None:
-        from peft_census.count import HEADLINE, headline
-        from peft_census.pipeline.compare import compare
-
-        technique = headline(newer.table("shares")).technique
-        change = compare(open_snapshot(since), newer, HEADLINE, technique)
-    files = render(public_view(newer), out, settings().wanted_charts, audience == "blog", change)
-    print_result({"files": [str(f) for f in files]}, "\n".join(str(f) for f in files), as_json)
+        copy = (aggregate_copy if aggregate else public_copy)(opened, out)
+        print_result({"snapshot_id": copy.id, "snapshot_path": copy.path}, f"snapshot {copy.id}\n  {copy.path}", output)
+    elif audience == "hub":
+        result, text = publish_dataset(opened, out, repo, push, aggregate)
+        print_result(result, text, output)
+    else:
+        earlier = open_snapshot(since) if since is not None else None
+        files = publish_snapshot(opened, out, audience == "blog", earlier, output.progress)
+        print_result({"files": files}, "\n".join(str(file) for file in files), output)

@@ -20,7 +20,7 @@ from pyarrow import csv
 
 from peft_census.collect.instrument import Cost, Instrument, InstrumentResult, InstrumentRun
 from peft_census.errors import BadInputError, UsageError
-from peft_census.settings import bundled
+from peft_census.snapshot.files import bundled
 from peft_census.snapshot.instruments import BenchmarkDescription
 from peft_census.snapshot.schema import arrow_schema
 

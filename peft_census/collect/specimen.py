@@ -18,7 +18,7 @@ import pyarrow as pa
 from peft_census.collect.base import Source, SourceInfo, card_status, cards_batch
 from peft_census.collect.registry import SourceRequest
 from peft_census.errors import BadInputError
-from peft_census.settings import bundled
+from peft_census.snapshot.files import bundled
 from peft_census.snapshot.schema import arrow_schema
 
 

@@ -20,6 +20,7 @@ from peft_census.count.nearness import Nearness, closed
 from peft_census.count.rules import HEADLINE, SWITCHES, Rule, specifications
 from peft_census.count.switches import root
 from peft_census.snapshot.manifest import Techniques
+from peft_census.snapshot.records import record
 from peft_census.snapshot.schema import LOCATIONS
 
 MENTIONS = [*MENTION_COLUMNS, "form", "disambiguation_rule", "matched"]
@@ -47,20 +48,70 @@ class Target:
         return Nearness(numerator, base, self.numerator, self.base)
 
 
-def rule_attempts(evidence: Evidence, target: Target) -> list[dict[str, Any]]:
-    """Returns one row for every rule of ``specifications`` that counts cards, authors or clusters, nearest first."""
-    rows = [_attempt(evidence, rule, target) for rule in specifications() if rule.unit != "downloads"]
-    return sorted(rows, key=order)
+@record
+class Attempt:
+    """One way of counting and its counts compared with the published ones.
+
+    Args:
+        method: ``rule``, or ``naive`` for a search of names.
+        rule: name of the rule or search.
+        meaning: what it counts.
+        unit: what one vote is: ``cards``, ``authors`` or ``clusters`` of near-duplicates.
+        near: its counts and the published ones.
+        source: name of the source in tables.
+    """
+
+    method: str
+    rule: str
+    meaning: str
+    unit: str
+    near: Nearness
+    source: str = ""
+
+    @property
+    def order(self) -> tuple[float, str, int, str]:
+        """Sort key: the nearest first, then the one with the shorter name."""
+        return (round(self.near.factor, 9), self.method, self.rule.count("/"), self.rule)
+
+    def row(self) -> dict[str, Any]:
+        """Returns the attempt as one row of a table."""
+        words = {"source": self.source, "method": self.method, "rule": self.rule, "meaning": self.meaning}
+        return words | {"unit": self.unit} | self.near.as_row()
 
 
-def order(row: dict[str, Any]) -> tuple[Any, ...]:
-    """Sorts attempts: the nearest first, then the one with the shorter name."""
-    return (round(row["factor"], 9), row["method"], row["rule"].count("/"), row["rule"])
+@record
+class ChangeEffect:
+    """What one change to rule ``exactly_one`` does to its counts.
+
+    Args:
+        group: group of the change.
+        change: in a few words.
+        rule: name of the rule with it.
+        near: the counts with it and the published ones.
+        cards_moved: the change of the base.
+        closes: the part of the difference to the published counts that it removes; None where there is no difference.
+        source: name of the source in tables.
+    """
+
+    group: str
+    change: str
+    rule: str
+    near: Nearness
+    cards_moved: float
+    closes: float | None
+    source: str = ""
+
+    def row(self) -> dict[str, Any]:
+        """Returns the effect as one row of a table."""
+        words = {"source": self.source, "group": self.group, "change": self.change, "rule": self.rule}
+        return words | self.near.as_row() | {"cards_moved": self.cards_moved, "closes": self.closes}
 
 
-def _attempt(evidence: Evidence, rule: Rule, target: Target) -> dict[str, Any]:
-    words = {"method": "rule", "rule": rule.name, "meaning": rule.meaning, "unit": rule.unit}
-    return words | _near(evidence, rule, target).as_row()
+def rule_attempts(evidence: Evidence, target: Target) -> list[Attempt]:
+    """Returns one attempt for every rule of ``specifications`` that counts cards, authors or clusters."""
+    rules = (rule for rule in specifications() if rule.unit != "downloads")
+    attempts = [Attempt("rule", r.name, r.meaning, r.unit, _near(evidence, r, target)) for r in rules]
+    return sorted(attempts, key=lambda attempt: attempt.order)
 
 
 def _near(evidence: Evidence, rule: Rule, target: Target) -> Nearness:
@@ -85,15 +136,14 @@ class Change:
     drop: Selection | None = None
 
 
-def explain_gap(models: pa.Table, mentions: pa.Table, facts: Techniques, target: Target) -> list[dict[str, Any]]:
-    """Returns one row for every single change to rule ``exactly_one``, the most effective first.
+def explain_gap(models: pa.Table, mentions: pa.Table, facts: Techniques, target: Target) -> list[ChangeEffect]:
+    """Returns the effect of every single change to rule ``exactly_one``, the most effective first.
 
-    ``closes`` is the part of the difference between ``exactly_one`` and the published counts that the change removes;
-    ``cards_moved`` is the change of the base. Changes without any effect are left out.
+    Changes without any effect are left out.
     """
     unchanged = Evidence(models, mentions, facts)
     reference = _near(unchanged, HEADLINE, target)
-    rows: list[dict[str, Any]] = []
+    effects = []
     for change in _changes(unchanged, mentions, facts, target):
         evidence = unchanged
         if change.drop is not None:
@@ -101,18 +151,13 @@ def explain_gap(models: pa.Table, mentions: pa.Table, facts: Techniques, target:
             evidence = Evidence(models, mentions.filter(pc.invert(dropped)), facts)
         near = _near(evidence, change.rule, target)
         if (near.numerator, near.base) != (reference.numerator, reference.base):
-            rows.append(
-                {
-                    "group": change.group,
-                    "change": change.change,
-                    "rule": change.rule.name,
-                    **near.as_row(),
-                    "cards_moved": near.base - reference.base,
-                    "closes": closed(reference, near),
-                }
-            )
-    rows.sort(key=lambda r: (-(r["closes"] or 0.0), r["group"], r["change"]))
-    return rows
+            effects.append(change_effect(change.group, change.change, change.rule.name, reference, near))
+    return sorted(effects, key=lambda effect: (-(effect.closes or 0.0), effect.group, effect.change))
+
+
+def change_effect(group: str, change: str, rule: str, before: Nearness, after: Nearness) -> ChangeEffect:
+    """Returns the effect of a change whose counts are ``before`` without it and ``after`` with it."""
+    return ChangeEffect(group, change, rule, after, after.base - before.base, closed(before, after))
 
 
 def _changes(evidence: Evidence, mentions: pa.Table, facts: Techniques, target: Target) -> Iterator[Change]:

@@ -10,7 +10,7 @@ exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations
 from math import factorial
@@ -71,6 +71,54 @@ class Contribution:
     before: Share
     after: Share
     contribution: Fraction | None
+
+
+@dataclass(frozen=True)
+class Example:
+    """A model whose votes changed, and the ids of the techniques counted before and after."""
+
+    group: str
+    model_id: str
+    before: list[str]
+    after: list[str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A share in two snapshots, and why it changed.
+
+    Args:
+        older: id of the snapshot before.
+        newer: id of the snapshot after.
+        rule: the rule that counts both.
+        technique: whose share.
+        before: the share before.
+        after: the share after.
+        reasons: why the two snapshots are not of the same population; empty if they are.
+        changed_rules: which of taxonomy, tagger and counting rules differ.
+        unread: cards that could not be read, before and after.
+        retagged: True if the older cards were tagged again.
+        parts: parts of the groups; none for different populations.
+        examples: some models whose votes changed; none for different populations.
+    """
+
+    older: str
+    newer: str
+    rule: Rule
+    technique: str
+    before: Share
+    after: Share
+    reasons: list[str]
+    changed_rules: list[str]
+    unread: tuple[int, int]
+    retagged: bool = False
+    parts: list[Contribution] = field(default_factory=list)
+    examples: list[Example] = field(default_factory=list)
+
+    @property
+    def difference(self) -> Fraction | None:
+        """The difference of the shares; None where one is missing."""
+        return _minus(self.after, self.before)
 
 
 def card_votes(evidence: Evidence, rule: Rule, technique: str) -> tuple[Floats, Floats]:

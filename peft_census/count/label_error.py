@@ -107,6 +107,81 @@ class Corrected:
         return sum(s.differing for s in self.strata)
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """A share with its interval; share and bounds are None where nothing is counted."""
+
+    numerator: float
+    base: float
+    share: float | None
+    low: float | None
+    high: float | None
+    method: str
+
+
+@dataclass(frozen=True)
+class AuthorInterval:
+    """The interval of the tagger's share that is clustered by author.
+
+    Args:
+        low: lower bound.
+        high: upper bound.
+        method: how it was computed.
+        authors: authors of counted cards.
+        effective_n: independent cards that would give an interval of the same width.
+    """
+
+    low: float
+    high: float
+    method: str
+    authors: int
+    effective_n: float
+
+
+@dataclass(frozen=True)
+class StratumLabels:
+    """The labels of one stratum of a sample: its letter and meaning, and its counts as in ``Stratum``."""
+
+    stratum: str
+    meaning: str
+    cards: int
+    labels: int
+    differing: int
+
+
+@dataclass(frozen=True)
+class LabelCorrection:
+    """A snapshot's share by the tagger and corrected by labels; cards with a text only.
+
+    Args:
+        rule: name of the rule.
+        technique: whose share.
+        labels: labels used.
+        unread: cards of the sample that nobody could read.
+        differing: labels that count differently from the tagger's.
+        enough: True if so many differ that the interval covers 95%.
+        raw: the tagger's share.
+        by_author: the interval of the tagger's share, clustered by author.
+        corrected: the corrected share.
+        strata: by stratum.
+        outside_taxonomy: labelled techniques that the taxonomy does not have.
+        without_text: models left out, because only their configuration is counted.
+    """
+
+    rule: str
+    technique: str
+    labels: int
+    unread: int
+    differing: int
+    enough: bool
+    raw: Estimate
+    by_author: AuthorInterval
+    corrected: Estimate
+    strata: list[StratumLabels]
+    outside_taxonomy: list[str]
+    without_text: int
+
+
 def corrected_share(
     tagger: Counts,
     strata: Ints,
@@ -171,7 +246,8 @@ def _library() -> ModuleType:
             return import_module("ppi_py")
     except ImportError as error:
         raise UsageError(
-            f"correcting a share for label errors needs ppi-python ({error})", "pip install 'peft-census[gold]'."
+            f"correcting a share for label errors needs ppi-python ({error})",
+            "run `pip install '.[gold]'` in the clone.",
         ) from error
 
 

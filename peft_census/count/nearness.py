@@ -13,13 +13,14 @@ published base was a sample.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from peft_census.snapshot.records import record
 
 _HALF = 0.5
 """Added to every count in a ratio, so that none is divided by zero; it changes 325 by less than 0.2%."""
 
 
-@dataclass(frozen=True)
+@record
 class Nearness:
     """Our counts and the published ones; differences are ours minus theirs.
 

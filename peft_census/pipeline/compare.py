@@ -1,13 +1,12 @@
-"""Two snapshots compared: are they of one population, and if so, why did the share move?
+"""Compares the share of a technique in two snapshots.
 
-In: two sealed snapshots and, where they are still at hand, the older one's cards. Out: a ``Comparison``. Two
-different populations are put side by side and nothing more: between them there is no trend.
+In: two snapshots and, where available, the cards of the older one. Out: a ``Comparison``. Snapshots of different
+populations have no trend: their comparison has the reasons and no parts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,60 +15,39 @@ import pyarrow.compute as pc
 
 from peft_census.collect.base import Source
 from peft_census.count import MENTION_COLUMNS, Evidence, Rule
-from peft_census.count.difference import GROUPS, Contribution, Share, card_votes, difference, exact_share
+from peft_census.count.arrays import Floats, Ints
+from peft_census.count.difference import GROUPS, Comparison, Example, card_votes, difference, exact_share
 from peft_census.errors import UsageError
-from peft_census.pipeline.census import rule_inputs
+from peft_census.pipeline.rule_inputs import rule_inputs
 from peft_census.pipeline.tagging import tagged
 from peft_census.snapshot.snapshot import Snapshot
 
-OVERLAP = 0.5
+MIN_OVERLAP = 0.5
 """Part of the older snapshot's models that the newer one must list to be of the same population."""
-FRAME = {"population", "filters", "selection", "limit", "tags"}
-"""What a source tells of itself that decides which models it lists."""
-EXAMPLES = 20
+POPULATION_DETAILS = {"population", "filters", "selection", "limit", "tags"}
+"""Details of a source that decide which models it lists."""
+MAX_EXAMPLES = 20
 """Cards named for each group, the first by model id."""
-RULE_INPUTS = {
-    "taxonomy": "taxonomy",
-    "generators_sha256": "generators",
-    "corrections_sha256": "corrections",
-    "tagger_version": "tagger",
-    "rules_version": "counting rules",
-}
 
-Arrays = tuple[Any, Any]
+Votes = tuple[Floats, Floats]
+"""Votes for the technique, and weights in the base."""
+
+_MODELS = ["model_id", "author", "downloads", "near_duplicate", "card_sha256", "status", "created_at"]
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What became of a share between two snapshots.
+class _Side:
+    """One snapshot: its models, their evidence, and the places of its models among those of both snapshots."""
 
-    Args:
-        older: id of the snapshot before.
-        newer: id of the one after.
-        rule: how both were counted, by today's counting rules.
-        technique: whose share.
-        before: numerator and base before.
-        after: the same after.
-        frames: why the populations differ; empty where they are the same.
-        parts: contributions of the groups; none where the populations differ.
-        changed_rules: what of our own rules differs between the two.
-        reread: how far the part of our rules could be told from that of the cards.
-        unread: cards that failed to be read, before and after.
-        examples: group, model id, technique ids counted before and after.
-    """
+    models: pa.Table
+    evidence: Evidence
+    places: Ints
 
-    older: str
-    newer: str
-    rule: Rule
-    technique: str
-    before: Share
-    after: Share
-    frames: list[str]
-    parts: list[Contribution]
-    changed_rules: list[str]
-    reread: str
-    unread: tuple[int, int]
-    examples: list[tuple[str, str, list[str], list[str]]]
+    def spread(self, votes: Votes, n: int) -> Votes:
+        """Returns ``votes`` of this side as arrays over all ``n`` models; models not listed have zeros."""
+        numerator, base = np.zeros(n), np.zeros(n)
+        numerator[self.places], base[self.places] = votes
+        return numerator, base
 
 
 def compare(older: Snapshot, newer: Snapshot, rule: Rule, technique: str, cards: Source | None = None) -> Comparison:
@@ -78,171 +56,160 @@ def compare(older: Snapshot, newer: Snapshot, rule: Rule, technique: str, cards:
     Args:
         older: the snapshot before.
         newer: the snapshot after.
-        rule: one in which no card's weight depends on other cards.
-        technique: a technique id that either taxonomy knows.
-        cards: the source that ``older`` was made from, to read its cards with today's rules.
+        rule: a rule under which the weight of a card does not depend on other cards.
+        technique: a technique id of either taxonomy.
+        cards: the source of ``older``, to tag its cards again by the present rules.
 
     Raises:
-        UsageError: the rule cannot be parted, the technique is unknown, or ``cards`` is another source.
+        UsageError: the rule does not fit, the technique is unknown, or ``cards`` is another source.
     """
-    sides = [_side(s) for s in (older, newer)]
-    if not any(technique in evidence.facts for _, evidence in sides):
-        raise UsageError(f"no technique {technique!r}", "peft-census techniques lists all.")
-    votes = [card_votes(evidence, rule, technique) for _, evidence in sides]
-    before, after = (exact_share(*v) for v in votes)
-    changed = _changed_rules(older, newer)
-    frames = _frames(older, newer, sides[0][0], sides[1][0])
-    parts: list[Contribution] = []
-    examples: list[tuple[str, str, list[str], list[str]]] = []
-    reread = ""
-    if not frames:
-        ids, where = _union(sides[0][0], sides[1][0])
-        group, names = _groups(sides, where)
-        states = [_spread(votes[0], where[0], len(ids)), _spread(votes[1], where[1], len(ids))]
-        anew, reread = _reread(older, newer, rule, technique, cards, bool(changed))
-        same = np.isin(group, [names.index(n) for n in ("same", "configuration") if n in names])
-        middle = _spread(anew, where[0], len(ids)) if anew else tuple(
-            np.where(same & bool(changed), b, a) for a, b in zip(*states, strict=True)
-        )  # fmt: skip
-        parts = difference(group, names, [states[0], middle, states[1]])
-        examples = _examples(ids, group, names, states, sides, where, rule)
-    return Comparison(
-        older.id, newer.id, rule, technique, before, after, frames, parts, changed, reread,
-        (_failed(older), _failed(newer)), examples,
-    )  # fmt: skip
+    ids, sides = _sides(older, newer)
+    if not any(technique in side.evidence.facts for side in sides):
+        raise UsageError(f"no technique {technique!r}", "`peft-census techniques` lists them.")
+    before, after = (card_votes(side.evidence, rule, technique) for side in sides)
+    changed_rules = _changed_rules(older, newer)
+    comparison = Comparison(
+        older=older.id,
+        newer=newer.id,
+        rule=rule,
+        technique=technique,
+        before=exact_share(*before),
+        after=exact_share(*after),
+        reasons=_population_differences(older, newer, *sides),
+        changed_rules=changed_rules,
+        unread=(_failed(older), _failed(newer)),
+        retagged=cards is not None,
+    )
+    if comparison.reasons:
+        return replace(comparison, retagged=False)
+    group, names = _groups(ids, sides)
+    states = [sides[0].spread(before, len(ids)), sides[1].spread(after, len(ids))]
+    if cards is not None:
+        middle = sides[0].spread(_tag_again(older, newer, rule, technique, cards), len(ids))
+    else:
+        same = np.isin(group, [names.index("same"), names.index("configuration")])
+        numerator, base = (
+            np.where(same & bool(changed_rules), b, a) for a, b in zip(states[0], states[1], strict=True)
+        )
+        middle = numerator, base
+    return replace(
+        comparison,
+        parts=difference(group, names, [states[0], middle, states[1]]),
+        examples=_examples(ids, group, names, states, sides, rule),
+    )
 
 
-_MODELS = ["model_id", "author", "downloads", "near_duplicate", "card_sha256", "status", "created_at"]
+def _sides(older: Snapshot, newer: Snapshot) -> tuple[pa.Array, tuple[_Side, _Side]]:
+    """Returns the ids of all models, ascending, and both sides."""
+    a, b = (snapshot.table("models", _MODELS) for snapshot in (older, newer))
+    ids = pc.unique(pa.chunked_array([*a["model_id"].chunks, *b["model_id"].chunks], pa.string()))
+    ids = ids.take(pc.sort_indices(ids))
 
+    def side(snapshot: Snapshot, models: pa.Table) -> _Side:
+        mentions = snapshot.table("mentions", MENTION_COLUMNS)
+        places = pc.index_in(models["model_id"], value_set=ids).to_numpy().astype(np.int64)
+        return _Side(models, Evidence(models, mentions, snapshot.manifest.taxonomy.techniques), places)
 
-def _side(snapshot: Snapshot) -> tuple[pa.Table, Evidence]:
-    models = snapshot.table("models", _MODELS)
-    facts = snapshot.manifest.taxonomy.techniques
-    return models, Evidence(models, snapshot.table("mentions", MENTION_COLUMNS), facts)
+    return ids, (side(older, a), side(newer, b))
 
 
 def _changed_rules(older: Snapshot, newer: Snapshot) -> list[str]:
-    def value(snapshot: Snapshot, key: str) -> Any:
-        return snapshot.manifest.taxonomy.sha256 if key == "taxonomy" else getattr(snapshot.manifest, key)
+    a, b = older.manifest, newer.manifest
+    changed = {
+        "taxonomy": a.taxonomy.sha256 != b.taxonomy.sha256,
+        "generators": a.generators_sha256 != b.generators_sha256,
+        "corrections": a.corrections_sha256 != b.corrections_sha256,
+        "tagger": a.tagger_version != b.tagger_version,
+        "counting rules": a.rules_version != b.rules_version,
+    }
+    return [name for name, differs in changed.items() if differs]
 
-    return [name for key, name in RULE_INPUTS.items() if value(older, key) != value(newer, key)]
 
-
-def _frames(older: Snapshot, newer: Snapshot, a: pa.Table, b: pa.Table) -> list[str]:
-    """Returns why the two snapshots are not of one population."""
-    reasons = []
-    for what in ("specimen", "kind"):
-        values = [getattr(s.manifest.source, what) for s in (older, newer)]
-        if values[0] != values[1]:
-            reasons.append(f"the sources differ in {what}: {values[0]} before, {values[1]} after")
-    details = [s.manifest.source.details for s in (older, newer)]
-    reasons += [
-        f"the sources differ in {key}: {details[0][key]} before, {details[1][key]} after"
-        for key in sorted(set(details[0]) & set(details[1]) & FRAME)
-        if details[0][key] != details[1][key]
+def _population_differences(older: Snapshot, newer: Snapshot, before: _Side, after: _Side) -> list[str]:
+    """Returns why the two snapshots are not of the same population."""
+    a, b = older.manifest.source, newer.manifest.source
+    facts = [("specimen", a.specimen, b.specimen), ("kind", a.kind, b.kind)]
+    facts += [
+        (key, a.details[key], b.details[key]) for key in sorted(set(a.details) & set(b.details) & POPULATION_DETAILS)
     ]
-    shared = pc.sum(pc.is_in(a["model_id"], value_set=b["model_id"].combine_chunks())).as_py() or 0
-    if len(a) and shared < OVERLAP * len(a):
+    reasons = [f"the sources differ in {key}: {x} before, {y} after" for key, x, y in facts if x != y]
+    n = len(before.models)
+    shared = len(np.intersect1d(before.places, after.places))
+    if n and shared < MIN_OVERLAP * n:
         reasons.append(
-            f"of {len(a):,} models listed before, {shared:,} are listed after; below {OVERLAP:.0%} the two are "
+            f"of {n:,} models listed before, {shared:,} are listed after; below {MIN_OVERLAP:.0%} the two are "
             "not the same population at two times"
         )
     return reasons
 
 
-def _union(a: pa.Table, b: pa.Table) -> tuple[pa.Array, list[Any]]:
-    """Returns all ids, ascending, and for each side the place of its models among them."""
-    ids = pc.unique(pa.chunked_array([*a["model_id"].chunks, *b["model_id"].chunks], pa.string()))
-    ids = ids.take(pc.sort_indices(ids))
-    return ids, [pc.index_in(t["model_id"], value_set=ids).to_numpy().astype(np.int64) for t in (a, b)]
-
-
-def _spread(votes: Arrays, where: Any, n: int) -> Arrays:
-    """Returns votes of one side, laid out over all ids."""
-    out = np.zeros(n), np.zeros(n)
-    for to, values in zip(out, votes, strict=True):
-        to[where] = values
-    return out
-
-
-def _groups(sides: list[tuple[pa.Table, Evidence]], where: list[Any]) -> tuple[Any, list[str]]:
-    """Returns each card's group and the groups' names."""
-    n = int(max((w.max() + 1 for w in where if len(w)), default=0))
-    there = np.zeros((2, n), dtype=np.bool_)
-    text = np.zeros((2, n), dtype=np.bool_)
-    sha = np.full((2, n), None, dtype=object)
-    configured = np.full((2, n), "", dtype=object)
-    for side, ((models, evidence), places) in enumerate(zip(sides, where, strict=True)):
-        there[side, places] = True
-        text[side, places] = models["card_sha256"].is_valid().to_numpy()
-        sha[side, places] = models["card_sha256"].to_pylist()
-        card, technique = evidence.pairs(
-            Rule(vote="any", variants="variants_separate", evidence_level="configured_only")
-        )
-        for c, t in zip(places[card], technique, strict=True):
-            configured[side, c] += evidence.techniques[t] + " "
+def _groups(ids: pa.Array, sides: tuple[_Side, _Side]) -> tuple[Ints, list[str]]:
+    """Returns each model's group as a position, and the names of the groups."""
+    n = len(ids)
+    listed, text = np.zeros((2, n), dtype=np.bool_), np.zeros((2, n), dtype=np.bool_)
+    digest, configured = np.full((2, n), None, dtype=object), np.full((2, n), "", dtype=object)
+    rule = Rule(vote="any", variants="variants_separate", evidence_level="configured_only")
+    for i, side in enumerate(sides):
+        listed[i, side.places] = True
+        text[i, side.places] = side.models["card_sha256"].is_valid().to_numpy()
+        digest[i, side.places] = side.models["card_sha256"].to_pylist()
+        for card, technique in zip(*side.evidence.pairs(rule), strict=True):
+            configured[i, side.places[card]] += side.evidence.techniques[technique] + " "
+    both = listed[0] & listed[1]
+    groups: dict[str, Any] = {
+        "new": ~listed[0],
+        "deleted": ~listed[1],
+        "edited": both & text[0] & text[1] & (digest[0] != digest[1]),
+        "readable": both & ~text[0] & text[1],
+        "unreadable": both & text[0] & ~text[1],
+        "configuration": both & (configured[0] != configured[1]),
+    }
     names = [name for name in GROUPS if name != "rules"]
-    both = there[0] & there[1]
-    cases = [
-        ~there[0], ~there[1], both & text[0] & text[1] & (sha[0] != sha[1]), both & ~text[0] & text[1],
-        both & text[0] & ~text[1], both & (configured[0] != configured[1]),
-    ]  # fmt: skip
-    group = np.select(cases, range(len(cases)), default=len(cases))
-    return group, names
+    conditions = [groups[name] for name in names[:-1]]
+    return np.select(conditions, range(len(conditions)), default=len(conditions)), names
 
 
-def _reread(
-    older: Snapshot, newer: Snapshot, rule: Rule, technique: str, cards: Source | None, changed: bool
-) -> tuple[Arrays | None, str]:
-    """Returns the older cards' votes by today's rules where the cards are at hand, and a sentence on it."""
-    if cards is None:
-        told = (
-            "The older cards were not at hand: our part is that of cards whose text did not change; in edited and "
-            "deleted cards it cannot be told from the authors'. Name the older source with --cards."
-        )
-        return None, told if changed else "Our rules did not change."
+def _tag_again(older: Snapshot, newer: Snapshot, rule: Rule, technique: str, cards: Source) -> Votes:
+    """Returns the votes of the older cards by the present rules."""
     if cards.prepare().content_sha256 != older.manifest.source.content_sha256:
         raise UsageError(
-            f"--cards is not the source that snapshot {older.id} was made from",
+            f"--cards is not the source of snapshot {older.id}",
             f"name the source of that content: {older.manifest.source.label}.",
         )
-    today = rule_inputs()
-    made = newer.manifest
-    if (today["taxonomy_sha256"], today["tagger_version"], today["corrections_sha256"]) != (
-        made.taxonomy.sha256, made.tagger_version, made.corrections_sha256
-    ):  # fmt: skip
+    present, manifest = rule_inputs(), newer.manifest
+    if (present.taxonomy_sha256, present.tagger_version, present.corrections_sha256) != (
+        manifest.taxonomy.sha256,
+        manifest.tagger_version,
+        manifest.corrections_sha256,
+    ):
         raise UsageError(
-            f"snapshot {newer.id} was not made by today's rules, so reading older cards anew would not tell its part",
+            f"snapshot {newer.id} was made by other rules than the present ones, by which --cards would be tagged",
             "run the newer census again, or compare without --cards.",
         )
     batches = list(tagged(cards.batches()))
-    models, mentions = (pa.Table.from_batches([b[i] for b in batches]) for i in (0, 1))
+    models, mentions = (pa.Table.from_batches([batch[i] for batch in batches]) for i in (0, 1))
     listed = older.table("models", ["model_id"])["model_id"].combine_chunks()
     models = models.take(pc.index_in(listed, value_set=models["model_id"].combine_chunks()))
-    evidence = Evidence(models, mentions, made.taxonomy.techniques)
-    return card_votes(evidence, rule, technique), "The older cards were read again by today's rules."
+    return card_votes(Evidence(models, mentions, manifest.taxonomy.techniques), rule, technique)
 
 
 def _failed(snapshot: Snapshot) -> int:
     coverage = snapshot.table("coverage")
-    return sum(row["n"] for row in coverage.to_pylist() if row["status"] == "failed")
+    return pc.sum(coverage.filter(pc.equal(coverage["status"], "failed"))["n"]).as_py() or 0
 
 
 def _examples(
-    ids: pa.Array, group: Any, names: list[str], states: list[Arrays], sides: Any, where: list[Any], rule: Rule
-) -> list[tuple[str, str, list[str], list[str]]]:
-    """Returns some cards of every group whose votes changed, with the techniques counted before and after."""
-    moved = np.any([states[0][i] != states[1][i] for i in (0, 1)], axis=0)
-    chosen = [i for g in range(len(names)) for i in np.flatnonzero(moved & (group == g))[:EXAMPLES]]
-    counted: list[dict[int, list[str]]] = [{int(i): [] for i in chosen} for _ in sides]
-    for labels, (_, evidence), places in zip(counted, sides, where, strict=True):
-        card, technique = evidence.pairs(rule)
-        at = places[card]
-        for i in np.flatnonzero(np.isin(at, chosen)):
-            labels[int(at[i])].append(evidence.techniques[technique[i]])
-    return [(names[group[i]], ids[int(i)].as_py(), counted[0][int(i)], counted[1][int(i)]) for i in chosen]
-
-
-def points(part: Fraction) -> float:
-    """Returns a part of one in percentage points."""
-    return float(100 * part)
+    ids: pa.Array, group: Ints, names: list[str], states: list[Votes], sides: tuple[_Side, _Side], rule: Rule
+) -> list[Example]:
+    """Returns some models of every group whose votes changed."""
+    changed = np.any([states[0][i] != states[1][i] for i in (0, 1)], axis=0)
+    chosen = [int(i) for g in range(len(names)) for i in np.flatnonzero(changed & (group == g))[:MAX_EXAMPLES]]
+    examples = {i: Example(names[group[i]], ids[i].as_py(), [], []) for i in chosen}
+    for side, techniques in zip(
+        sides, ({i: e.before for i, e in examples.items()}, {i: e.after for i, e in examples.items()}), strict=True
+    ):
+        card, technique = side.evidence.pairs(rule)
+        places = side.places[card]
+        for i in np.flatnonzero(np.isin(places, chosen)):
+            techniques[int(places[i])].append(side.evidence.techniques[technique[i]])
+    return list(examples.values())

@@ -77,7 +77,9 @@ def count_tables(
 
 
 def count_table(snapshot: Snapshot, name: str) -> pa.Table:
-    """Returns one counted table, counted again by the rules of this release; of an aggregate copy the one that it holds.
+    """Returns one counted table, counted again by the rules of this release.
+
+    An aggregate copy has no rows to count, so its own table is returned.
 
     Raises:
         UsageError: there is no counted table ``name``.

@@ -1,158 +1,154 @@
-"""How right the tagger is: labelled cards against what the tagger says of them.
+"""Scores the tagger on labelled cards.
 
-In: a JSON-lines file, one labelled card a line: ``id``, ``model_id``, ``text``, ``cited``, ``applied``, and
-optionally ``name_only``, ``negated``, ``sure`` (gzip when the name ends in ``.gz``). Out: precision, recall and
-F1 for cited and applied, the share of cards with exactly the right set, agreement on "exactly one technique",
-and every disagreement with its evidence.
+In: a JSON-lines file with one labelled card a line (gzip when its name ends in ``.gz``); data/gold/README.md describes
+its keys. Out: ``Scores``, and the file of recorded scores.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peft_census.count.scores import Disagreement, Pair, Scores, scores
 from peft_census.errors import BadInputError, UsageError
 from peft_census.pipeline.explain import describe_rejection
-from peft_census.settings import bundled
-from peft_census.snapshot.files import write_atomically
+from peft_census.snapshot.files import bundled, write_atomically
 from peft_census.snapshot.manifest import GoldScores
-from peft_census.snapshot.records import read_record
+from peft_census.snapshot.records import read_record, to_json
 from peft_census.tag import Mention, TaggedCard, read_card
 
-Sets = tuple[set[str], set[str]]
-"""Labels and predictions of one card."""
+SCORES = "scores.json"
+"""The file in ``data/gold`` that holds the recorded scores."""
+
+_RECORDED = ("cards", "cited", "applied", "exact_set", "exactly_one")
+_HINT = "a line needs text (a string; or sha256, and --texts) and cited, applied (lists of ids)."
 
 
 @dataclass(frozen=True)
-class Scored:
-    """One labelled card beside its reading."""
+class LabelledCard:
+    """One labelled card. Other keys of its line are ignored.
 
-    label: dict[str, Any]
-    reading: TaggedCard
+    Args:
+        text: the card; None for a model without a card.
+        cited: ids of the techniques that it cites.
+        applied: ids of the techniques that were applied.
+        id: id of the label.
+        model_id: id of the model.
+        sha256: SHA-256 of the card.
+        sure: False if the labeller was not sure.
+        note: the labeller's note.
+    """
 
-    @property
-    def cited(self) -> Sets:
-        """Techniques cited: by the label, and with a mention outside location ``name``."""
-        return set(self.label["cited"]), {m.technique for m in self.reading.mentions if m.location != "name"}
-
-    @property
-    def applied(self) -> Sets:
-        """Techniques applied: by the label, and with a mention read as applied."""
-        return set(self.label["applied"]), {m.technique for m in self.reading.mentions if m.applied}
-
-
-SCORES = "scores.json"
-"""Name of the file in ``data/gold`` that keeps the figures of record."""
+    text: str | None
+    cited: list[str]
+    applied: list[str]
+    id: str | int | None = None
+    model_id: str | None = None
+    sha256: str | None = None
+    sure: bool = True
+    note: str = ""
 
 
-def read_labels(file: Path, texts: Path | None = None) -> list[dict[str, Any]]:
+def read_labels(file: Path, texts: Path | None = None) -> list[LabelledCard]:
     """Returns the labelled cards of ``file`` that have a text.
 
     Args:
         file: the labels.
-        texts: another such file that holds the texts, found by ``sha256``; for labels kept without texts.
+        texts: a file of labelled cards with texts, found by ``sha256``, for labels without texts.
 
     Raises:
         UsageError: there is no such file.
         BadInputError: a line is not a labelled card.
     """
-    known = {label["sha256"]: label["text"] for label in read_labels(texts)} if texts else {}
-    labels = []
-    for number, label in read_rows(file):
-        if "text" not in label and label.get("sha256") in known:
-            label["text"] = known[label["sha256"]]
-        labels.append(_label(label, file, number))
-    return [label for label in labels if label["text"]]
+    known = {card.sha256: card.text for card in read_labels(texts)} if texts else {}
+    cards = []
+    for number, row in read_rows(file):
+        if "text" not in row and row.get("sha256") in known:
+            row["text"] = known[row["sha256"]]
+        cards.append(read_record(LabelledCard, row, f"{file}, line {number}", hint=_HINT))
+    return [card for card in cards if card.text]
 
 
 def read_rows(file: Path) -> list[tuple[int, dict[str, Any]]]:
-    """Returns the objects of a JSON-lines file (gzip when its name ends in ``.gz``) with their line numbers.
+    """Returns the objects of a JSON-lines file with their line numbers.
 
     Raises:
         UsageError: there is no such file.
-        BadInputError: a line is not an object.
+        BadInputError: the file is not text, or a line is not a JSON object.
     """
     if not file.is_file():
         raise UsageError(f"{file} is not a file", "name a JSON-lines file of labelled cards.")
-    rows = []
     try:
         data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        for number, line in enumerate(data.decode().split("\n"), 1):
-            if line.strip():
-                rows.append((number, json.loads(line)))
+        lines = data.decode("utf-8-sig").split("\n")
     except (ValueError, OSError, EOFError) as error:
-        raise BadInputError(
-            f"{file}: not labelled cards in JSON lines ({error})", "see data/gold/README.md."
-        ) from error
-    for number, row in rows:
-        if not isinstance(row, dict):
-            raise BadInputError(f"{file}, line {number}: not a labelled card", "a line is one JSON object.")
-    return rows
+        raise BadInputError(f"{file}: not readable as UTF-8 text ({error})", "see data/gold/README.md.") from error
+    return [(number, _parse(file, number, line)) for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def _label(label: Any, file: Path, number: int) -> dict[str, Any]:
-    fits = isinstance(label, dict) and all(
-        isinstance(label.get(key), list) and all(isinstance(t, str) for t in label[key]) for key in ("cited", "applied")
+def _parse(file: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise BadInputError(f"{file}, line {number}: not JSON ({error})", "a line is one JSON object.") from error
+    if not isinstance(row, dict):
+        raise BadInputError(f"{file}, line {number}: not a labelled card", "a line is one JSON object.")
+    return row
+
+
+def score(cards: list[LabelledCard]) -> Scores:
+    """Returns the tagger's scores on ``cards``."""
+    cited, applied, disagreements = [], [], []
+    for card in cards:
+        tagged = read_card(card.model_id or "", card.text or "")
+        predicted = frozenset(m.technique for m in tagged.mentions if m.location != "name")
+        cited.append(Pair(frozenset(card.cited), predicted))
+        predicted = frozenset(m.technique for m in tagged.mentions if m.applied)
+        applied.append(Pair(frozenset(card.applied), predicted))
+        if any(pair.labelled != pair.predicted for pair in (cited[-1], applied[-1])):
+            disagreements.append(_disagreement(card, tagged, cited[-1], applied[-1]))
+    return scores(cited, applied, disagreements)
+
+
+def _disagreement(card: LabelledCard, tagged: TaggedCard, cited: Pair, applied: Pair) -> Disagreement:
+    techniques = (cited.labelled ^ cited.predicted) | (applied.labelled ^ applied.predicted)
+    return Disagreement(
+        id=card.id,
+        model_id=card.model_id,
+        sure=card.sure,
+        note=card.note,
+        cited=cited.difference(),
+        applied=applied.difference(),
+        evidence=[_evidence(m) for m in tagged.mentions if m.technique in techniques],
+        rejected=[
+            f"{r.matched!r} at {r.start}: {describe_rejection(r)}" for r in tagged.rejected if r.technique in techniques
+        ],
     )
-    if not fits or not isinstance(label.get("text"), str | None) or "text" not in label:
-        raise BadInputError(
-            f"{file}, line {number}: not a labelled card",
-            "it needs text (a string; or sha256, and --texts) and cited, applied (lists of ids).",
-        )
-    return dict(label)
 
 
-def score(labels: list[dict[str, Any]]) -> dict[str, Any]:
-    """Returns the figures for ``labels``, ready for JSON; ``disagreements`` lists every card that differs."""
-    cards = [Scored(label, read_card(label.get("model_id") or "", label["text"])) for label in labels]
-    ones = [(len(gold) == 1, len(found) == 1) for gold, found in (c.cited for c in cards)]
-    both = sum(g and f for g, f in ones)
-    found_one, gold_one = sum(f for _, f in ones), sum(g for g, _ in ones)
-    return {
-        "cards": len(cards),
-        "cited": figures(c.cited for c in cards),
-        "applied": figures(c.applied for c in cards),
-        "exact_set": _ratio(sum(gold == found for gold, found in (c.cited for c in cards)), len(cards)),
-        "exactly_one": {"precision": _ratio(both, found_one), "recall": _ratio(both, gold_one)},
-        "per_technique": _per_technique(cards),
-        "disagreements": [d for c in cards if (d := _disagreement(c))],
-    }
+def _evidence(mention: Mention) -> str:
+    use = "applied" if mention.applied else mention.polarity
+    return f"{mention.technique} {use}, {mention.location} at {mention.start}: {mention.matched!r} ({mention.cue})"
 
 
-def figures(pairs: Iterable[Sets]) -> dict[str, float]:
-    """Returns micro-averaged precision, recall and F1 over (labels, predictions)."""
-    right = wrong = missed = 0
-    for gold, found in pairs:
-        right += len(gold & found)
-        wrong += len(found - gold)
-        missed += len(gold - found)
-    return {
-        "precision": _ratio(right, right + wrong),
-        "recall": _ratio(right, right + missed),
-        "f1": _ratio(2 * right, 2 * right + wrong + missed),
-    }
-
-
-def record(result: dict[str, Any], name: str, file: Path) -> None:
-    """Writes the figures of ``result`` under ``name`` into ``file``, beside those that are there.
+def save_scores(result: Scores, name: str, file: Path) -> None:
+    """Writes the main figures of ``result`` under ``name`` into ``file``; other entries of ``file`` stay.
 
     Raises:
         BadInputError: ``file`` holds something else.
         OutputError: it cannot be written.
     """
     try:
-        scores = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        recorded = json.loads(file.read_text(encoding="utf-8-sig")) if file.is_file() else {}
     except ValueError:
-        scores = None
-    if not isinstance(scores, dict):
-        raise BadInputError(f"{file} does not hold figures of record", "give --record another file.")
-    scores[name] = {key: result[key] for key in ("cards", "cited", "applied", "exact_set", "exactly_one")}
-    write_atomically(file, json.dumps(scores, indent=1, sort_keys=True) + "\n")
+        recorded = None
+    if not isinstance(recorded, dict):
+        raise BadInputError(f"{file} does not hold recorded scores", "give --record another file.")
+    recorded[name] = {key: value for key, value in to_json(result).items() if key in _RECORDED}
+    write_atomically(file, json.dumps(recorded, indent=1, sort_keys=True) + "\n")
 
 
 def scores_of_record() -> dict[str, GoldScores]:
@@ -162,82 +158,9 @@ def scores_of_record() -> dict[str, GoldScores]:
 
 
 def score_rows() -> list[str]:
-    """Returns the figures of record as rows of the README's table."""
+    """Returns the recorded scores as rows of the README's table."""
     return [
         f"| `{name}` | {s.cards} | {s.cited.precision:.3f} | {s.cited.recall:.3f} | "
         f"{s.applied.precision:.3f} | {s.applied.recall:.3f} | {s.exact_set:.3f} |"
         for name, s in sorted(scores_of_record().items())
     ]
-
-
-def _per_technique(cards: list[Scored]) -> dict[str, Any]:
-    names = sorted({t for c in cards for pair in (c.cited, c.applied) for side in pair for t in side})
-    labelled = Counter(t for c in cards for t in c.cited[0])
-    table = {}
-    for name in names:
-        only = {name}
-        table[name] = {
-            "cards": labelled[name],
-            "cited": figures((gold & only, found & only) for gold, found in (c.cited for c in cards)),
-            "applied": figures((gold & only, found & only) for gold, found in (c.applied for c in cards)),
-        }
-    return table
-
-
-def _disagreement(card: Scored) -> dict[str, Any] | None:
-    (cited, found_cited), (applied, found_applied) = card.cited, card.applied
-    if cited == found_cited and applied == found_applied:
-        return None
-    concerned = (cited ^ found_cited) | (applied ^ found_applied)
-    return {
-        "id": card.label.get("id"),
-        "model_id": card.label.get("model_id"),
-        "sure": card.label.get("sure", True),
-        "note": card.label.get("note", ""),
-        "cited": {"missed": sorted(cited - found_cited), "wrong": sorted(found_cited - cited)},
-        "applied": {"missed": sorted(applied - found_applied), "wrong": sorted(found_applied - applied)},
-        "evidence": [_evidence(m) for m in card.reading.mentions if m.technique in concerned],
-        "rejected": [
-            f"{r.matched!r} at {r.start}: {describe_rejection(r)}"
-            for r in card.reading.rejected
-            if r.technique in concerned
-        ],
-    }
-
-
-def _evidence(mention: Mention) -> str:
-    said = "applied" if mention.applied else mention.polarity
-    return f"{mention.technique} {said}, {mention.location} at {mention.start}: {mention.matched!r} ({mention.cue})"
-
-
-def _ratio(part: float, whole: float) -> float:
-    """Returns part / whole to six decimals; 1.0 where there was nothing to find and nothing was found."""
-    return round(part / whole, 6) if whole else 1.0
-
-
-def gold_text(result: dict[str, Any]) -> str:
-    """Returns the figures and disagreements for a terminal."""
-    lines = [f"{result['cards']} labelled cards", f"{'':<12} precision  recall     F1"]
-    for measure in ("cited", "applied"):
-        f = result[measure]
-        lines.append(f"{measure:<12} {f['precision']:<10.4f} {f['recall']:<10.4f} {f['f1']:.4f}")
-    one = result["exactly_one"]
-    lines.append(f"{'exactly one':<12} {one['precision']:<10.4f} {one['recall']:.4f}")
-    lines.append(f"exact set    {result['exact_set']:.4f}")
-    lines += ["", "technique                  cards  cited P   R        applied P R"]
-    for name, row in result["per_technique"].items():
-        c, a = row["cited"], row["applied"]
-        lines.append(
-            f"{name:<26.26} {row['cards']:>5}  {c['precision']:<8.3f} {c['recall']:<8.3f}  "
-            f"{a['precision']:<8.3f} {a['recall']:<8.3f}"
-        )
-    lines += ["", f"{len(result['disagreements'])} cards differ"]
-    for d in result["disagreements"]:
-        unsure = "" if d["sure"] else " (label unsure)"
-        lines.append(f"{d['id']} {d['model_id'] or ''}{unsure} {d['note']}".rstrip())
-        for measure in ("cited", "applied"):
-            for kind in ("missed", "wrong"):
-                if d[measure][kind]:
-                    lines.append(f"    {measure} {kind}: {', '.join(d[measure][kind])}")
-        lines += [f"      {line}" for line in [*d["evidence"][:4], *d["rejected"][:2]]]
-    return "\n".join(lines)

@@ -219,7 +219,7 @@ def croissant(copy: Snapshot, repo: str, folder: Path) -> str:
         import mlcroissant as mlc
     except ImportError as error:
         raise UsageError(
-            "metadata for a dataset needs the library mlcroissant", "pip install 'peft-census[dataset]'."
+            "metadata for a dataset needs the library mlcroissant", "run `pip install '.[dataset]'` in the clone."
         ) from error
     kinds = {
         "string": mlc.DataType.TEXT,

@@ -1,13 +1,14 @@
-"""LoRA's share corrected for the tagger's errors: a snapshot and labels in, raw and corrected figures out.
+"""The share of the headline technique, corrected for the tagger's errors.
 
-The labels are turned into mentions and counted by the very rule that counts the tagger's, so that both sides mean
-the same; ``count.label_error`` does the statistics. Only what people can judge from a card is corrected: rules about
-who wrote a place, on which evidence level it stands, or how cards are weighed against one another are refused. What
-``adapter_config.json`` says is taken on both sides as it stands.
+In: a snapshot and a labelled sample of it. Out: a ``LabelCorrection``. The labels are turned into mentions and counted
+by the same rule as the tagger's mentions; ``count.label_error`` computes the interval. Labels say what a card cites, so
+rules that depend on other facts (authorship, evidence levels, weights) are rejected. Configuration files count alike on
+both sides.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,118 +17,122 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.count import HEADLINE, MENTION_COLUMNS, MODEL_COLUMNS, Evidence, Rule, Votes, parse_rule
-from peft_census.count.label_error import ENOUGH_ERRORS, Corrected, Counts, corrected_share
+from peft_census.count.label_error import (
+    ENOUGH_ERRORS,
+    AuthorInterval,
+    Corrected,
+    Counts,
+    Estimate,
+    LabelCorrection,
+    StratumLabels,
+    corrected_share,
+)
 from peft_census.count.rules import HEADLINE_TECHNIQUE
 from peft_census.count.uncertainty import METHOD, NO_BASE, cluster_interval, wilson
 from peft_census.errors import UsageError
 from peft_census.pipeline.counting import evidence_of
-from peft_census.pipeline.label_sample import NO_TEXT, SILENT, STRATA, population_of
-from peft_census.pipeline.labels import is_read, read_sample
+from peft_census.pipeline.label_sample import NO_CANDIDATE, NO_TEXT, STRATA, Label, population_of, read_sample
 from peft_census.snapshot.manifest import TechniqueFacts
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.snapshot.snapshot import Snapshot
 
-JUDGED = {
+SUPPORTED = {
     "evidence_level": ("any_level",),
     "authorship": ("include_generated",),
     "weighting": ("per_card", "downloaded"),
 }
-"""Switches of a rule that labels can only follow with these words."""
+"""Switches of a rule that depend on more than labels, and the options that do not."""
 
 
-def correct(snapshot: Snapshot, file: Path, rule: str | None = None) -> dict[str, Any]:
-    """Returns LoRA's share by the tagger and by the labels in ``file``, ready for JSON.
+def correct(snapshot: Snapshot, file: Path, rule: str | None = None) -> LabelCorrection:
+    """Returns the share by the tagger and corrected by the labels in ``file``.
 
     Args:
         snapshot: the population.
         file: a labelled sample of it, from ``peft-census sample-gold``.
-        rule: how to count; the headline's rule where it is None.
+        rule: how to count; None for the rule of the headline.
 
     Raises:
-        UsageError: a rule that labels cannot follow; labels of another snapshot; ``ppi-python`` is missing.
-        BadInputError: the labels are no complete probability sample.
+        UsageError: labels cannot be counted by the rule, the labels belong to another snapshot, or ``ppi-python`` is
+            missing.
+        BadInputError: the labels are not a complete probability sample.
     """
     chosen = HEADLINE if rule is None else parse_rule(rule)
-    for switch, words in JUDGED.items():
-        if (word := getattr(chosen, switch)) not in words:
-            raise UsageError(f"labels cannot follow {word!r} of rule {chosen.name!r}", "leave that word out.")
+    for switch, options in SUPPORTED.items():
+        if (option := getattr(chosen, switch)) not in options:
+            raise UsageError(
+                f"labels cannot be counted by {option!r} of rule {chosen.name!r}", "leave that option out."
+            )
     evidence = evidence_of(snapshot)
     population = population_of(snapshot, evidence)
-    lines = read_sample(file, population)
-    labels = [line for line in lines if is_read(line)]
+    sample = read_sample(file, population)
+    labels = sample.labels
     with_text = np.flatnonzero(population.strata != NO_TEXT)
-    everything = _counts(evidence.votes(chosen), evidence.n_cards)
-    tagger = Counts(everything.numerators[with_text], everything.bases[with_text])
+    all_models = _counts(evidence.votes(chosen), evidence.n_cards)
+    tagger = Counts(all_models.numerators[with_text], all_models.bases[with_text])
     by_author = cluster_interval(tagger.numerators, tagger.bases, evidence.authors[with_text])
     letters = list(STRATA)
     corrected = corrected_share(
         tagger,
         population.strata[with_text],
         label_counts(snapshot, labels, chosen),
-        np.searchsorted(with_text, [line["place"] for line in labels]),
+        np.searchsorted(with_text, [label.place for label in labels]),
         float(tagger.bases.sum()) / by_author.effective_n if by_author.effective_n else 1.0,
-        frozenset({letters.index(SILENT)}),
+        frozenset({letters.index(NO_CANDIDATE)}),
     )
-    return {
-        "rule": chosen.name,
-        "technique": HEADLINE_TECHNIQUE,
-        "labels": len(labels),
-        "unread": len(lines) - len(labels),
-        "differing": corrected.differing,
-        "enough": corrected.differing >= ENOUGH_ERRORS,
-        "raw": _raw(tagger),
-        "by_author": {
-            "low": by_author.low,
-            "high": by_author.high,
-            "method": by_author.method,
-            "authors": by_author.n_clusters,
-            "effective_n": by_author.effective_n,
-        },
-        "corrected": _facts(corrected),
-        "strata": [
-            {"stratum": letters[s.code], "meaning": STRATA[letters[s.code]]}
-            | {"cards": s.cards, "labels": s.labels, "differing": s.differing}
+    return LabelCorrection(
+        rule=chosen.name,
+        technique=HEADLINE_TECHNIQUE,
+        labels=len(labels),
+        unread=sample.unread,
+        differing=corrected.differing,
+        enough=corrected.differing >= ENOUGH_ERRORS,
+        raw=_tagger_estimate(tagger),
+        by_author=AuthorInterval(
+            by_author.low, by_author.high, by_author.method, by_author.n_clusters, by_author.effective_n
+        ),
+        corrected=_corrected_estimate(corrected),
+        strata=[
+            StratumLabels(letters[s.code], STRATA[letters[s.code]], s.cards, s.labels, s.differing)
             for s in corrected.strata
         ],
-        "outside_taxonomy": sorted(_ids(labels) - set(snapshot.manifest.taxonomy.techniques)),
-        "without_text": int(everything.bases.sum() - tagger.bases.sum()),
-    }
+        outside_taxonomy=sorted(_techniques(labels) - set(snapshot.manifest.taxonomy.techniques)),
+        without_text=int(all_models.bases.sum() - tagger.bases.sum()),
+    )
 
 
-def label_counts(snapshot: Snapshot, labels: list[dict[str, Any]], rule: Rule) -> Counts:
-    """Returns what people's labels count for under ``rule``, one entry a label.
+def label_counts(snapshot: Snapshot, labels: list[Label], rule: Rule) -> Counts:
+    """Returns the votes of people's labels under ``rule``, one entry for each label.
 
-    Ids that the taxonomy lacks count as techniques of their own.
+    Ids that the taxonomy does not have count as separate techniques.
     """
     facts = dict(snapshot.manifest.taxonomy.techniques)
-    for technique in _ids(labels) - set(facts):
+    for technique in _techniques(labels) - set(facts):
         facts[technique] = TechniqueFacts(technique, "outside_peft", "")
-    models = snapshot.table("models", MODEL_COLUMNS).take([line["place"] for line in labels])
+    models = snapshot.table("models", MODEL_COLUMNS).take([label.place for label in labels])
     mentions = snapshot.table("mentions", MENTION_COLUMNS)
     configured = pc.and_(
         pc.equal(mentions["evidence_level"], "configured"), pc.is_in(mentions["model_id"], models["model_id"])
     )
-    by_people = [mention for line in labels for mention in _mentions(line)]
+    by_people = [mention for label in labels for mention in _mentions(label)]
     schema = pa.schema([arrow_schema("mentions").field(name) for name in MENTION_COLUMNS])
     both = pa.concat_tables([pa.Table.from_pylist(by_people, schema=schema), mentions.filter(configured).cast(schema)])
     return _counts(Evidence(models, both, facts).votes(rule), len(labels))
 
 
-def _mentions(line: dict[str, Any]) -> list[dict[str, Any]]:
-    """Returns one mention for each label of a card."""
-    common = {"model_id": line["model_id"], "evidence_level": "named", "generator": None}
-    cited = [
-        {
+def _mentions(label: Label) -> Iterator[dict[str, Any]]:
+    """Yields one row of the table ``mentions`` for each technique of a label."""
+    common = {"model_id": label.model_id, "evidence_level": "named", "generator": None}
+    for technique in sorted(label.cited):
+        yield {
             **common,
             "technique": technique,
             "location": "prose",
-            "polarity": "negated" if technique in line["negated"] else "affirmed",
-            "applied": technique in line["applied"],
+            "polarity": "negated" if technique in label.negated else "affirmed",
+            "applied": technique in label.applied,
         }
-        for technique in line["cited"]
-    ]
-    named = {"location": "name", "polarity": "affirmed", "applied": False}
-    return cited + [{**common, "technique": technique, **named} for technique in line["name_only"]]
+    for technique in sorted(label.name_only):
+        yield {**common, "technique": technique, "location": "name", "polarity": "affirmed", "applied": False}
 
 
 def _counts(votes: Votes, n_cards: int) -> Counts:
@@ -136,26 +141,17 @@ def _counts(votes: Votes, n_cards: int) -> Counts:
     return Counts(numerators, bases)
 
 
-def _ids(labels: list[dict[str, Any]]) -> set[str]:
-    return {technique for line in labels for key in ("cited", "name_only") for technique in line[key]}
+def _techniques(labels: list[Label]) -> set[str]:
+    return {technique for label in labels for technique in label.cited | label.name_only}
 
 
-def _raw(tagger: Counts) -> dict[str, Any]:
+def _tagger_estimate(tagger: Counts) -> Estimate:
     numerator, base = float(tagger.numerators.sum()), float(tagger.bases.sum())
-    facts: dict[str, Any] = {"numerator": numerator, "base": base}
     if not base:
-        return facts | {"share": None, "low": None, "high": None, "method": NO_BASE}
-    low, high = wilson(numerator, base)
-    return facts | {"share": numerator / base, "low": low, "high": high, "method": METHOD}
+        return Estimate(numerator, base, None, None, None, NO_BASE)
+    return Estimate(numerator, base, numerator / base, *wilson(numerator, base), METHOD)
 
 
-def _facts(corrected: Corrected) -> dict[str, Any]:
-    known = corrected.share is not None
-    return {
-        "numerator": corrected.numerator,
-        "base": corrected.base,
-        "share": corrected.share,
-        "low": corrected.low if known else None,
-        "high": corrected.high if known else None,
-        "method": corrected.method,
-    }
+def _corrected_estimate(found: Corrected) -> Estimate:
+    low, high = (None, None) if found.share is None else (found.low, found.high)
+    return Estimate(found.numerator, found.base, found.share, low, high, found.method)

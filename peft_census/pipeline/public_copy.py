@@ -18,13 +18,12 @@ import pyarrow.compute as pc
 
 from peft_census.count import OTHER, Evidence
 from peft_census.errors import UsageError
-from peft_census.pipeline.census import REPORT
 from peft_census.pipeline.public_values import COMMIT, SHA256, is_hub_id, known_source, restricted
 from peft_census.snapshot.closed_lists import closed_lists
 from peft_census.snapshot.instruments import Description, NotRead
 from peft_census.snapshot.manifest import CardTotals, Manifest, SourceInfo
 from peft_census.snapshot.schema import arrow_schema, columns_of
-from peft_census.snapshot.snapshot import PUBLIC, Snapshot, find_snapshot, new_snapshot
+from peft_census.snapshot.snapshot import PUBLIC, REPORT, Snapshot, find_snapshot, new_snapshot
 
 _RESTRICTED = ("models", "mentions", "coverage")
 _ORDER = {
@@ -57,7 +56,7 @@ class PublicRows:
     cards: CardTotals
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PublicView(Snapshot):
     """A snapshot as its page may show it: the same counts, and rows restricted as in the public copy.
 
@@ -87,7 +86,7 @@ def public_view(snapshot: Snapshot) -> Snapshot:
     allowed = replace(
         manifest, source=public_source(manifest.source), instruments=_instruments(manifest.instruments, False)
     )
-    return PublicView(snapshot.path, allowed, snapshot)
+    return PublicView(snapshot.path, allowed, original=snapshot)
 
 
 def public_copy(snapshot: Snapshot, root: Path) -> Snapshot:

@@ -1,275 +1,256 @@
-"""Setting our counts beside a published one: from a publication and cards to a report.
+"""Compares our counts with a published one.
 
-In: a publication, and either a local dump or the past of the public one. Out: a report, JSON-ready, of how near
-each way of counting comes, and of what would explain the rest. It never says that a published count was, or was
-not, repeated: what one would have to know for that was not published.
+In: a publication, and either a local source or revisions of the public dump. Out: a ``Report`` of how near each way of
+counting comes and what would explain the difference. Whether the published count was reproduced is not decided: the
+publication leaves too much open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+from itertools import chain
 
+from peft_census.collect.base import Source
+from peft_census.collect.http.common import ElsewhereError
+from peft_census.collect.hub.history import Revision, RevisionHistory, RevisionPlan
+from peft_census.count.attempts import ChangeEffect, change_effect
+from peft_census.count.reproduction import (
+    CommitsListed,
+    CountedSource,
+    PlannedRevision,
+    Publication,
+    ReadingPlan,
+    Report,
+    SourceCounts,
+)
 from peft_census.errors import BadInputError, SourceError, UsageError
-from peft_census.pipeline.census import make_source
-from peft_census.pipeline.published import Figure, Publication
-from peft_census.pipeline.revision_counts import keep, kept_reading, read_kept, rules_used
+from peft_census.pipeline.progress import Progress
+from peft_census.pipeline.revision_counts import count_by_all_rules, counts_file, read_counts, rules_used, save_counts
+from peft_census.pipeline.settings import settings
+from peft_census.pipeline.sources import make_source
+from peft_census.tag import load_taxonomy
 
-if TYPE_CHECKING:
-    from peft_census.collect.base import Source
-    from peft_census.collect.hub.history import RevisionHistory, RevisionPlan
-    from peft_census.pipeline.all_rules import Progress
+REVISIONS = 5
+"""Revisions of the dump that are read by default."""
 
-FAR = 7
+MAX_DAYS = 7
 """Days between the day asked for and the nearest revision beyond which the distance is a gap."""
 
-Note = Callable[[str], None]
 
-MEASURE = (
-    "off by ×F: the ratio of our count of cards with the technique to the published one, times the same ratio for "
-    "cards with another technique, each taken so that it is at least 1. ×1.00 means that both are the published "
-    "counts. odds ×F leaves the number of cards aside: it compares the two shares, for the case that the published "
-    "cards are a draw."
-)
-CLOSES = (
-    "closes: the part of the way from rule exactly_one to the published counts that a change covers, on the logarithm of ×F; "
-    "below zero it leads away."
-)
-CAUTION = (
-    "A near count is a possible explanation, no proof: {n} ways of counting were tried, and among so many some come "
-    "near by chance. Rule blog was declared beforehand."
-)
-
-
-def reproduce_source(publication: Publication, spec: str, keep_first: bool, progress: Progress) -> dict[str, Any]:
-    """Returns the report on one local dump.
+def reproduce(
+    publication: Publication,
+    source: str | None,
+    keep_first: bool,
+    around: date | None,
+    revisions: int | None,
+    dry_run: bool,
+    quiet: bool,
+    progress: Progress,
+) -> Report | ReadingPlan:
+    """Returns the report on a local source or on revisions of the dump; with ``dry_run`` what it would read.
 
     Args:
-        publication: what to count again.
+        publication: whose figure to count again.
+        source: a local source; None for revisions of the dump.
+        keep_first: of models that occur twice keep the first row.
+        around: the day whose nearest revisions are read; None for the day that the publication's data is probably from.
+        revisions: how many revisions; None for ``REVISIONS``.
+        dry_run: whether to read nothing.
+        quiet: no progress bars of downloads.
+        progress: receives the progress.
+
+    Raises:
+        UsageError: ``source`` is given together with ``around`` or ``revisions``.
+        CensusError: nothing could be read.
+    """
+    if source is not None:
+        if around or revisions:
+            hint = "leave out --source, or these options."
+            raise UsageError("--around and --revisions select revisions of the dump", hint)
+        if dry_run:
+            return plan_source(source, keep_first)
+        return reproduce_source(publication, source, keep_first, progress)
+    history = RevisionHistory(settings().raw, quiet=quiet, batch_rows=settings().batch_rows)
+    plan = history.plan(around or publication.likely, revisions or REVISIONS)
+    reading = plan_revisions(publication, plan)
+    if dry_run:
+        return reading
+    progress.note(f"reading {reading.what}: {reading.bytes / 1e6:,.1f} MB to download")
+    return reproduce_revisions(publication, plan, history, progress)
+
+
+def reproduce_source(publication: Publication, spec: str, keep_first: bool, progress: Progress) -> Report:
+    """Returns the report on one local source.
+
+    Args:
+        publication: whose figure to count again.
         spec: a file, folder or glob, ``specimen``, or ``hub-dump@REVISION``.
         keep_first: of models that occur twice keep the first row.
-        progress: shows how far the cards are.
+        progress: receives the progress.
 
     Raises:
         CensusError: the source cannot be read.
     """
-    from peft_census.pipeline.all_rules import count_by_all_rules
-
     source = local_source(spec, keep_first)
     return make_report(publication, [count_by_all_rules(source, source.prepare(), publication.countable, progress)])
 
 
-def reproduce_past(
-    publication: Publication, walk: RevisionPlan, past: RevisionHistory, progress: Progress, note: Note
-) -> dict[str, Any]:
-    """Returns the report on the revisions of a walk; those that cannot be had are gaps, and the others go on.
+def reproduce_revisions(
+    publication: Publication, plan: RevisionPlan, history: RevisionHistory, progress: Progress
+) -> Report:
+    """Returns the report on revisions of the dump. A revision that cannot be read is a gap.
 
     Args:
-        publication: what to count again.
-        walk: which revisions.
-        past: where they are had from.
-        progress: shows how far the cards are.
-        note: told what is being read.
+        publication: whose figure to count again.
+        plan: the revisions.
+        history: downloads them.
+        progress: receives the progress, and one line for each revision that is read.
 
     Raises:
-        SourceError: not one revision could be read, or the server points to another host.
+        SourceError: no revision could be read, or the server redirects to another host.
     """
-    from peft_census.collect.http.common import ElsewhereError
-    from peft_census.pipeline.all_rules import count_by_all_rules
+    counts = [_count_revision(publication, plan.dataset, revision, history, progress) for revision in plan.revisions]
+    if not any(source.attempts for source in counts):
+        reasons = "; ".join(dict.fromkeys(str(source.source.reason) for source in counts))
+        raise SourceError(
+            f"{plan.dataset}: not one of {len(counts)} revisions could be read ({reasons})",
+            "run the same command again later, choose another day with --around, or count a local dump "
+            "with --source PATH.",
+        )
+    return make_report(publication, counts, plan)
 
-    readings = []
-    for revision in walk.revisions:
-        sha = revision.commit.sha
-        told = {"revision": sha, "committed": revision.commit.date.isoformat(), "days": revision.days}
-        if revision.state != "ready":
-            readings.append(_unread(walk.dataset, told, revision.state, str(revision.reason)))
-            continue
-        kept = kept_reading(sha, publication.countable)
-        reading = read_kept(kept)
-        note(f"revision {sha[:12]} of {revision.commit.date.date()}{': counted before' if reading else ''}")
+
+def _count_revision(
+    publication: Publication,
+    dataset: str,
+    revision: Revision,
+    history: RevisionHistory,
+    progress: Progress,
+) -> SourceCounts:
+    sha, date = revision.commit.sha, revision.commit.date
+    unread = CountedSource(
+        "hub-dump",
+        f"{dataset}@{sha[:12]}",
+        sha,
+        committed=date.isoformat(),
+        days=revision.days,
+        state="missing",
+    )
+    if revision.state != "ready":
+        return SourceCounts(replace(unread, state=revision.state, reason=revision.reason))
+    file = counts_file(sha, publication.countable)
+    counts = read_counts(file)
+    progress.note(f"revision {sha[:12]} of {date.date()}{': counted before' if counts else ''}")
+    if counts is None:
         try:
-            if reading is None:
-                source, info = past.fetch(revision)
-                reading = count_by_all_rules(source, info, publication.countable, progress)
-                keep(kept, reading)
+            counts = count_by_all_rules(*history.fetch(revision), publication.countable, progress)
         except ElsewhereError:
             raise
         except (SourceError, BadInputError) as error:
-            readings.append(_unread(walk.dataset, told, "missing", error.what.replace(past.place(revision), "")))
-            continue
-        readings.append({**reading, "source": {**reading["source"], **told}})
-    if not any(reading["attempts"] for reading in readings):
-        reasons = "; ".join(dict.fromkeys(str(reading["source"]["reason"]) for reading in readings))
-        raise SourceError(
-            f"{walk.dataset}: not one of {len(readings)} revisions could be read ({reasons})",
-            "run the same command again later, choose another day with --around, or count a dump that you have "
-            "with --source PATH.",
-        )
-    return make_report(publication, readings, walk)
+            return SourceCounts(replace(unread, reason=error.what.replace(history.place(revision), "")))
+        save_counts(file, counts)
+    return counts.of(replace(counts.source, revision=sha, committed=unread.committed, days=revision.days))
 
 
 def local_source(spec: str, keep_first: bool = False) -> Source:
     """Returns the source that ``spec`` names.
 
     Raises:
-        UsageError: it is a source that crawls, or names nothing.
+        UsageError: it names nothing, or a source that is crawled.
     """
     if spec in ("hub", "hub-api", "hub-dump"):
         raise UsageError(
             f"--source {spec} does not name cards of a known day",
-            "give a dump in Parquet or hub-dump@REVISION; leave --source out to walk over the dump's revisions.",
+            "name a dump in Parquet or hub-dump@REVISION, or leave out --source to read revisions of the dump.",
         )
     return make_source(spec, keep_first)
 
 
-def make_plan(publication: Publication, walk: RevisionPlan) -> dict[str, Any]:
-    """Returns what a walk would read.
-
-    Keys: ``what``, ``revisions`` (rows), ``bytes`` and ``files`` to download, ``disk`` in bytes, ``requests`` spent.
-    """
-    rows = []
-    for revision in walk.revisions:
-        shards = revision.dump.shards if revision.dump else ()
-        kept = read_kept(kept_reading(revision.commit.sha, publication.countable))
-        counted_before = revision.state == "ready" and kept is not None
-        rows.append(
-            {
-                "revision": revision.commit.sha,
-                "committed": revision.commit.date.isoformat(),
-                "days": revision.days,
-                "state": revision.state,
-                "files": len(shards),
-                "size": sum(s.size for s in shards),
-                "missing_files": 0 if counted_before else revision.missing_files,
-                "missing_bytes": 0 if counted_before else revision.missing_bytes,
-                "note": "counted before" if counted_before else revision.reason or "",
-            }
-        )
-    return {
-        "what": f"{len(walk.ready)} revisions of {walk.dataset} around {walk.around}",
-        "revisions": rows,
-        "bytes": sum(row["missing_bytes"] for row in rows),
-        "files": sum(row["missing_files"] for row in rows),
-        "requests": walk.requests,
-    }
-
-
-def make_local_plan(spec: str, keep_first: bool = False) -> dict[str, Any]:
-    """Returns the same for a dump at hand, which costs nothing; it is checked as for a run."""
-    source = local_source(spec, keep_first)
-    what = f"{source.prepare().label}: {source.total():,} models"
-    return {"what": what, "revisions": [], "bytes": 0, "files": 0, "requests": 0}
-
-
-def make_report(
-    publication: Publication, readings: list[dict[str, Any]], walk: RevisionPlan | None = None
-) -> dict[str, Any]:
-    """Returns the whole report; docs/reproduction.md explains its keys."""
-    from peft_census.tag import load_taxonomy
-
-    figure = publication.countable
-    counted = [reading for reading in readings if reading["attempts"]]
-    attempts = [{"source": name_of(r["source"]), **row} for r in counted for row in r["attempts"]]
-    return {
-        "publication": {k: v for k, v in asdict(publication).items() if k != "figures"},
-        "figure": {**asdict(figure), "share": figure.share},
-        "technique_name": load_taxonomy().facts()[figure.technique].name,
-        "beside": [{**asdict(f), "share": f.share} for f in publication.figures if f is not figure],
-        "measure": MEASURE,
-        "closes": CLOSES,
-        "caution": CAUTION.format(n=f"{len(attempts):,}"),
-        "specimen": any(r["source"]["specimen"] for r in counted),
-        "rules": rules_used(),
-        "walk": _walk_facts(walk),
-        "sources": [r["source"] for r in readings],
-        "first": name_of(counted[0]["source"]),
-        "remark": _remark(counted, figure),
-        "attempts": sorted(attempts, key=lambda row: row["factor"]),
-        "changes": [{"source": name_of(r["source"]), **row} for r in counted for row in r["changes"]] + _dates(counted),
-        "not_known": list(figure.not_published),
-        "gaps": _gaps(readings, walk),
-    }
-
-
-def name_of(source: dict[str, Any]) -> str:
-    """Returns a source's name in tables: the beginning of its revision, or its label."""
-    return str(source["revision"])[:12] if source["revision"] else str(source["label"])
-
-
-def _unread(dataset: str, told: dict[str, Any], state: str, reason: str) -> dict[str, Any]:
-    source = {"kind": "hub-dump", "label": f"{dataset}@{str(told['revision'])[:12]}", "state": state, "reason": reason}
-    empty = dict.fromkeys(("content_sha256", "cards", "with_text", "oldest", "newest"))
-    return {"source": {**source, **empty, "specimen": False, **told}, "attempts": [], "changes": [], "gaps": {}}
-
-
-def _walk_facts(walk: RevisionPlan | None) -> dict[str, Any] | None:
-    if walk is None:
-        return None
-    commits = walk.history.commits
-    return {
-        "dataset": walk.dataset,
-        "around": walk.around.isoformat(),
-        "commits_listed": len(commits),
-        "commits_unreadable": walk.history.unreadable,
-        "whole_history": walk.history.complete,
-        "oldest_commit": commits[-1].date.isoformat(),
-        "newest_commit": commits[0].date.isoformat(),
-    }
-
-
-def _gaps(readings: list[dict[str, Any]], walk: RevisionPlan | None) -> list[str]:
-    """Returns one line for everything that could not be had, or not as it should be."""
-    lines = []
-    if walk is not None:
-        nearest = min((abs(r.days) for r in walk.revisions if r.state == "ready"), default=None)
-        if nearest is not None and nearest > FAR:
-            lines.append(f"no revision within {FAR} days of {walk.around}: the nearest is {nearest:,} days away")
-        if walk.history.unreadable:
-            lines.append(f"{walk.history.unreadable:,} entries of the list of commits name no commit or no date")
-    for reading in readings:
-        source = reading["source"]
-        if source["state"] == "missing":
-            lines.append(f"revision {name_of(source)} of {source['committed'][:10]}: {source['reason']}")
-        for reason, n in sorted(reading["gaps"].items()):
-            lines.append(f"{name_of(source)}: {n:,} card{'' if n == 1 else 's'}: {reason}")
-    return lines
-
-
-def _remark(counted: list[dict[str, Any]], figure: Figure) -> str | None:
-    """Returns a warning where no rule finds as many cards as were published; None where one does."""
-    most = max(row["base"] for r in counted for row in r["attempts"] if row["method"] == "rule")
-    if most >= (figure.denominator or 0):
-        return None
-    return (
-        f"No rule finds {figure.denominator:,} cards here (the most is {most:,.0f}): this is another population, "
-        "or a part of it. Both counts cannot be near; shares can be compared."
+def plan_revisions(publication: Publication, plan: RevisionPlan) -> ReadingPlan:
+    """Returns what a run would download."""
+    revisions = [_planned(publication, revision) for revision in plan.revisions]
+    return ReadingPlan(
+        what=f"{len(plan.ready)} revisions of {plan.dataset} around {plan.around}",
+        revisions=revisions,
+        bytes=sum(revision.missing_bytes for revision in revisions),
+        files=sum(revision.missing_files for revision in revisions),
+        requests=plan.requests,
     )
 
 
-def _dates(counted: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns rule ``exactly_one`` on every further revision as a change of the first: what another day would explain."""
-    from peft_census.count.nearness import Nearness, closed
+def _planned(publication: Publication, revision: Revision) -> PlannedRevision:
+    shards = revision.dump.shards if revision.dump else ()
+    counted = revision.state == "ready" and read_counts(counts_file(revision.commit.sha, publication.countable))
+    return PlannedRevision(
+        revision=revision.commit.sha,
+        committed=revision.commit.date.isoformat(),
+        days=revision.days,
+        state=revision.state,
+        files=len(shards),
+        size=sum(shard.size for shard in shards),
+        missing_files=0 if counted else revision.missing_files,
+        missing_bytes=0 if counted else revision.missing_bytes,
+        note="counted before" if counted else revision.reason or "",
+    )
 
-    def blog(reading: dict[str, Any]) -> dict[str, Any]:
-        return next(row for row in reading["attempts"] if row["rule"] == "exactly_one")
 
-    def near(row: dict[str, Any]) -> Nearness:
-        of_numerator = row["numerator"] - row["diff_numerator"]
-        return Nearness(row["numerator"], row["base"], of_numerator, row["base"] - row["diff_base"])
+def plan_source(spec: str, keep_first: bool = False) -> ReadingPlan:
+    """Returns the plan for a local source. The source is checked as for a run; nothing is downloaded."""
+    source = local_source(spec, keep_first)
+    return ReadingPlan(f"{source.prepare().label}: {source.total():,} models")
 
-    rows = []
-    for reading in counted[1:]:
-        first, other = blog(counted[0]), blog(reading)
-        counts = {k: v for k, v in other.items() if k not in ("method", "meaning", "unit")}
-        rows.append(
-            {
-                "source": name_of(counted[0]["source"]),
-                "group": "date",
-                "change": f"read on {str(reading['source']['committed'])[:10]}, revision {name_of(reading['source'])}",
-                **counts,
-                "cards_moved": other["base"] - first["base"],
-                "closes": closed(near(first), near(other)),
-            }
-        )
-    return rows
+
+def make_report(publication: Publication, counts: list[SourceCounts], plan: RevisionPlan | None = None) -> Report:
+    """Returns the report on the counts of several sources, the nearest source first."""
+    counted = [source for source in counts if source.attempts]
+    return Report(
+        publication=publication,
+        technique_name=load_taxonomy().facts()[publication.countable.technique].name,
+        rules=rules_used(),
+        walk=None if plan is None else _commits_listed(plan),
+        sources=[source.source for source in counts],
+        attempts=sorted(chain.from_iterable(c.attempts for c in counted), key=lambda attempt: attempt.near.factor),
+        changes=[*chain.from_iterable(c.changes for c in counted), *_other_dates(counted)],
+        gaps=list(_gaps(counts, plan)),
+    )
+
+
+def _commits_listed(plan: RevisionPlan) -> CommitsListed:
+    commits = plan.history.commits
+    return CommitsListed(
+        dataset=plan.dataset,
+        around=plan.around.isoformat(),
+        commits_listed=len(commits),
+        commits_unreadable=plan.history.unreadable,
+        whole_history=plan.history.complete,
+        oldest_commit=commits[-1].date.isoformat(),
+        newest_commit=commits[0].date.isoformat(),
+    )
+
+
+def _gaps(counts: list[SourceCounts], plan: RevisionPlan | None) -> Iterable[str]:
+    """Yields a sentence for everything that is missing."""
+    if plan is not None:
+        nearest = min((abs(revision.days) for revision in plan.ready), default=0)
+        if nearest > MAX_DAYS:
+            yield f"no revision within {MAX_DAYS} days of {plan.around}: the nearest is {nearest:,} days away"
+        if plan.history.unreadable:
+            yield f"{plan.history.unreadable:,} entries of the list of commits have no valid commit or date"
+    for count in counts:
+        source = count.source
+        if source.state == "missing":
+            yield f"revision {source.name} of {str(source.committed)[:10]}: {source.reason}"
+        for reason, n in sorted(count.gaps.items()):
+            yield f"{source.name}: {n:,} card{'' if n == 1 else 's'}: {reason}"
+
+
+def _other_dates(counted: list[SourceCounts]) -> Iterable[ChangeEffect]:
+    """Yields rule ``exactly_one`` on every further revision, as a change of the first: the effect of another day."""
+    first, *others = counted
+    for other in others:
+        change = f"read on {str(other.source.committed)[:10]}, revision {other.source.name}"
+        before, after = first.attempt("exactly_one"), other.attempt("exactly_one")
+        effect = change_effect("date", change, after.rule, before.near, after.near)
+        yield replace(effect, source=first.source.name)

@@ -1,8 +1,8 @@
-"""Tagging on Spark: the same function of a batch, through ``mapInArrow`` (extra ``peft-census[spark]``, Java 17).
+"""Tagging on Spark: applies the function that tags a batch through ``mapInArrow`` (extra ``spark``, Java 17).
 
-In: a DataFrame in the columns of the public dump (``modelId``, ``card``, where there is one ``adapter_config``).
-Out: a DataFrame of mentions, the rows that the local engine gives. Nothing is shuffled: a card is read where it
-lies. Rows of one card stay together in their order; cards come in whatever order Spark reads them.
+In: a DataFrame in the columns of the public dump (``modelId``, ``card``, optionally ``adapter_config``). Out: a
+DataFrame of mentions, with the rows of the local engine. Cards are not shuffled. The rows of one card stay together and
+in order; the order of the cards is Spark's.
 """
 
 from __future__ import annotations
@@ -15,14 +15,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
+from peft_census.collect.card_columns import to_cards
+from peft_census.collect.parquet import find_files
+from peft_census.collect.registry import is_named
 from peft_census.errors import BadInputError, OutputError, SourceError, UsageError, output_error
+from peft_census.pipeline.mentions import MentionsSummary
+from peft_census.pipeline.settings import settings
+from peft_census.snapshot.schema import arrow_schema
+from peft_census.tag import tag as tag_batch
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
 COLUMNS = ("modelId", "card", "adapter_config")
-"""What the tagger reads; other columns are not fetched."""
+"""The columns that the tagger needs; Spark reads no other."""
 
 Count = Callable[[str, int], None]
 
@@ -31,9 +39,9 @@ def tag(df: DataFrame, count: Count | None = None) -> DataFrame:
     """Returns the mentions of the cards in ``df``, in the columns of the ``mentions`` table.
 
     Args:
-        df: one row a model, with ``modelId`` and ``card``; ``adapter_config`` is read where it is there. A model
-            that occurs twice is read twice; ``refuse_repeated`` finds them.
-        count: called on the workers with ``cards``, ``mentions`` or the reason of a gap, and how many.
+        df: one row per model, with ``modelId`` and ``card``, optionally ``adapter_config``. A model that occurs twice
+            is read twice; ``refuse_repeated`` finds such models.
+        count: called on the workers with ``cards``, ``mentions`` or the reason of a gap, and a number.
 
     Raises:
         BadInputError: a column is missing.
@@ -41,25 +49,20 @@ def tag(df: DataFrame, count: Count | None = None) -> DataFrame:
     _silence_pandas()
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    from peft_census.snapshot.schema import arrow_schema
-
     missing = [name for name in COLUMNS[:2] if name not in df.columns]
     if missing:
         raise BadInputError(
             f"column {missing[0]!r} is missing",
             f"the input has: {', '.join(df.columns)}; modelId and card are required.",
         )
-    wanted = df.select(*(name for name in COLUMNS if name in df.columns))
-    return wanted.mapInArrow(_reader(count), from_arrow_schema(arrow_schema("mentions")))
+    cards = df.select(*(name for name in COLUMNS if name in df.columns))
+    return cards.mapInArrow(_reader(count), from_arrow_schema(arrow_schema("mentions")))
 
 
 def _reader(count: Count | None) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Returns what runs on the workers. It imports there: the package must be installed on them."""
+    """Returns the function that runs on the workers, where peft_census must be installed."""
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from peft_census.collect.card_columns import to_cards
-        from peft_census.tag import tag as tag_batch
-
         for batch in batches:
             cards = to_cards(batch)
             mentions = tag_batch(cards)
@@ -75,7 +78,7 @@ def _reader(count: Count | None) -> Callable[[Iterator[pa.RecordBatch]], Iterato
 
 
 def refuse_repeated(df: DataFrame) -> None:
-    """Raises BadInputError where a model has no id or occurs twice. This shuffles the ids, and nothing else."""
+    """Raises BadInputError if a model has no id or occurs twice. Spark shuffles the ids for this, and nothing else."""
     from pyspark.sql import functions as f
 
     nameless = df.filter(f.col("modelId").isNull() | (f.trim("modelId") == "")).limit(1).count()
@@ -88,27 +91,26 @@ def refuse_repeated(df: DataFrame) -> None:
         )
 
 
-def write_mentions(spec: str, out: Path, master: str | None, batch_rows: int) -> dict[str, Any]:
-    """Writes the mentions of a Parquet source to the folder ``out`` and returns what was done.
+def write_mentions_with_spark(spec: str, out: Path, master: str | None) -> MentionsSummary:
+    """Writes the mentions of a Parquet source to the folder ``out``.
 
     Args:
         spec: a file, a folder or a glob, or any address that Spark reads (``s3a://…``).
-        out: folder of Parquet parts; must not be there yet.
-        master: where to run; ``local[*]`` where None and Spark was not told otherwise.
-        batch_rows: cards that are read at a time.
+        out: folder of Parquet parts; must not exist.
+        master: where to run; None for ``local[*]``, unless Spark's environment names a master.
 
     Raises:
-        UsageError: PySpark or Java is missing.
-        BadInputError: the source is not what it should be.
-        OutputError: ``out`` is there already, or cannot be written.
+        UsageError: PySpark or Java is missing, or ``spec`` is not Parquet.
+        BadInputError: a column or an id is missing, or a model occurs twice.
+        OutputError: ``out`` exists, or cannot be written.
         SourceError: Spark failed.
     """
-    from peft_census.collect.parquet import find_files
-
+    if is_named(spec):
+        raise UsageError(f"--engine spark reads Parquet, not {spec!r}", "name a file, a folder or a glob.")
     if out.exists():
-        raise OutputError(f"{out} is there already", "Spark writes a new folder; remove it or choose another --out.")
+        raise OutputError(f"{out} already exists", "Spark writes a new folder; remove it or choose another --out.")
     paths = [spec] if "://" in spec else [str(p.resolve()) for p in find_files(spec)]
-    spark = make_session(master, batch_rows)
+    spark = make_session(master, settings().batch_rows)
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
@@ -118,7 +120,7 @@ def write_mentions(spec: str, out: Path, master: str | None, batch_rows: int) ->
         mentions = tag(df, lambda name, n: counts.add({name: n}))
         refuse_repeated(df)
         mentions.write.option("compression", "zstd").parquet(str(out) if "://" in str(out) else str(out.resolve()))
-        found: dict[str, int] = counts.value
+        totals: dict[str, int] = counts.value
     except (PySparkException, Py4JError) as error:
         raise SourceError(
             f"Spark failed on {spec}: {_brief(error)}", "see Spark's log for the task that failed."
@@ -127,12 +129,12 @@ def write_mentions(spec: str, out: Path, master: str | None, batch_rows: int) ->
         raise output_error(out, error) from error
     finally:
         spark.stop()
-    gaps = {name.removeprefix("gap: "): n for name, n in sorted(found.items()) if name.startswith("gap: ")}
-    return {"out": str(out), "cards": found.get("cards", 0), "mentions": found.get("mentions", 0), "gaps": gaps}
+    gaps = {name.removeprefix("gap: "): n for name, n in sorted(totals.items()) if name.startswith("gap: ")}
+    return MentionsSummary(str(out), totals.get("cards", 0), totals.get("mentions", 0), gaps)
 
 
 def make_session(master: str | None, batch_rows: int) -> SparkSession:
-    """Returns a Spark session that hands over ``batch_rows`` cards at a time.
+    """Returns a Spark session that passes ``batch_rows`` cards at a time to Python.
 
     Raises:
         UsageError: PySpark or Java is missing.
@@ -140,7 +142,7 @@ def make_session(master: str | None, batch_rows: int) -> SparkSession:
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:
-        raise UsageError("--engine spark needs PySpark", "pip install 'peft-census[spark]'.") from error
+        raise UsageError("--engine spark needs PySpark", "run `pip install '.[spark]'` in the clone.") from error
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         raise UsageError("--engine spark needs Java 17 or newer", "install it, or set JAVA_HOME.")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -161,12 +163,12 @@ def make_session(master: str | None, batch_rows: int) -> SparkSession:
 
 
 def _silence_pandas() -> None:
-    """PySpark warns of every pandas from 3.0 on; no frame of pandas is made here."""
+    """Silences PySpark's warning about pandas 3; no pandas data frame is made here."""
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
 
 
 def _adding() -> Any:
-    """Returns how counts of several tasks become one."""
+    """Returns the accumulator that adds up the counts of the tasks."""
     from pyspark.accumulators import AccumulatorParam
 
     class Adding(AccumulatorParam[dict[str, int]]):
@@ -182,6 +184,6 @@ def _adding() -> Any:
 
 
 def _brief(error: Exception) -> str:
-    """Returns the first line that says something: Spark's errors are pages of traces."""
+    """Returns the first line of the error; Spark's errors are pages long."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__

@@ -1,9 +1,9 @@
-"""Readings kept from run to run, so that of cards of which few changed few are read.
+"""Caches the readings of cards from run to run, so that only new and changed cards are read.
 
-One SQLite file in the raw folder. It holds the readings of cards that may cite a technique, by everything that decides
-them: model id, text, configuration. The other cards are not kept: finding out that there is nothing to read in a text
-takes no longer than hashing it. What another version of the tagger, its code or its data made is dropped. It is only
-ever a shortcut: a damaged file is reported and begun anew, and one that cannot be used at all is done without.
+One SQLite file in the raw folder holds the readings of cards that may cite a technique, by all that decides them: model
+id, text and configuration. Other cards are not cached, because searching a text takes no longer than hashing it.
+Readings by another version of the tagger, its code or its data are deleted. The result never depends on the cache: a
+damaged file is reported and replaced, and a file that cannot be used is reported and ignored.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from peft_census import tag
+from peft_census.tag.batch import TAGGED_CARDS
+
 FILE = "tags.sqlite"
 _SAVE_EVERY = 100
 _AT_ONCE = 500
@@ -31,8 +34,8 @@ class TagCache:
     """The readings of earlier runs. Open it with ``with``.
 
     Args:
-        folder: where its file is, or will be.
-        note: is told what is wrong with the file.
+        folder: the folder of its file.
+        note: called with a line if the file is damaged or cannot be used.
     """
 
     def __init__(self, folder: Path, note: Callable[[str], None] = lambda line: None) -> None:
@@ -46,11 +49,11 @@ class TagCache:
         try:
             self._open()
         except sqlite3.OperationalError as error:
-            self._do_without(error)
+            self._disable(error)
         except (sqlite3.DatabaseError, ValueError) as error:
-            self._begin_anew(error)
+            self._replace(error)
         except OSError as error:
-            self._do_without(error)
+            self._disable(error)
         return self
 
     def __exit__(
@@ -63,16 +66,14 @@ class TagCache:
                 self._database = None
 
     def readings(self, keys: Sequence[bytes]) -> tuple[list[bytes], pa.RecordBatch]:
-        """Returns those of ``keys`` that are known, and their readings in the same order."""
-        from peft_census.tag.batch import TAGGED_CARDS
-
+        """Returns the ``keys`` that have a reading, and their readings in the same order."""
         with self._lock:
             nothing: dict[bytes, dict[str, Any]] = {}
-            found = self._guarded(lambda: self._select(keys), nothing)
-        return list(found), pa.RecordBatch.from_pylist(list(found.values()), schema=TAGGED_CARDS)
+            known = self._guarded(lambda: self._select(keys), nothing)
+        return list(known), pa.RecordBatch.from_pylist(list(known.values()), schema=TAGGED_CARDS)
 
     def add(self, keys: Sequence[bytes], rows: pa.RecordBatch) -> None:
-        """Takes in new readings, a key for each row; they are on disk after some batches, and at the end."""
+        """Adds readings, one key per row; they are written to disk every few batches and at the end."""
         texts = [json.dumps(row, ensure_ascii=False) for row in rows.to_pylist()]
         written = [(key, text, _crc(key, text)) for key, text in zip(keys, texts, strict=True)]
         with self._lock:
@@ -82,17 +83,17 @@ class TagCache:
                 self._guarded(self._save, None)
 
     def _select(self, keys: Sequence[bytes]) -> dict[bytes, dict[str, Any]]:
-        found: dict[bytes, dict[str, Any]] = {}
+        known: dict[bytes, dict[str, Any]] = {}
         if self._database is None:
-            return found
+            return known
         for start in range(0, len(keys), _AT_ONCE):
             some = keys[start : start + _AT_ONCE]
             query = f"SELECT key, row, crc FROM reading WHERE key IN ({','.join('?' * len(some))})"  # noqa: S608
             for key, text, crc in self._database.execute(query, some):
                 if _crc(key, text) != crc:
-                    raise ValueError("a reading is not the one that was written")
-                found[key] = json.loads(text)
-        return found
+                    raise ValueError("a reading has another checksum")
+                known[key] = json.loads(text)
+        return known
 
     def _insert(self, rows: list[tuple[bytes, str, int]]) -> None:
         if self._database and rows:
@@ -103,7 +104,7 @@ class TagCache:
             self._database.commit()
 
     def _open(self) -> None:
-        """Opens the file, makes its tables, and drops what another version wrote.
+        """Opens the file, creates its tables, and deletes readings of another version.
 
         Raises:
             sqlite3.DatabaseError, ValueError: the file is damaged.
@@ -123,28 +124,28 @@ class TagCache:
             database.execute("VACUUM")
 
     def _guarded(self, work: Callable[[], _T], otherwise: _T) -> _T:
-        """Returns what ``work`` does; when the file turns out unusable, says so and goes on without it."""
+        """Returns the result of ``work``; if the file is not usable, reports it and returns ``otherwise``."""
         try:
             return work()
         except sqlite3.OperationalError as error:
-            self._do_without(error)
+            self._disable(error)
         except (sqlite3.DatabaseError, ValueError, TypeError, pa.ArrowException) as error:
-            self._begin_anew(error)
+            self._replace(error)
         return otherwise
 
-    def _begin_anew(self, error: Exception) -> None:
+    def _replace(self, error: Exception) -> None:
         self._close()
-        self.note(f"{self.file}: the cache of tags was damaged ({error}); it is made anew")
+        self.note(f"{self.file}: the tag cache was damaged ({error}) and is replaced")
         try:
             for name in (FILE, f"{FILE}-wal", f"{FILE}-shm"):
                 self.file.with_name(name).unlink(missing_ok=True)
             self._open()
-        except (sqlite3.Error, OSError) as again:
-            self._do_without(again)
+        except (sqlite3.Error, OSError) as second:
+            self._disable(second)
 
-    def _do_without(self, error: Exception) -> None:
+    def _disable(self, error: Exception) -> None:
         self._close()
-        self.note(f"{self.file}: the cache of tags cannot be used ({error}); going on without it")
+        self.note(f"{self.file}: the tag cache cannot be used ({error}); the census continues without it")
 
     def _close(self) -> None:
         if self._database:
@@ -153,28 +154,25 @@ class TagCache:
 
 
 def keys_of(cards: pa.RecordBatch) -> list[bytes]:
-    """Returns a key for every card of a batch with the columns ``tag.batch.INPUTS``: 16 bytes over all of them."""
+    """Returns a key of 16 bytes for each card of a batch with the columns ``tag.batch.INPUTS``."""
     columns = [cards.column(name).cast(pa.binary()).to_pylist() for name in cards.schema.names]
     return [hashlib.sha256(_joined(card)).digest()[:16] for card in zip(*columns, strict=True)]
 
 
 def _joined(parts: Sequence[bytes | None]) -> bytes:
-    """Returns one text for several, in which where each ends, and which are missing, can be told."""
+    """Returns the parts as one unambiguous byte string: each with its length, a missing one as ``-;``."""
     return b"".join(b"-;" if part is None else b"%d;%b" % (len(part), part) for part in parts)
 
 
 def version() -> str:
-    """Returns a digest of all that decides a reading beside the card: the tagger's version, code and data."""
-    from peft_census import tag
-    from peft_census.tag.batch import TAGGED_CARDS
-
-    told = hashlib.sha256()
+    """Returns a digest of what decides a reading besides the card: the tagger's version, code and data."""
+    digest = hashlib.sha256()
     for part in (tag.TAGGER_VERSION, tag.load_taxonomy().sha256, tag.generators_sha256(), tag.corrections_sha256()):
-        told.update(part.encode() + b"\0")
-    told.update(str(TAGGED_CARDS).encode())
+        digest.update(part.encode() + b"\0")
+    digest.update(str(TAGGED_CARDS).encode())
     for file in sorted(Path(tag.__file__).parent.glob("*.*")):
-        told.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
-    return told.hexdigest()
+        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _crc(key: bytes, text: str) -> int:

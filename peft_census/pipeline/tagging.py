@@ -1,8 +1,8 @@
-"""The stage between a source and a snapshot: batches of cards in, ``(models, mentions)`` out, in order.
+"""Tags batches of cards in order: batches of cards in, pairs ``(models, mentions)`` out.
 
-A thread a batch scans for cards worth reading (Arrow lets go of the interpreter meanwhile) and worker processes
-read those few in Python. At most a handful of batches is under way, so memory does not grow with the input, and
-neither the number of processes nor the cache shows in the result.
+One thread per batch searches for cards that need reading (Arrow releases the interpreter lock meanwhile), and worker
+processes read these few. Few batches are in progress at a time, so memory does not grow with the input. The result
+depends neither on the number of processes nor on the cache.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.pipeline.workers import WorkerPool
+from peft_census.pipeline.tag_cache import TagCache, keys_of
+from peft_census.pipeline.workers import WorkerPool, usable_cpus
 from peft_census.snapshot.schema import arrow_schema
-
-if TYPE_CHECKING:
-    from peft_census.pipeline.tag_cache import TagCache
+from peft_census.tag.batch import inputs, may_have_mentions, mentions_of
+from peft_census.tag.candidates import bundled_scanner
 
 FEW = 4
-"""Inputs of no more batches than this are tagged in this process and not cached: starting others costs more."""
+"""Inputs of up to this many batches are tagged in this process and not cached, because that is faster."""
 
-START = 1_000
-"""Cards that are read in about the time in which another process starts."""
+WORTH_STARTING = 1_000
+"""Cards that this process reads in about the time in which a worker process starts."""
 
 Read = Callable[[pa.RecordBatch], pa.RecordBatch]
 Pair = tuple[pa.RecordBatch, pa.RecordBatch]
@@ -38,53 +38,56 @@ Pair = tuple[pa.RecordBatch, pa.RecordBatch]
 
 @dataclass(frozen=True)
 class TagOptions:
-    """How tagging is done; what comes out is always the same.
+    """How to tag. The result does not depend on it.
 
     Args:
-        jobs: processes that read cards; 1 for this one alone.
-        cache: remembers readings from run to run; None for no memory.
-        alone: cards that are read in this process before others are started, because a start costs too; 0 for none.
+        jobs: processes that read cards; 1 for this process only; None for one per CPU if there are many cards.
+        cache: the folder of the tag cache; None for no cache.
     """
 
-    jobs: int = 1
-    cache: TagCache | None = None
-    alone: int = 0
+    jobs: int | None = 1
+    cache: Path | None = None
+
+
+IN_PROCESS = TagOptions()
 
 
 def tagged(
-    batches: Iterator[pa.RecordBatch], tag_options: TagOptions | None = None, with_models: bool = True
+    batches: Iterable[pa.RecordBatch],
+    options: TagOptions = IN_PROCESS,
+    with_models: bool = True,
+    note: Callable[[str], None] = lambda line: None,
 ) -> Iterator[Pair]:
-    """Yields ``(models, mentions)`` for every batch of cards, in order.
+    """Yields ``(models, mentions)`` for each batch of cards, in order.
 
     Args:
         batches: batches in the ``cards`` schema.
-        effort: how; by default in this process and without a cache.
-        with_models: False to get the batch of cards itself in place of ``models``, which costs nothing.
+        options: how to tag.
+        with_models: False to yield the batch of cards instead of ``models``, at no cost.
+        note: called with a line if the cache cannot be used.
 
     Raises:
         CensusError: a worker process died.
     """
-    from peft_census.tag.candidates import bundled_scanner
-
-    tag_options = tag_options or TagOptions()
     batches = iter(batches)
     first = list(islice(batches, FEW + 1))
     if len(first) <= FEW:
-        tag_options = TagOptions()
+        options = IN_PROCESS
     batches = chain(first, batches)
-    del first  # not kept while the others are tagged
-    if tag_options.jobs > 1:
-        bundled_scanner()  # made before the threads begin, or each would make one of its own
+    del first  # so that it is freed while the other batches are tagged
+    jobs = options.jobs or usable_cpus()
+    if jobs > 1:
+        bundled_scanner()  # compiled before the threads start, or each thread would compile its own
     with ExitStack() as stack:
-        cache = stack.enter_context(tag_options.cache) if tag_options.cache else None
-        read: Read = stack.enter_context(WorkerPool(tag_options.jobs, tag_options.alone)).read
+        cache = stack.enter_context(TagCache(options.cache, note)) if options.cache else None
+        read: Read = stack.enter_context(WorkerPool(jobs, 0 if options.jobs else WORTH_STARTING)).read
         if cache:
             read = partial(_read_new, read=read, cache=cache)
-        yield from _in_order(partial(_tag, read=read, with_models=with_models), batches, tag_options.jobs)
+        yield from _in_order(partial(_tag, read=read, with_models=with_models), batches, jobs)
 
 
 def _in_order(work: Callable[[pa.RecordBatch], Pair], batches: Iterator[pa.RecordBatch], jobs: int) -> Iterator[Pair]:
-    """Yields ``work(batch)`` for every batch, in order; with several jobs some batches are under way at once."""
+    """Yields ``work(batch)`` for each batch, in order; with several jobs some batches are in progress at once."""
     if jobs == 1:
         yield from map(work, batches)
         return
@@ -102,9 +105,7 @@ def _in_order(work: Callable[[pa.RecordBatch], Pair], batches: Iterator[pa.Recor
 
 
 def _tag(cards: pa.RecordBatch, read: Read, with_models: bool) -> Pair:
-    """Tags one batch: finds the cards worth reading, reads them, and makes the tables."""
-    from peft_census.tag.batch import inputs, may_have_mentions, mentions_of
-
+    """Tags one batch: selects the cards that need reading, reads them, and builds the tables."""
     at = pc.indices_nonzero(may_have_mentions(cards))
     rows = read(inputs(cards).take(at))
     models = _models(cards, at, rows) if with_models else cards
@@ -112,34 +113,32 @@ def _tag(cards: pa.RecordBatch, read: Read, with_models: bool) -> Pair:
 
 
 def _read_new(cards: pa.RecordBatch, read: Read, cache: TagCache) -> pa.RecordBatch:
-    """Returns the readings of ``cards``: those that the cache knows from there, the others by ``read``."""
-    from peft_census.pipeline.tag_cache import keys_of
-
+    """Returns the readings of ``cards``: from the cache where it has them, otherwise from ``read``."""
     keys = keys_of(cards)
     known, old_rows = cache.readings(keys)
-    places = {key: position for position, key in enumerate(known)}
-    new = [i for i, key in enumerate(keys) if key not in places]
+    position = {key: i for i, key in enumerate(known)}
+    new = [i for i, key in enumerate(keys) if key not in position]
     if not new:
-        return old_rows.take(pa.array([places[key] for key in keys], pa.int64()))
+        return old_rows.take(pa.array([position[key] for key in keys], pa.int64()))
     new_rows = read(cards.take(pa.array(new, pa.int64())))
     cache.add([keys[i] for i in new], new_rows)
-    places |= {keys[i]: len(known) + n for n, i in enumerate(new)}
-    return pa.concat_batches([old_rows, new_rows]).take(pa.array([places[key] for key in keys], pa.int64()))
+    position |= {keys[i]: len(known) + n for n, i in enumerate(new)}
+    return pa.concat_batches([old_rows, new_rows]).take(pa.array([position[key] for key in keys], pa.int64()))
 
 
 def _digests(texts: pa.Array) -> pa.Array:
-    """Returns the SHA-256 of every text in hex, null for nulls."""
-    whole = texts.cast(pa.binary()).to_pylist()
-    return pa.array([None if text is None else hashlib.sha256(text).hexdigest() for text in whole], pa.string())
+    """Returns the SHA-256 of each text in hex, null for nulls."""
+    encoded = texts.cast(pa.binary()).to_pylist()
+    return pa.array([None if text is None else hashlib.sha256(text).hexdigest() for text in encoded], pa.string())
 
 
 def _models(cards: pa.RecordBatch, at: pa.Array, rows: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns the ``models`` table of one batch: the columns of ``cards``, and what was read in those ``at``."""
+    """Returns the ``models`` table of one batch: the columns of ``cards``, and the readings of the cards ``at``."""
     texts = cards.column("card")
     position = pc.index_in(pa.array(range(cards.num_rows), pa.int64()), value_set=at.cast(pa.int64()))
     read = {name: column.take(position) for name, column in zip(rows.schema.names, rows.columns, strict=True)}
     unread = pc.fill_null(read["unread_chars"], 0)
-    made = {
+    columns = {
         **read,
         "card_chars": pc.utf8_length(texts).cast(pa.int32()),
         "card_sha256": _digests(texts),
@@ -148,8 +147,8 @@ def _models(cards: pa.RecordBatch, at: pa.Array, rows: pa.RecordBatch) -> pa.Rec
         "base_model": _base_models(cards, at, rows),
     }
     schema = arrow_schema("models")
-    columns = [made[f.name] if f.name in made else cards.column(f.name) for f in schema]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    arrays = [columns[f.name] if f.name in columns else cards.column(f.name) for f in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 _BASE_TAG = "base_model:"
@@ -157,13 +156,13 @@ _RELATIONS = ("adapter", "finetune", "quantized", "merge")
 
 
 def _base_models(cards: pa.RecordBatch, at: pa.Array, rows: pa.RecordBatch) -> pa.Array:
-    """Returns the first base model of every card that was read: by front matter, the Hub's tags, configuration."""
-    found: list[str | None] = [None] * cards.num_rows
+    """Returns the first base model of each card that was read: by front matter, by Hub tags, by configuration."""
+    bases: list[str | None] = [None] * cards.num_rows
     tags = cards.column("tags").take(at).to_pylist()
     firsts, configured = (rows.column(name).to_pylist() for name in ("base_model", "config_base_model"))
     for i, first, of_card, config in zip(at.to_pylist(), firsts, tags, configured, strict=True):
-        found[i] = first or _tagged_base(of_card or ()) or config
-    return pa.array(found, pa.string())
+        bases[i] = first or _tagged_base(of_card or ()) or config
+    return pa.array(bases, pa.string())
 
 
 def _tagged_base(tags: Iterable[str | None]) -> str | None:

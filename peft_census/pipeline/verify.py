@@ -1,19 +1,19 @@
-"""The doctor: looks whether snapshots, ledgers and raw shards are whole, says what is wrong, mends what can be mended.
+"""Checks that snapshots, crawl states and raw files are intact, and repairs what it can.
 
-In: the folders of snapshots and of raw material. Out: findings. Without ``repair`` nothing is touched. With it nothing
-is deleted but what a killed run left half-made: damaged things are put aside under a name that begins with
-``.damaged-``, and what they held is asked for again by the next run.
+In: the folders of snapshots and of raw files. Out: findings. Without ``repair`` nothing is changed. A repair deletes
+only the partial files of killed runs; damaged files are renamed to a name that begins with ``.damaged-``, and the next
+run reads their content again.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
@@ -23,47 +23,66 @@ import pyarrow.parquet as pq
 from peft_census.collect.hub.session import LOCK as CRAWL_LOCK
 from peft_census.collect.ledger import Ledger
 from peft_census.errors import CensusError, SnapshotError
-from peft_census.pipeline.census import LOCK as SNAPSHOTS_LOCK
+from peft_census.snapshot.files import PARTIAL
 from peft_census.snapshot.lock import exclusive_lock
 from peft_census.snapshot.manifest import SchemaVersionError
+from peft_census.snapshot.snapshot import LOCK as SNAPSHOTS_LOCK
 from peft_census.snapshot.snapshot import read_snapshot
 
-ASIDE = ".damaged-"
+BACKUP = ".damaged-"
 LEDGER = "ledger.sqlite"
-KINDS = {"cards": "model", "configs": "config"}
-"""Folder of shards to the ledger's table that points into them."""
+MODEL_TABLES = {"cards": "model", "configs": "config"}
+"""Folder of raw files to the ledger's table that refers to them."""
 
-_ROWS = {k: f"SELECT row, model_id, text_sha256 FROM {t} WHERE shard = ? ORDER BY row" for k, t in KINDS.items()}  # noqa: S608
+_ROWS = {
+    kind: f"SELECT row, model_id, text_sha256 FROM {table} WHERE shard = ? ORDER BY row"  # noqa: S608
+    for kind, table in MODEL_TABLES.items()
+}
+_MAX_ERROR = 120
+
+
+class Kind(StrEnum):
+    """What is wrong."""
+
+    LEFTOVER = "leftover"
+    DAMAGED_SNAPSHOT = "damaged_snapshot"
+    OTHER_SCHEMA = "other_schema"
+    RENAMED_SNAPSHOT = "renamed_snapshot"
+    DAMAGED_DATABASE = "damaged_database"
+    MISSING_FILE = "missing_file"
+    DAMAGED_FILE = "damaged_file"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as it should be.
+    """One thing that is wrong.
 
     Args:
-        where: the file or folder.
-        what: what is wrong with it.
-        remedy: what repairing does, or the reader must do.
-        mend: does it; None where only the reader can.
-        mended: whether that was done.
+        kind: what is wrong.
+        path: the file or folder.
+        what: what is wrong, in words.
+        remedy: what a repair does, or what to do.
+        repairable: True if ``repair`` can do it.
+        repaired: True if it was done.
     """
 
-    where: Path
+    kind: Kind
+    path: Path
     what: str
     remedy: str
-    mend: Callable[[], None] | None = None
-    mended: bool = False
+    repairable: bool = True
+    repaired: bool = False
 
 
 @dataclass(frozen=True)
-class Examination:
-    """What was looked at, and what was found.
+class Verification:
+    """What was checked, and what was found.
 
     Args:
-        snapshots: folders of snapshots looked at.
-        ledgers: databases looked at.
-        shards: raw files looked at.
-        findings: what is wrong, in the order of their places.
+        snapshots: number of snapshots.
+        ledgers: number of databases.
+        shards: number of raw files.
+        findings: what is wrong.
     """
 
     snapshots: int
@@ -72,160 +91,160 @@ class Examination:
     findings: list[Finding]
 
     @property
-    def well(self) -> bool:
-        """Whether nothing is wrong any more."""
-        return all(f.mended for f in self.findings)
+    def intact(self) -> bool:
+        """True if nothing was found, or all of it was repaired."""
+        return all(finding.repaired for finding in self.findings)
 
 
-def examine(snapshots: Path, raw: Path, repair: bool = False) -> Examination:
-    """Looks at everything below both folders, and mends it where ``repair``.
+@dataclass(frozen=True)
+class _Problem:
+    """A finding and the function that repairs it; None if there is none."""
+
+    finding: Finding
+    repair: Callable[[], None] | None = None
+
+
+def verify(snapshots: Path, raw: Path, repair: bool = False) -> Verification:
+    """Checks all snapshots, crawl states and raw files, and repairs them if ``repair``.
 
     Raises:
-        BusyError: ``repair`` was asked for while a census or a crawl is at work.
-        OutputError: no permission to mend.
+        BusyError: ``repair`` while a census or a crawl is running.
+        OutputError: no permission to repair.
     """
-    crawls = sorted(p.parent for p in raw.rglob(LEDGER)) if raw.is_dir() else []
+    crawls = sorted(path.parent for path in raw.rglob(LEDGER)) if raw.is_dir() else []
     with ExitStack() as stack:
         if repair:
-            for lock in [snapshots / SNAPSHOTS_LOCK] * snapshots.is_dir() + [c / CRAWL_LOCK for c in crawls]:
+            locks = [snapshots / SNAPSHOTS_LOCK] if snapshots.is_dir() else []
+            for lock in [*locks, *(crawl / CRAWL_LOCK for crawl in crawls)]:
                 stack.enter_context(exclusive_lock(lock))
-        folders = [p for p in sorted(snapshots.glob("*")) if p.is_dir() and not p.name.startswith(".")]
-        databases = sorted(p for p in raw.rglob("*.sqlite") if ASIDE not in p.name) if raw.is_dir() else []
-        found = [*_leftovers(snapshots, raw)]
-        for folder in folders:
-            found += _snapshot(folder)
-        for database in databases:
-            found += _database(database)
+        folders = [path for path in sorted(snapshots.glob("*")) if path.is_dir() and not path.name.startswith(".")]
+        databases = sorted(path for path in raw.rglob("*.sqlite") if BACKUP not in path.name) if raw.is_dir() else []
+        problems = [*_leftovers(snapshots, raw)]
+        problems += [problem for folder in folders for problem in _snapshot(folder)]
+        problems += [problem for database in databases for problem in _database(database)]
+        damaged = {problem.finding.path for problem in problems}
         shards = 0
         for crawl in crawls:
-            n, more = _shards(crawl) if not any(f.where == crawl / LEDGER for f in found) else (0, [])
-            shards += n
-            found += more
-        if repair:
-            found = [_mended(f) for f in found]
-    return Examination(len(folders), len(databases), shards, found)
+            if crawl / LEDGER not in damaged:
+                shards += sum(len(_files(crawl / kind)) for kind in MODEL_TABLES)
+                problems += _shards(crawl)
+        findings = [_repair(problem) if repair else problem.finding for problem in problems]
+    return Verification(len(folders), len(databases), shards, findings)
 
 
-def _mended(finding: Finding) -> Finding:
-    if finding.mend is None:
-        return finding
+def _repair(problem: _Problem) -> Finding:
+    if problem.repair is None:
+        return problem.finding
     try:
-        finding.mend()
+        problem.repair()
     except (OSError, sqlite3.Error, CensusError) as error:
-        return Finding(finding.where, f"{finding.what}; it could not be mended ({error})", finding.remedy)
-    return Finding(finding.where, finding.what, finding.remedy, mended=True)
+        return replace(problem.finding, what=f"{problem.finding.what}; it could not be repaired ({error})")
+    return replace(problem.finding, repaired=True)
 
 
-def _leftovers(snapshots: Path, raw: Path) -> Iterator[Finding]:
-    """Yields what killed runs left half-made. A run that is still at work is known by its lock, not by its files."""
-    halves = [*snapshots.glob(".partial-*"), *raw.rglob("*.partial")] if snapshots.is_dir() or raw.is_dir() else []
-    what = "left half-made by a run that was killed, or that is at work"
-    for path in sorted(halves):
-        yield Finding(path, what, "removed", partial(_remove, path))
+def _leftovers(snapshots: Path, raw: Path) -> Iterator[_Problem]:
+    """Yields partial files. Those of a running process are found too; its lock prevents a repair."""
+    paths = [*snapshots.glob(f"{PARTIAL}-*")] if snapshots.is_dir() else []
+    paths += [*raw.rglob(f"*{PARTIAL}")] if raw.is_dir() else []
+    what = "partial file of a killed or running process"
+    for path in sorted(paths):
+        yield _Problem(Finding(Kind.LEFTOVER, path, what, "removed"), partial(_remove, path))
 
 
-def _snapshot(folder: Path) -> Iterator[Finding]:
-    remedy = f"moved to {ASIDE}{folder.name}; run the census again"
+def _snapshot(folder: Path) -> Iterator[_Problem]:
+    remedy = f"renamed to {BACKUP}{folder.name}; run the census again"
     try:
         snapshot = read_snapshot(folder)
-    except SchemaVersionError as error:
-        yield Finding(folder, error.what, f"nothing: {error.hint}")
-        return
-    except SnapshotError as error:
-        yield Finding(folder, error.what, remedy, lambda: _put_aside(folder))
-        return
-    if snapshot.id != folder.name:
-        yield Finding(folder, f"its manifest says {snapshot.id}", "rename the folder back")
-    try:
+        if snapshot.id != folder.name:
+            what = f"its manifest has the id {snapshot.id}"
+            yield _Problem(Finding(Kind.RENAMED_SNAPSHOT, folder, what, "rename the folder back", repairable=False))
         snapshot.verify()
         for name in snapshot.manifest.tables:
-            if pq.read_schema(folder / f"{name}.parquet") != snapshot.schema(name):
-                raise SnapshotError(
-                    f"{folder / name}.parquet: not in the columns of the schema", "run the census again."
-                )
+            file = folder / f"{name}.parquet"
+            if pq.read_schema(file) != snapshot.schema(name):
+                raise SnapshotError(f"{file}: its columns are not those of the schema", "run the census again.")
+    except SchemaVersionError as error:
+        yield _Problem(Finding(Kind.OTHER_SCHEMA, folder, error.what, f"none: {error.hint}", repairable=False))
     except (SnapshotError, OSError, pa.ArrowException, KeyError) as error:
         what = error.what if isinstance(error, SnapshotError) else str(error)
-        yield Finding(folder, what, remedy, lambda: _put_aside(folder))
+        yield _Problem(Finding(Kind.DAMAGED_SNAPSHOT, folder, what, remedy), partial(_back_up, folder))
 
 
-def _database(file: Path) -> Iterator[Finding]:
-    """Yields one finding where SQLite says that its file is damaged."""
+def _database(file: Path) -> Iterator[_Problem]:
+    """Yields one problem if SQLite reports a damaged file."""
     try:
-        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as db:
-            told = [str(row[0]) for row in db.execute("PRAGMA integrity_check(3)")]
+        with closing(_open(file)) as db:
+            rows = [str(row[0]) for row in db.execute("PRAGMA integrity_check(3)")]
     except sqlite3.Error as error:
-        told = [str(error)]
-    if told != ["ok"]:
-        yield Finding(
-            file,
-            f"damaged database ({told[0][:120]})",
-            f"moved to {ASIDE}{file.name}; what it remembered is asked for again",
-            lambda: _put_aside(file),
-        )
+        rows = [str(error)]
+    if rows != ["ok"]:
+        what = f"damaged database ({rows[0][:_MAX_ERROR]})"
+        remedy = f"renamed to {BACKUP}{file.name}; the next run reads its content again"
+        yield _Problem(Finding(Kind.DAMAGED_DATABASE, file, what, remedy), partial(_back_up, file))
 
 
-def _shards(crawl: Path) -> tuple[int, list[Finding]]:
-    """Returns how many raw files a crawl has, and what is wrong between them and its ledger."""
-    found: list[Finding] = []
-    seen = 0
-    with closing(sqlite3.connect(f"{(crawl / LEDGER).resolve().as_uri()}?mode=ro", uri=True)) as db:
-        for kind in KINDS:
-            folder = crawl / kind
-            files = {int(p.stem): p for p in sorted(folder.glob("*.parquet")) if p.stem.isdigit()}
-            noted = {int(r[0]) for r in db.execute("SELECT number FROM shard WHERE kind = ?", (kind,))}
-            seen += len(files)
-            for number in sorted(noted | set(files)):
+def _shards(crawl: Path) -> Iterator[_Problem]:
+    """Yields the differences between the raw files of a crawl and its ledger."""
+    with closing(_open(crawl / LEDGER)) as db:
+        for kind in MODEL_TABLES:
+            files = _files(crawl / kind)
+            recorded = {int(row[0]) for row in db.execute("SELECT number FROM shard WHERE kind = ?", (kind,))}
+            for number in sorted(recorded | set(files)):
                 rows = db.execute(_ROWS[kind], (number,)).fetchall()
                 file = files.get(number)
-                wrong = "a raw file that the ledger knows is gone" if file is None else _wrong(file, rows)
-                if wrong:
-                    place = file or folder / f"{number:06}.parquet"
-                    found.append(
-                        Finding(
-                            place,
-                            wrong,
-                            f"its {len(rows):,} models are read again by the next run",
-                            partial(_forget, crawl, kind, number, file),
-                        )
+                what = "a raw file of the ledger is missing" if file is None else _damage(file, rows)
+                if what:
+                    finding = Finding(
+                        Kind.MISSING_FILE if file is None else Kind.DAMAGED_FILE,
+                        file or crawl / kind / f"{number:06}.parquet",
+                        what,
+                        f"the next run reads its {len(rows):,} models again",
                     )
-    return seen, found
+                    yield _Problem(finding, partial(_forget, crawl, kind, number, file))
 
 
-def _wrong(file: Path, rows: list[tuple[int, str, str | None]]) -> str:
-    """Returns what is wrong with a raw file as the ledger knows it; nothing where all is well."""
+def _files(folder: Path) -> dict[int, Path]:
+    """Returns the raw files of a folder by number."""
+    return {int(path.stem): path for path in sorted(folder.glob("*.parquet")) if path.stem.isdigit()}
+
+
+def _damage(file: Path, rows: list[tuple[int, str, str | None]]) -> str:
+    """Returns how a raw file differs from the rows of the ledger; an empty string if it does not."""
     try:
         table = pq.ParquetFile(file, page_checksum_verification=True).read(columns=["model_id", "text"])
     except (pa.ArrowException, OSError) as error:
-        return f"damaged raw file ({str(error).splitlines()[0][:120]})"
+        return f"damaged raw file ({str(error).splitlines()[0][:_MAX_ERROR]})"
     ids, texts = table["model_id"], table["text"]
     for row, model_id, digest in rows:
         if row >= table.num_rows or ids[row].as_py() != model_id:
-            return f"row {row} is not {model_id!r}, as the ledger says"
+            return f"row {row} is not {model_id!r}, as recorded in the ledger"
         text = texts[row].as_py()
         if digest is not None and (text is None or hashlib.sha256(text.encode()).hexdigest() != digest):
-            return f"the text of {model_id!r} is not the one that was read"
+            return f"the text of {model_id!r} differs from the hash in the ledger"
     return ""
 
 
+def _open(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
+
+
 def _forget(crawl: Path, kind: str, number: int, file: Path | None) -> None:
+    """Renames a raw file and removes it from the ledger."""
     if file is not None:
-        _put_aside(file)
-    ledger = Ledger(crawl)
-    try:
+        _back_up(file)
+    with closing(Ledger(crawl)) as ledger:
         ledger.forget_shard(kind, number)
-    finally:
-        ledger.close()
 
 
-def _put_aside(path: Path) -> None:
-    """Renames ``path``, and what SQLite keeps beside it, to a name that nobody reads."""
-    for part in (path, *(path.with_name(path.name + more) for more in ("-wal", "-shm"))):
+def _back_up(path: Path) -> None:
+    """Renames ``path``, and SQLite's files next to it, to a name that no command reads."""
+    for part in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
         if part.exists():
-            aside, n = part.with_name(ASIDE + part.name), 1
-            while aside.exists():
+            backup, n = part.with_name(BACKUP + part.name), 1
+            while backup.exists():
                 n += 1
-                aside = part.with_name(f"{ASIDE}{n}-{part.name}")
-            os.rename(part, aside)  # noqa: PTH104 (a rename, never a copy)
+                backup = part.with_name(f"{BACKUP}{n}-{part.name}")
+            part.rename(backup)
 
 
 def _remove(path: Path) -> None:

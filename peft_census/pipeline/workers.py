@@ -1,8 +1,8 @@
-"""Processes that read cards for this one: Arrow IPC in, Arrow IPC out, nothing shared.
+"""Worker processes that read cards: Arrow IPC in, Arrow IPC out, nothing shared.
 
-In: a batch of cards worth reading. Out: their readings, the same bytes that this process would make. Workers are
-started anew, not forked, because this process has threads; they leave interrupts to it and end with it, however
-it ends.
+In: a batch of cards that need reading. Out: their readings, the same bytes that this process would produce. Workers are
+spawned, not forked, because this process has threads. They ignore interrupts, which this process handles, and they
+exit when this process exits.
 """
 
 from __future__ import annotations
@@ -17,25 +17,24 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from peft_census.errors import CensusError
-
-if TYPE_CHECKING:
-    from peft_census.tag.pattern_scanner import Compiled
+from peft_census.tag.batch import read_cards
+from peft_census.tag.candidates import bundled_scanner
+from peft_census.tag.pattern_scanner import Compiled, load_compiled
 
 
 def usable_cpus() -> int:
-    """Returns how many CPUs this process may use."""
+    """Returns the number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def workers(jobs: int) -> Iterator[Executor]:
-    """Gives ``jobs`` processes; on leaving, in whatever way, what waits is dropped and they end."""
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_start)
+    """Gives ``jobs`` worker processes; on exit, waiting work is cancelled and the processes end."""
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_initialize)
     try:
         yield pool
     finally:
@@ -43,13 +42,13 @@ def workers(jobs: int) -> Iterator[Executor]:
 
 
 class WorkerPool:
-    """Reads cards in other processes, or in this one until it is worth starting those and they are ready.
+    """Reads cards in this process until enough were read to start worker processes, then in those.
 
-    Threads may share one. Open it with ``with``.
+    Several threads may use one pool. Open it with ``with``.
 
     Args:
-        jobs: how many processes; 1 for this one alone.
-        after: cards that are read in this process before others are started; 0 to read none here.
+        jobs: number of worker processes; 1 to start none.
+        after: cards to read in this process before the workers are started; 0 to start them at once.
     """
 
     def __init__(self, jobs: int, after: int) -> None:
@@ -72,31 +71,29 @@ class WorkerPool:
         """Returns the readings of ``cards`` (columns ``tag.batch.INPUTS``).
 
         Raises:
-            CensusError: a process died.
+            CensusError: a worker process died.
         """
         with self._lock:
             self._left -= cards.num_rows
-            worth_it = self._left < 0
-            self._left = math.inf if worth_it else self._left
-        if worth_it:
+            start = self._left < 0
+            self._left = math.inf if start else self._left
+        if start:
             self._start()
-        return self._read_there(self._pool, cards) if self._pool else read_here(cards)
+        return self._read_in_pool(self._pool, cards) if self._pool else read_here(cards)
 
-    def _read_there(self, pool: Executor, cards: pa.RecordBatch) -> pa.RecordBatch:
-        """Has a process read; the scanner goes with the cards until every process has it.
+    def _read_in_pool(self, pool: Executor, cards: pa.RecordBatch) -> pa.RecordBatch:
+        """Reads ``cards`` in a worker; the compiled scanner is sent with the cards until each worker has it.
 
-        What a process is started with must be small: a run that is killed while it writes more than a pipe holds
-        would leave the new process with half of it, and a traceback.
+        It is not sent when a worker starts: if this process is killed while it writes more than a pipe holds, the new
+        worker reads half of it and prints a traceback.
         """
-        from peft_census.tag.candidates import bundled_scanner
-
         compiled = bundled_scanner().compiled() if len(self._equipped) < self._jobs else None
-        process, rows = read_there(pool, cards, compiled)
+        process, rows = read_in_worker(pool, cards, compiled)
         self._equipped.add(process)
         return rows
 
     def _start(self) -> None:
-        """Starts the processes; the first answer says that they are ready."""
+        """Starts the workers; they are used once one of them has answered."""
         pool = self._stack.enter_context(workers(self._jobs))
         answers = [pool.submit(os.getpid) for _ in range(self._jobs)]
         answers[0].add_done_callback(lambda _: setattr(self, "_pool", pool))
@@ -104,40 +101,41 @@ class WorkerPool:
 
 def read_here(cards: pa.RecordBatch) -> pa.RecordBatch:
     """Returns the readings of ``cards`` (columns ``tag.batch.INPUTS``), made in this process."""
-    from peft_census.tag.batch import read_cards
-
     return read_cards(cards)
 
 
-def read_there(pool: Executor, cards: pa.RecordBatch, compiled: Compiled | None = None) -> tuple[int, pa.RecordBatch]:
-    """Returns which process of ``pool`` read ``cards``, and their readings.
+def read_in_worker(
+    pool: Executor, cards: pa.RecordBatch, compiled: Compiled | None = None
+) -> tuple[int, pa.RecordBatch]:
+    """Returns the id of the process that read ``cards``, and their readings.
 
     Args:
-        pool: the processes.
+        pool: the worker processes.
         cards: a batch with the columns ``tag.batch.INPUTS``.
-        compiled: the scanner's, so that a process need not compile its own.
+        compiled: the compiled scanner, so that the worker need not compile its own.
 
     Raises:
-        CensusError: a process died.
+        CensusError: the process died.
     """
     try:
         process, rows = pool.submit(_read_packed, _packed(cards), compiled).result()
     except BrokenProcessPool as error:
         raise CensusError(
-            "a process that read cards died (killed, or out of memory); nothing half-made was kept",
-            "run the same command again, with --jobs 1 or a smaller batch_rows if memory is short.",
+            "a process that read cards died (killed, or out of memory); nothing incomplete was kept",
+            "run the same command again; if memory is short, with --jobs 1 or a smaller batch_rows.",
         ) from error
     return process, _unpacked(rows)
 
 
-def _start() -> None:
-    """Prepares a new worker: interrupts are the parent's affair, and its end is the worker's."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def _initialize() -> None:
+    """Prepares a new worker: ignores interrupts, and exits when the parent exits."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """Ends this process once its parent is gone; its own queue would keep it waiting for ever."""
+def _exit_with_parent() -> None:
+    """Exits when the parent process has ended; otherwise the worker would wait for work forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
@@ -145,8 +143,6 @@ def _end_with_parent() -> None:
 
 
 def _read_packed(cards: pa.Buffer, compiled: Compiled | None) -> tuple[int, pa.Buffer]:
-    from peft_census.tag.pattern_scanner import load_compiled
-
     if compiled:
         load_compiled(compiled)
     return os.getpid(), _packed(read_here(_unpacked(cards)))

@@ -89,8 +89,7 @@ def _write_all(
     change = None
     if since is not None:
         change = change_section(since, technique_name(snapshot, since.technique))
-        lines = [change["head"], *change["more"], *change["frames"], *change["tail"]]
-        claims.append(change_claim(snapshot, lines, since.technique, since.rule))
+        claims.append(change_claim(snapshot, change.lines, since.technique, since.rule))
     missing = [chart for chart in charts if isinstance(chart, Missing)]
     write_report(snapshot, claims, draw_charts(snapshot, specs, folder, tmpdir), missing, folder / FILES[-1], change)
     texts = {

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from peft_census.errors import output_error
+from peft_census.errors import UsageError, output_error
 
 PARTIAL = ".partial"
+_PACKAGE = Path(__file__).resolve().parent.parent
 
 
 @contextmanager
@@ -59,3 +60,15 @@ def file_sha256(path: Path) -> str:
     """Returns the SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def bundled(name: str) -> Path:
+    """Returns the path of a file or folder of ``data/``, such as ``specimen``; in a wheel it is inside the package.
+
+    Raises:
+        UsageError: neither the installed package nor the clone has it.
+    """
+    for path in (_PACKAGE / "_data" / name, _PACKAGE.parent / "data" / name):
+        if path.exists():
+            return path
+    raise UsageError(f"the bundled {name} is missing", "reinstall peft-census, or run it from a clone.")

@@ -19,7 +19,8 @@ from peft_census.snapshot.records import read_record, record
 class NotRead:
     """An instrument without rows, and why.
 
-    ``skipped`` for a missing token, ``failed`` for a fault, ``left_out`` in a public copy, which has counted tables only.
+    ``skipped`` for a missing token, ``failed`` for a fault, ``left_out`` in a public copy, which has
+    counted tables only.
     """
 
     state: Literal["skipped", "failed", "left_out"]

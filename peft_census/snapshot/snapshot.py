@@ -12,9 +12,9 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,12 @@ __all__ = ["MANIFEST", "Snapshot", "find_snapshot", "new_snapshot", "read_snapsh
 PUBLIC, AGGREGATE = "-public", "-aggregate"
 """The ends of the ids of a public copy and of an aggregate copy."""
 
+REPORT = "report"
+"""The folder inside a snapshot that holds its charts, tables and page."""
+
+LOCK = ".lock"
+"""The file in a folder of snapshots that a census locks."""
+
 _TEMPORARY = ".partial-"
 _STALE_SECONDS = 86_400
 
@@ -43,10 +49,12 @@ class Snapshot:
     Args:
         path: its folder.
         manifest: the parsed ``manifest.json``.
+        in_memory: tables that need not be read from the folder, because this process has just written them.
     """
 
     path: Path
     manifest: Manifest
+    in_memory: Mapping[str, pa.Table] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -73,6 +81,8 @@ class Snapshot:
         Raises:
             SnapshotError: the snapshot has no such table, or its file is damaged.
         """
+        if name in self.in_memory:
+            return self.in_memory[name].select(columns or self.in_memory[name].column_names)
         if name not in self.manifest.tables and self.aggregate:
             raise SnapshotError(
                 f"{self.id} is an aggregate copy: it holds counted tables and no {name}",
@@ -83,7 +93,7 @@ class Snapshot:
         file = self.path / f"{name}.parquet"
         known = {field.name: field.type for field in self.schema(name)}
         try:
-            if {field.name: field.type for field in pq.read_schema(file)} == known:
+            if {f.name: f.type for f in pq.read_schema(file)} == known:
                 return pq.read_table(file, columns=columns)
         except (pa.ArrowException, OSError) as error:
             why = str(error).partition("\n")[0][:200]
@@ -187,6 +197,7 @@ class SnapshotWriter:
         self._public = public
         self.tables: dict[str, TableInfo] = {}
         self._open: dict[str, GroupedFile] = {}
+        self._in_memory: dict[str, pa.Table] = {}
 
     def append(self, table: str, data: pa.RecordBatch | pa.Table) -> None:
         """Checks ``data`` against the schema and adds its rows to ``table``."""
@@ -194,7 +205,8 @@ class SnapshotWriter:
         self._file(table).append(data)
 
     def put(self, table: str, data: pa.Table) -> None:
-        """Writes all rows of ``table``."""
+        """Writes all rows of ``table`` and keeps it in memory for ``preview``."""
+        self._in_memory[table] = data
         self.append(table, data)
         self.finish(table)
 
@@ -218,7 +230,8 @@ class SnapshotWriter:
 
     def preview(self, manifest: Manifest) -> Snapshot:
         """Returns the tables finished so far as a snapshot in the temporary folder."""
-        return Snapshot(self.path, replace(manifest, tables=dict(sorted(self.tables.items()))))
+        tables = dict(sorted(self.tables.items()))
+        return Snapshot(self.path, replace(manifest, tables=tables), self._in_memory)
 
     def write(self, manifest: Manifest, root: Path) -> Snapshot:
         """Writes the manifest and moves the folder to ``root / snapshot_id``."""

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, Strict
 
 from peft_census.errors import TaxonomyError
-from peft_census.settings import bundled
+from peft_census.snapshot.files import bundled
 from peft_census.snapshot.records import read_record, record
 from peft_census.tag.tagged_card import Mention
 from peft_census.tag.taxonomy import load_taxonomy

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +20,7 @@ from helpers import REPO, write_cards
 from peft_census import __version__
 from peft_census.collect.base import SourceInfo, cards_batch
 from peft_census.collect.registry import NAMED
+from peft_census.pipeline.explain import explain_file
 from peft_census.publish.charts.draw import SUFFIXES
 from peft_census.publish.folder import FILES
 from peft_census.snapshot.schema import arrow_schema
@@ -140,13 +143,13 @@ def test_explain_shows_evidence_and_how_each_rule_counts(run: Any, made: dict[st
     """`explain` lists the mentions of a model with place and cue, and its votes under every rule."""
     text = run("explain", "acme/two").stdout
     assert "qlora: applied" in text
-    assert "recognised as alias" in text
+    assert "recognized as alias" in text
     facts = json.loads(run("explain", "acme/two", "--json").stdout)
     votes = {v["rule"]: v["votes"] for v in facts["counted"]}
     assert votes["exactly_one/variants_separate"] == {}
     assert votes["exactly_one"] == {"lora": 1.0}
     assert votes["fractional/variants_separate"] == {"lora": 0.5, "qlora": 0.5}
-    assert "denied" in run("explain", "acme/full").stdout
+    assert "negated" in run("explain", "acme/full").stdout
     absent = run("explain", "acme/absent").stdout
     assert "no card to read" in absent
     assert "exactly_one" not in absent
@@ -195,6 +198,12 @@ def test_explain_reads_a_file(run: Any, tmp_path: Path) -> None:
     assert "lora: applied" in text
     assert "»DoRA«" in text
     assert "rejected: road" in text
+
+
+def test_explain_reads_standard_input(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`explain --file -` reads the card from standard input."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"Fine-tuned with DoRA.")))
+    assert [m.technique for m in explain_file(Path("-")).mentions] == ["dora"]
 
 
 def test_techniques_lists_the_taxonomy(run: Any) -> None:
@@ -295,7 +304,7 @@ def test_a_file_without_source_is_told_where_it_goes(run: Any, verb: str) -> Non
     """A path in the wrong place is answered with the option that takes it."""
     result = run(verb, "cards.parquet", *(["--out", "m.parquet"] if verb == "tag" else []))
     assert result.exit_code == 2
-    assert "(cards.parquet). Cards are named with --source." in result.stderr
+    assert "(cards.parquet). Name the cards with --source." in result.stderr
     assert "--source" not in run("count", "exactly_one").stderr
 
 
@@ -305,15 +314,15 @@ def test_a_run_stopped_by_hand_says_so(run: Any, monkeypatch: pytest.MonkeyPatch
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("peft_census.pipeline.census.run_census", stop)
+    monkeypatch.setattr("peft_census.cli.census.run_census", stop)
     result = run("census", "--quiet")
     assert result.exit_code == 1
-    assert result.stderr.startswith("stopped; nothing half-made was kept.")
+    assert result.stderr.startswith("stopped; nothing incomplete was kept.")
     assert "Aborted" not in result.stderr
 
 
-def test_a_source_is_added_by_one_name(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A class that keeps the Source protocol and its name in NAMED are all that census and tag need."""
+def test_a_source_is_added_by_one_module_and_one_line(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`census` and `tag` read a source whose module is named in the registry."""
 
     class Toy:
         def prepare(self) -> SourceInfo:
@@ -325,7 +334,10 @@ def test_a_source_is_added_by_one_name(run: Any, monkeypatch: pytest.MonkeyPatch
         def batches(self) -> Iterator[pa.RecordBatch]:
             yield cards_batch({"model_id": ["a/b"], "card": ["Trained with LoRA."], "status": ["text"]}, 1)
 
-    monkeypatch.setitem(NAMED, "toy", lambda wish: Toy())
+    module = ModuleType("toys")
+    module.open_source = lambda request: Toy()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "toys", module)
+    monkeypatch.setitem(NAMED, "toy", "toys")
     assert "1 of 1" in run("census", "--source", "toy", "--quiet").stdout
     assert "1 mention in 1 card" in run("tag", "--source", "toy@3", "--out", "m.parquet", "--quiet").stdout
     assert run("tag", "--source", "toy", "--out", "m", "--engine", "spark").exit_code == 2

@@ -25,7 +25,7 @@ REPO = Path(__file__).parents[2]
 def snapshot(folder: Path) -> Snapshot:
     """Crawls into a new folder and writes a snapshot."""
     source = HubApi(folder / "raw", HubOptions("all"), QUICK, quiet=True)
-    return run_census(source, folder / "snapshots", lambda batches, total: batches).snapshot
+    return run_census(source, folder / "snapshots").snapshot
 
 
 @pytest.mark.parametrize("models", [250, pytest.param(20_000, marks=pytest.mark.slow)])

@@ -61,4 +61,4 @@ def test_the_registry_does_not_read_the_settings() -> None:
     """The folder for raw data and the batch size are parameters."""
     tree = ast.parse((REPO / "peft_census" / "collect" / "registry.py").read_text(encoding="utf-8"))
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert "peft_census.settings" not in imported
+    assert "peft_census.pipeline.settings" not in imported

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from peft_census.count import Evidence
-from peft_census.count.attempts import MENTIONS, Target, explain_gap, order, rule_attempts
+from peft_census.count.attempts import MENTIONS, Attempt, Target, explain_gap, rule_attempts
 from peft_census.snapshot.manifest import TechniqueFacts
 from peft_census.snapshot.schema import arrow_schema
 
@@ -63,8 +63,8 @@ CITED = pa.Table.from_pylist(
 
 
 @pytest.fixture
-def attempts() -> dict[str, dict[str, Any]]:
-    return {row["rule"]: row for row in rule_attempts(Evidence(MODELS, CITED, FACTS), TARGET)}
+def attempts() -> dict[str, Attempt]:
+    return {attempt.rule: attempt for attempt in rule_attempts(Evidence(MODELS, CITED, FACTS), TARGET)}
 
 
 @pytest.mark.parametrize(
@@ -84,25 +84,26 @@ def attempts() -> dict[str, dict[str, Any]]:
     ],
 )
 def test_every_rule_is_applied(
-    attempts: dict[str, dict[str, Any]], rule: str, numerator: float, base: float, unit: str
+    attempts: dict[str, Attempt], rule: str, numerator: float, base: float, unit: str
 ) -> None:
     """The counts are those of the rule, in the unit that it counts."""
-    row = attempts[rule]
+    attempt = attempts[rule]
+    row = attempt.row()
     assert (row["numerator"], row["base"], row["unit"]) == (pytest.approx(numerator), pytest.approx(base), unit)
     assert row["diff_base"] == pytest.approx(base - 5)
 
 
-def test_the_nearest_come_first_and_downloads_are_no_cards(attempts: dict[str, dict[str, Any]]) -> None:
+def test_the_nearest_come_first_and_downloads_are_no_cards(attempts: dict[str, Attempt]) -> None:
     """The rule that repeats both counts leads; where several do, the one with the fewest words."""
     assert next(iter(attempts)) == "exactly_one"
-    assert attempts["exactly_one"]["factor"] == 1.0
-    assert list(attempts.values()) == sorted(attempts.values(), key=order)
+    assert attempts["exactly_one"].near.factor == 1.0
+    assert list(attempts.values()) == sorted(attempts.values(), key=lambda a: a.order)
     assert not any("by_downloads" in rule for rule in attempts)
 
 
 def test_each_change_is_counted_alone() -> None:
     """Against a published 2 of 3, dropping a class of evidence moves the cards that rest on it alone."""
-    changes = {r["change"]: r for r in explain_gap(MODELS, CITED, FACTS, Target("lora", 2, 3))}
+    changes = {e.change: e.row() for e in explain_gap(MODELS, CITED, FACTS, Target("lora", 2, 3))}
 
     def counts(change: str) -> tuple[float, float, float]:
         return changes[change]["numerator"], changes[change]["base"], changes[change]["cards_moved"]
@@ -123,7 +124,7 @@ def test_each_change_is_counted_alone() -> None:
 
 def test_a_change_says_how_far_it_leads() -> None:
     """Rule exactly_one finds 3 of 5; against 2 of 4 the loss of one LoRA card leads all the way."""
-    rows = explain_gap(MODELS, CITED, FACTS, Target("lora", 2, 4))
+    rows = [effect.row() for effect in explain_gap(MODELS, CITED, FACTS, Target("lora", 2, 4))]
     assert rows[0]["closes"] == pytest.approx(1.0)
     assert (rows[0]["numerator"], rows[0]["base"]) == (2, 4)
     closes = [row["closes"] for row in rows]
@@ -132,6 +133,6 @@ def test_a_change_says_how_far_it_leads() -> None:
 
 def test_no_card_at_all_gives_zeros_and_no_share() -> None:
     """An empty dump is counted like any other."""
-    rows = rule_attempts(Evidence(MODELS.slice(0, 0), CITED.slice(0, 0), FACTS), TARGET)
-    assert {(row["numerator"], row["base"], row["share"]) for row in rows} == {(0, 0, None)}
+    attempts = rule_attempts(Evidence(MODELS.slice(0, 0), CITED.slice(0, 0), FACTS), TARGET)
+    assert {(a.near.numerator, a.near.base, a.near.share) for a in attempts} == {(0, 0, None)}
     assert explain_gap(MODELS.slice(0, 0), CITED.slice(0, 0), FACTS, TARGET) == []

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from helpers import REPO
 
 from benchmarks.coverage_of_intervals import Labelling, cover_corrected
 from peft_census.count.label_error import ENOUGH_ERRORS, METHOD, NO_BASE, UNBOUNDED, Corrected, Counts, corrected_share
@@ -143,3 +144,9 @@ def test_few_errors_make_the_interval_too_wide_never_too_narrow() -> None:
     """With one error in a hundred and 300 labels hardly an error is seen; the guard keeps the level."""
     _, held, _ = cover_corrected(Labelling(0.984, labels=300, wrong=0.01, missed=0.01), worlds=300)
     assert held >= 0.95
+
+
+def test_the_docs_name_the_number_of_differing_labels() -> None:
+    """docs/method.md says from how many differing labels on the interval covers 95%."""
+    text = (REPO / "docs/method.md").read_text(encoding="utf-8")
+    assert f"fewer than\n  {ENOUGH_ERRORS} cards on which people and tagger differ" in text

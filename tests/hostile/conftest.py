@@ -83,7 +83,7 @@ def visible(snapshots: Path) -> dict[str, bytes]:
 
 def check_whole(snapshots: Path, raw: Path) -> None:
     """Fails unless all that is there is whole: no half snapshot to be seen, ledgers and raw files sound."""
-    from peft_census.pipeline.verify import examine
+    from peft_census.pipeline.verify import Kind, verify
 
-    found: list[Any] = [f for f in examine(snapshots, raw).findings if "half-made" not in f.what]
+    found: list[Any] = [f for f in verify(snapshots, raw).findings if f.kind is not Kind.LEFTOVER]
     assert found == []

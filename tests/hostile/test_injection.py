@@ -139,7 +139,7 @@ def test_no_terminal_obeys_a_card(census: Any, tmp_path: Path) -> None:
                 assert said.exit_code == 0 and not OBEYED.search(said.output), said.output
         assert not OBEYED.search(census("explain", "--file", f"{name}.md").output)
     for verb in (
-        ("show",), ("show", "--json"), ("count",), ("count", "--json"), ("doctor",), ("diff", "latest", "latest"), ("diff", "latest", "latest", "--json"),
+        ("show",), ("show", "--json"), ("count",), ("count", "--json"), ("verify",), ("diff", "latest", "latest"), ("diff", "latest", "latest", "--json"),
         ("explain", EVIL["terminal"]), ("show", EVIL["terminal"]), ("tag", "-s", "cards.parquet", "-o", "out"),
         ("census", "-s", EVIL["terminal"]), ("sample-gold", "5", "--out", "gold"),
     ):  # fmt: skip

@@ -16,7 +16,7 @@ from github_replica import BLOG_IMPORTS, GithubReplica, Window, corpus_of
 from serving import serve
 
 from peft_census.cli.main import main
-from peft_census.settings import settings
+from peft_census.pipeline.settings import settings
 
 
 @pytest.fixture

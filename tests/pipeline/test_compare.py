@@ -1,4 +1,4 @@
-"""Why a number moved, from cards to words: two censuses of the same generated population, and of others."""
+"""Comparisons of two snapshots, from cards to text: of one generated population, and of different ones."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from helpers import SHARED, write_cards
 
 from peft_census.cli.main import main
 from peft_census.count import parse_rule
+from peft_census.count.difference import Example
 from peft_census.errors import UsageError
-from peft_census.pipeline.census import make_source, run_census
+from peft_census.pipeline.census import run_census
 from peft_census.pipeline.compare import compare
+from peft_census.pipeline.sources import make_source
 from peft_census.snapshot.snapshot import Snapshot
-from peft_census.tag import mentions, taxonomy
+from peft_census.tag import candidates, taxonomy
 
 LORA, IA3 = "We trained it with LoRA.", "We trained it with PEFT and (IA)^3."
 ALIAS = "FrobnicatedLoRA"
@@ -36,24 +38,24 @@ def population() -> list[dict[str, Any]]:
 
 def census(tmp_path: Path, name: str, rows: list[dict[str, Any]]) -> Snapshot:
     source = make_source(str(write_cards(tmp_path / f"{name}.parquet", rows)))
-    return run_census(source, tmp_path / "snapshots", lambda batches, total: batches).snapshot
+    return run_census(source, tmp_path / "snapshots").snapshot
 
 
 @pytest.fixture
 def changed_alias(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Gives a function that teaches the taxonomy one more name of IA3, through its own file."""
+    """Returns a function that adds one name of IA3 to the taxonomy."""
 
     def forget() -> None:
-        taxonomy._bundled.cache_clear()
-        mentions.scanner.cache_clear()
+        taxonomy.load_taxonomy.cache_clear()
+        candidates.bundled_scanner.cache_clear()
 
     def change() -> None:
-        text = taxonomy.BUNDLED.read_text(encoding="utf-8")
+        text = taxonomy.TECHNIQUES_FILE.read_text(encoding="utf-8")
         start = text.index('id = "ia3"')
         place = text.index("aliases = [", start) + len("aliases = [")
         file = tmp_path / "techniques.toml"
         file.write_text(f'{text[:place]}"{ALIAS}", {text[place:]}', encoding="utf-8")
-        monkeypatch.setattr(taxonomy, "BUNDLED", file)
+        monkeypatch.setattr(taxonomy, "TECHNIQUES_FILE", file)
         forget()
 
     yield change
@@ -78,7 +80,7 @@ def test_every_part_is_attributed_exactly(tmp_path: Path, changed_alias: Any) ->
     new = census(tmp_path, "new", moved(population()))
     for cards in (None, make_source(str(tmp_path / "old.parquet"))):
         found = compare(old, new, parse_rule("exactly_one"), "lora", cards)
-        assert (found.frames, found.changed_rules) == ([], ["taxonomy"])
+        assert (found.reasons, found.changed_rules) == ([], ["taxonomy"])
         assert (found.before.numerator, found.before.base) == (600, 800)
         assert (found.after.numerator, found.after.base) == (480, 930)
         parts = {p.group: p for p in found.parts}
@@ -99,12 +101,12 @@ def test_every_part_is_attributed_exactly(tmp_path: Path, changed_alias: Any) ->
         ) / 6  # fmt: skip
         assert float(parts["new"].contribution) == pytest.approx(new_part, abs=1e-15)
         assert parts["same"].contribution == 0
-    assert found.reread == "The older cards were read again by today's rules."
-    assert ("edited", "author0/model0000", ["lora"], ["ia3"]) in found.examples
+        assert found.retagged == (cards is not None)
+    assert Example("edited", "author0/model0000", ["lora"], ["ia3"]) in found.examples
 
 
 def test_the_words_in_every_form_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Text, Markdown, JSON and the page tell the same difference; hostile ids are harmless; printed parts add up."""
+    """Text, Markdown, JSON and page have the same difference; ids are escaped; printed parts add up."""
     rows = population()
     hostile = {"modelId": "eve/<script>alert(1)</script>|`x`", "author": "eve", "card": f"# x\n\n{LORA}"}
     old = census(tmp_path, "old", [*rows, hostile])
@@ -119,8 +121,8 @@ def test_the_words_in_every_form_agree(tmp_path: Path, monkeypatch: pytest.Monke
     facts = json.loads(run("--format", "json"))
     printed = f"{100 * facts['difference']:+.2f}"
     text, page, markdown = run(), run("--format", "html"), run("--format", "markdown")
-    for told in (text, page, markdown):
-        assert printed in told
+    for output in (text, page, markdown):
+        assert printed in output
     assert "<script>" not in page + markdown
     assert [line.split()[0] for line in text.splitlines() if "whole difference" in line] == [printed]
     points = [
@@ -134,7 +136,7 @@ def test_the_words_in_every_form_agree(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_two_populations_are_no_trend(tmp_path: Path) -> None:
-    """Other models, or made-up ones, give the reasons, no parts, and exit code 3."""
+    """Different populations give reasons, no parts, and exit code 3."""
     old = census(tmp_path, "old", population())
     other = census(tmp_path, "other", [card(9000 + i, LORA) for i in range(30)])
     result = CliRunner().invoke(main, ["diff", str(old.path), str(other.path)])
@@ -143,8 +145,8 @@ def test_two_populations_are_no_trend(tmp_path: Path) -> None:
     assert "of 1,000 models listed before, 0 are listed after" in result.output
     facts = json.loads(CliRunner().invoke(main, ["diff", str(old.path), str(other.path), "--format", "json"]).stdout)
     assert (facts["same_population"], facts["groups"], facts["difference"]) == (False, [], None)
-    specimen = run_census(make_source("specimen"), tmp_path / "snapshots", lambda b, t: b).snapshot
-    assert "specimen" in compare(old, specimen, parse_rule("exactly_one"), "lora").frames[0]
+    specimen = run_census(make_source("specimen"), tmp_path / "snapshots").snapshot
+    assert "specimen" in compare(old, specimen, parse_rule("exactly_one"), "lora").reasons[0]
 
 
 def test_the_real_parts_are_different_frames(tmp_path: Path) -> None:
@@ -153,17 +155,17 @@ def test_the_real_parts_are_different_frames(tmp_path: Path) -> None:
     if not folder.is_dir():
         pytest.skip("../shared/real/model_cards is not here")
     old, new = (
-        run_census(make_source(str(folder / name)), tmp_path, lambda b, t: b).snapshot
+        run_census(make_source(str(folder / name)), tmp_path).snapshot
         for name in ("hub-2022-02.parquet", "hub-2025-04.parquet")
     )
     found = compare(old, new, parse_rule("exactly_one"), "lora")
-    assert found.frames == [
+    assert found.reasons == [
         "of 29,274 models listed before, 0 are listed after; below 50% the two are not the same population at two times"
     ]
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
-    """A rule whose weights hang together, an unknown technique, and cards of another source."""
+    """A rule with weights that depend on other cards, an unknown technique, and cards of another source are errors."""
     old = census(tmp_path, "old", population())
     new = census(tmp_path, "new", moved(population()))
     with pytest.raises(UsageError, match="depends on other cards"):
@@ -175,7 +177,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
 
 
 def test_empty_sides_say_not_enough(tmp_path: Path) -> None:
-    """A snapshot in which no card is counted has no share to compare with."""
+    """A snapshot in which no card is counted has no share to compare."""
     nothing = [card(i, "Nothing to see.") for i in range(5)]
     old = census(tmp_path, "old", nothing)
     new = census(tmp_path, "new", [*nothing[:4], card(4, LORA)])

@@ -1,4 +1,4 @@
-"""The gold evaluation: it scores rightly, and no change may lower the figures of record."""
+"""The scores on labelled cards are computed right, and no change may lower the recorded scores."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from helpers import REPO
 
+from peft_census.count.scores import Difference, ExactlyOne, Figures, Scores
 from peft_census.errors import BadInputError, OutputError
-from peft_census.pipeline.evaluate import read_labels, record, score
+from peft_census.pipeline.evaluate import LabelledCard, read_labels, save_scores, score
 from peft_census.tag import load_taxonomy
 
 SCORES: dict[str, Any] = json.loads((REPO / "data/gold/scores.json").read_text(encoding="utf-8"))
 
 
-def scored(name: str, shared: Path | None = None) -> dict[str, Any]:
+def scored(name: str, shared: Path | None = None) -> Scores:
     """Scores one of the project's gold sets."""
     if name == "real":
         assert shared is not None
@@ -25,29 +26,29 @@ def scored(name: str, shared: Path | None = None) -> dict[str, Any]:
     return score(read_labels(file))
 
 
-def not_lower(result: dict[str, Any], name: str) -> None:
-    """Fails when F1, the exact sets or exactly-one fell below the figures of record."""
+def not_lower(result: Scores, name: str) -> None:
+    """Fails if F1, the exact sets or exactly-one are below the recorded scores."""
     kept = SCORES[name]
-    for measure in ("cited", "applied"):
-        assert result[measure]["f1"] >= kept[measure]["f1"], f"{name}: {measure} F1 fell; see peft-census gold"
-    assert result["exact_set"] >= kept["exact_set"]
-    assert result["exactly_one"]["precision"] >= kept["exactly_one"]["precision"]
+    for measure, figures in (("cited", result.cited), ("applied", result.applied)):
+        assert figures.f1 >= kept[measure]["f1"], f"{name}: {measure} F1 fell; see peft-census gold"
+    assert result.exact_set >= kept["exact_set"]
+    assert result.exactly_one.precision >= kept["exactly_one"]["precision"]
 
 
 @pytest.mark.parametrize("name", ["written", "cards"])
 def test_f1_never_falls_on_our_own_cards(name: str) -> None:
-    """On written cards and the specimen the tagger is at least as good as the figures of record."""
+    """On written cards and the specimen the scores are at least the recorded ones."""
     not_lower(scored(name), name)
 
 
 def test_f1_never_falls_on_real_cards(shared: Path) -> None:
-    """On real cards the tagger is at least as good as the figures of record, and meets the targets."""
+    """On real cards the scores are at least the recorded ones and the targets."""
     result = scored("real", shared)
     not_lower(result, "real")
-    assert result["cited"]["f1"] >= 0.98
-    assert result["exact_set"] >= 0.96
-    assert result["applied"]["f1"] >= 0.93
-    assert min(result["exactly_one"].values()) >= 0.97
+    assert result.cited.f1 >= 0.98
+    assert result.exact_set >= 0.96
+    assert result.applied.f1 >= 0.93
+    assert min(result.exactly_one.precision, result.exactly_one.recall) >= 0.97
 
 
 KNOWN_MISSES = {"o_lora": "the short name O-LoRA cannot be told from OLoRA and from Portuguese 'o LoRA'"}
@@ -56,9 +57,9 @@ KNOWN_MISSES = {"o_lora": "the short name O-LoRA cannot be told from OLoRA and f
 
 def test_every_technique_is_found_on_written_cards() -> None:
     """Each technique has precision and recall of at least 0.95 on the cards whose label is sure."""
-    labels = [label for label in read_labels(REPO / "data/gold/written.jsonl") if label["sure"]]
-    table = {name: row for name, row in score(labels)["per_technique"].items() if row["cards"]}
-    weak = {n: r["cited"] for n, r in table.items() if min(r["cited"]["precision"], r["cited"]["recall"]) < 0.95}
+    labels = [label for label in read_labels(REPO / "data/gold/written.jsonl") if label.sure]
+    table = {name: row for name, row in score(labels).per_technique.items() if row.cards}
+    weak = {n: r.cited for n, r in table.items() if min(r.cited.precision, r.cited.recall) < 0.95}
     assert {n: f for n, f in weak.items() if n not in KNOWN_MISSES} == {}
     unlabelled = {t.id for t in load_taxonomy().techniques.values() if t.kind == "peft_type"} - set(table)
     assert unlabelled == set()
@@ -82,18 +83,18 @@ def test_pages_from_before_a_paper_do_not_cite_it(shared: Path) -> None:
 
 
 def test_the_figures_are_counted_right() -> None:
-    """Two cards with one miss, one false hit and one right label give the figures one counts by hand."""
+    """Two cards with one missed, one wrong and one right technique have the scores computed by hand."""
     labels = [
-        {"id": "a", "text": "Trained with LoRA.", "cited": ["lora", "ia3"], "applied": ["lora"]},
-        {"id": "b", "text": "Trained with LoRA.", "cited": [], "applied": []},
+        LabelledCard(id="a", text="Trained with LoRA.", cited=["lora", "ia3"], applied=["lora"]),
+        LabelledCard(id="b", text="Trained with LoRA.", cited=[], applied=[]),
     ]
     result = score(labels)
-    assert result["cited"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5}
-    assert result["applied"] == {"precision": 0.5, "recall": 1.0, "f1": 0.666667}
-    assert result["exact_set"] == 0.0
-    assert result["exactly_one"] == {"precision": 0.0, "recall": 1.0}
-    assert [d["id"] for d in result["disagreements"]] == ["a", "b"]
-    assert result["disagreements"][0]["cited"] == {"missed": ["ia3"], "wrong": []}
+    assert result.cited == Figures(0.5, 0.5, 0.5)
+    assert result.applied == Figures(0.5, 1.0, 0.666667)
+    assert result.exact_set == 0.0
+    assert result.exactly_one == ExactlyOne(0.0, 1.0)
+    assert [d.id for d in result.disagreements] == ["a", "b"]
+    assert result.disagreements[0].cited == Difference(missed=["ia3"], wrong=[])
 
 
 def test_gold_prints_the_promised_json(run: Any, tmp_path: Path) -> None:
@@ -104,17 +105,38 @@ def test_gold_prints_the_promised_json(run: Any, tmp_path: Path) -> None:
     result = json.loads(run("gold", "labels.jsonl", "--json").stdout)
     assert result["cards"] == 1
     assert result["cited"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
+    assert result["exactly_one"] == {"precision": 1.0, "recall": 1.0}
     assert set(result) >= {"applied", "exact_set", "exactly_one", "per_technique", "disagreements"}
 
 
-def test_figures_are_kept_beside_others_or_refused_in_words(tmp_path: Path) -> None:
-    """Figures of another set stay; a file of something else, or a place that cannot be written, is named."""
+def test_recorded_scores_of_other_sets_stay(tmp_path: Path) -> None:
+    """Scores of another set stay; a file with other content, or one that cannot be written, is an error."""
     file, result = tmp_path / "scores.json", scored("written")
-    record(result, "one", file)
-    record(result, "two", file)
+    save_scores(result, "one", file)
+    save_scores(result, "two", file)
     assert sorted(json.loads(file.read_text(encoding="utf-8"))) == ["one", "two"]
     (tmp_path / "list.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(BadInputError, match=r"list\.json does not hold figures of record"):
-        record(result, "one", tmp_path / "list.json")
+    with pytest.raises(BadInputError, match=r"list\.json does not hold recorded scores"):
+        save_scores(result, "one", tmp_path / "list.json")
+    (tmp_path / "none").write_text("a file, not a folder", encoding="utf-8")
     with pytest.raises(OutputError, match="none"):
-        record(result, "one", file / "none" / "scores.json")
+        save_scores(result, "one", tmp_path / "none" / "scores.json")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{", "line 2: not JSON"),
+        ("[]", "line 2: not a labelled card"),
+        ('{"text": "x", "cited": "lora", "applied": []}', "line 2: cited: Input should be a valid list"),
+        ('{"cited": [], "applied": []}', "line 2: text: Field required"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path: Path, line: str, words: str) -> None:
+    """The error names the file, the line and the key; a byte-order mark at the start is skipped."""
+    good = '{"text": "A LoRA adapter.", "cited": ["lora"], "applied": []}\n'
+    (tmp_path / "labels.jsonl").write_text(good, encoding="utf-8-sig")
+    assert read_labels(tmp_path / "labels.jsonl")[0].cited == ["lora"]
+    (tmp_path / "labels.jsonl").write_text(good + line, encoding="utf-8-sig")
+    with pytest.raises(BadInputError, match=r"labels\.jsonl, " + words):
+        read_labels(tmp_path / "labels.jsonl")

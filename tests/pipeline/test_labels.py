@@ -13,7 +13,7 @@ from helpers import REPO, write_cards
 
 from peft_census.collect.parquet import Files
 from peft_census.pipeline.census import run_census
-from peft_census.pipeline.label_sample import EMPTY, SHARES, STRATA, allocate, population_of
+from peft_census.pipeline.label_sample import LABELS, SHARES, STRATA, allocate, population_of
 from peft_census.snapshot.snapshot import find_snapshot
 
 TRUTH = {
@@ -44,7 +44,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of snapshots that holds one of ``ROWS``."""
     folder = tmp_path_factory.mktemp("sealed")
     source = Files(str(write_cards(folder / "cards.parquet", ROWS)), 1_000)
-    run_census(source, folder / "snapshots", lambda batches, _: batches)
+    run_census(source, folder / "snapshots")
     return folder / "snapshots"
 
 
@@ -92,7 +92,7 @@ def test_the_file_leads_nobody_and_keeps_the_weights(census: Any) -> None:
     assert len(drawn) == 60 == len({row["model_id"] for row in drawn})
     assert {row["snapshot_id"] for row in drawn} == {told["snapshot_id"]}
     for row in drawn:
-        assert all(row[key] is None for key in EMPTY)
+        assert all(row[key] is None for key in LABELS)
         assert len(row["sha256"]) == 64
     assert set(drawn[0]) == {
         "id", "model_id", "revision", "sha256", "source", "snapshot_id", "stratum", "stratum_cards", "probability",
@@ -141,6 +141,8 @@ def test_right_labels_confirm_the_share(census: Any) -> None:
     assert sum(s["cards"] for s in found["strata"]) == 150
     text = census("count", "--gold", "labelled.jsonl").stdout
     assert "100 labels used, 0 differ" in text
+    Path("labelled.jsonl").write_bytes(b"\xef\xbb\xbf" + Path("labelled.jsonl").read_bytes())
+    assert census("count", "--gold", "labelled.jsonl").stdout == text, "a byte-order mark is skipped"
     assert "83.3%" in text
 
 
@@ -182,7 +184,7 @@ def test_cards_that_are_gone_are_left_out_and_told(census: Any) -> None:
     """An unread card needs no labels; the others of its stratum stand for it."""
     rows = labelled(150, census)
     gone = next(row for row in rows if row["stratum"] == "A")
-    gone.update(dict.fromkeys(EMPTY), unread=True)
+    gone.update(dict.fromkeys(LABELS), unread=True)
     found = json.loads(census("count", "--gold", save(rows), "--json").stdout)["corrected"]
     assert (found["labels"], found["unread"]) == (149, 1)
     assert found["corrected"]["share"] == pytest.approx(60 / 72)
@@ -193,7 +195,7 @@ def test_the_specimen_corrected_by_its_own_labels(run: Any) -> None:
     run("census", "-q")
     cards = json.loads(run("census", "--json").stdout)["cards_with_text"]
     assert run("sample-gold", cards, "-o", "sample.jsonl").exit_code == 0
-    rows = [row | {key: TRUTH[row["model_id"]][key] for key in EMPTY} for row in lines()]
+    rows = [row | {key: TRUTH[row["model_id"]][key] for key in LABELS} for row in lines()]
     found = json.loads(run("count", "--gold", save(rows), "--json").stdout)["corrected"]
     assert found["labels"] == cards
     assert found["raw"]["share"] == pytest.approx(found["corrected"]["share"], abs=0.02)
@@ -249,14 +251,14 @@ def test_lines_left_out_by_choice_are_refused(census: Any) -> None:
         ({"cited": ["lora"], "applied": ["ia3"]}, "contradict"),
         ({"cited": ["lora"], "name_only": ["lora"]}, "contradict"),
         ({"cited": ["lora"], "applied": ["lora"], "negated": ["lora"]}, "contradict"),
-        ({"cited": "lora"}, "lists of technique ids"),
-        ({"sha256": "0" * 64}, "is not that card"),
-        ({"model_id": "acme/nobody"}, "is not that card"),
+        ({"cited": "lora"}, "cited: Input should be a valid list"),
+        ({"sha256": "0" * 64}, "is not a card of the snapshot, or not this one"),
+        ({"model_id": "acme/nobody"}, "is not a card of the snapshot, or not this one"),
         ({"stratum": "E"}, "not in that stratum"),
         ({"stratum_cards": 61}, "not in that stratum"),
         ({"probability": 0.9}, "were drawn"),
-        ({"probability": None}, "no probability"),
-        ({"probability": "a tenth"}, "no probability"),
+        ({"probability": None}, "probability: Input should be a valid number"),
+        ({"probability": "a tenth"}, "probability: Input should be a valid number"),
     ],
 )
 def test_changed_lines_are_refused(census: Any, change: dict[str, Any], words: str) -> None:
@@ -293,7 +295,7 @@ def test_rules_that_labels_cannot_follow_are_refused(census: Any) -> None:
     """People say what a card cites, not which tool wrote it nor on which evidence level."""
     rows = labelled(60, census)
     for rule in ("exactly_one/human_only", "exactly_one/tagged_only", "exactly_one/per_author"):
-        assert "labels cannot follow" in refused(census, rows, "--rule", rule, code=2)
+        assert "labels cannot be counted by" in refused(census, rows, "--rule", rule, code=2)
 
 
 def test_a_table_has_no_correction(census: Any) -> None:

@@ -18,10 +18,11 @@ from helpers import REPO, write_cards
 from peft_census.cli.main import main
 from peft_census.errors import UsageError
 from peft_census.pipeline.aggregate_copy import FEW, aggregate_copy
-from peft_census.pipeline.census import make_source, run_census
+from peft_census.pipeline.census import run_census
 from peft_census.pipeline.counting import count_again, count_tables, evidence_of, instruments_of
 from peft_census.pipeline.public_copy import public_copy
 from peft_census.pipeline.public_values import RULES, base_model_rule
+from peft_census.pipeline.sources import make_source
 from peft_census.snapshot import schema
 from peft_census.snapshot.manifest import SourceInfo
 from peft_census.snapshot.schema import TABLES, check
@@ -52,7 +53,7 @@ def personal(field: str) -> str:
 def snapshot(tmp_path: Path) -> Snapshot:
     """A private snapshot of a few cards."""
     source = make_source(str(write_cards(tmp_path / "cards.parquet", CARDS)))
-    return run_census(source, tmp_path / "snapshots", lambda batches, total: batches).snapshot
+    return run_census(source, tmp_path / "snapshots").snapshot
 
 
 def rewritten(

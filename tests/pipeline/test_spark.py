@@ -106,14 +106,14 @@ def test_the_command_line_tags_on_spark(tmp_path: Path) -> None:
     assert {k: v for k, v in told.items() if k != "out"} == {k: v for k, v in expected.items() if k != "out"}
     assert pq.read_table(tmp_path / "far").num_rows == told["mentions"]
     again = tag("-o", "far", "--engine", "spark")
-    assert again.returncode == 1 and "there already" in again.stderr
+    assert again.returncode == 1 and "already exists" in again.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("-s", "specimen", "--engine", "spark"), "reads Parquet"),
-        (("-s", "in.parquet", "--engine", "spark", "--keep-first"), "each model once"),
+        (("-s", "in.parquet", "--engine", "spark", "--keep-first"), "--keep-first does not work with --engine spark"),
         (("-s", "in.parquet", "--master", "local[2]"), "needs --engine spark"),
     ],
 )

@@ -20,7 +20,7 @@ from peft_census.collect.parquet import Files
 from peft_census.errors import CensusError
 from peft_census.pipeline import workers as reading
 from peft_census.pipeline.tagging import FEW, TagOptions, tagged
-from peft_census.pipeline.workers import WorkerPool, read_here, read_there, workers
+from peft_census.pipeline.workers import WorkerPool, read_here, read_in_worker, workers
 
 CARDS = 400
 
@@ -36,9 +36,9 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def tables(file: Path, tag_options: TagOptions | None = None, batch_rows: int = 40) -> list[pa.Table]:
+def tables(file: Path, options: TagOptions = TagOptions(), batch_rows: int = 40) -> list[pa.Table]:
     """Returns models and mentions of a file."""
-    pairs = list(tagged(Files(str(file), batch_rows).batches(), tag_options))
+    pairs = list(tagged(Files(str(file), batch_rows).batches(), options))
     return [pa.Table.from_batches([pair[i] for pair in pairs]).combine_chunks() for i in (0, 1)]
 
 
@@ -82,9 +82,12 @@ def test_processes_are_started_once_many_cards_were_read(cards: Path, monkeypatc
 
     monkeypatch.setattr("peft_census.pipeline.workers.workers", watched)
     alone = tables(cards)
-    assert tables(cards, TagOptions(2, alone=CARDS)) == alone
+    monkeypatch.setattr("peft_census.pipeline.tagging.usable_cpus", lambda: 2)
+    monkeypatch.setattr("peft_census.pipeline.tagging.WORTH_STARTING", CARDS)
+    assert tables(cards, TagOptions(None)) == alone
     assert not started
-    assert tables(cards, TagOptions(2, alone=3)) == alone
+    monkeypatch.setattr("peft_census.pipeline.tagging.WORTH_STARTING", 3)
+    assert tables(cards, TagOptions(None)) == alone
     assert started == [2]
 
 
@@ -121,11 +124,11 @@ def test_a_process_that_dies_is_a_clear_error(cards: Path) -> None:
     """A worker that is killed ends the run with what happened and what to do; nothing hangs."""
     batch = next(iter(Files(str(cards)).batches())).select(["model_id", "card", "adapter_config"])
     with workers(1) as pool:
-        read_there(pool, batch.slice(0, 5))
+        read_in_worker(pool, batch.slice(0, 5))
         for process in list(pool._processes.values()):  # type: ignore[attr-defined]
             os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(CensusError, match="died") as caught:
-            read_there(pool, batch)
+            read_in_worker(pool, batch)
     assert "--jobs 1" in str(caught.value)
 
 

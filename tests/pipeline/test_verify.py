@@ -1,4 +1,4 @@
-"""The doctor finds each kind of damage, mends what can be mended, and touches nothing unless asked."""
+"""``verify`` finds each kind of damage, repairs what it can, and changes nothing without ``--repair``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from peft_census.collect.ledger import Ledger
 from peft_census.collect.ledger_rows import ListedModel
 from peft_census.collect.raw_shards import Outcome, Shards
 from peft_census.errors import BusyError
-from peft_census.pipeline.verify import examine
+from peft_census.pipeline.verify import Kind, verify
 from peft_census.snapshot.lock import exclusive_lock
 
 SNAPSHOTS, RAW = Path("data/snapshots"), Path("data/raw")
@@ -24,10 +24,10 @@ CRAWL = RAW / "hub/all"
 
 
 @pytest.fixture
-def house(run: Any, tmp_path: Path) -> Path:
-    """A sealed snapshot, and a crawl of six models in two raw files."""
+def intact(run: Any, tmp_path: Path) -> Path:
+    """A snapshot, and a crawl of six models in two raw files."""
     write_cards(tmp_path / "cards.parquet", [{"modelId": f"a/m{i}", "card": "Trained with LoRA."} for i in range(3)])
-    sealed = Path(json.loads(run("census", "-s", "cards.parquet", "--json").stdout)["snapshot_path"])
+    snapshot = Path(json.loads(run("census", "-s", "cards.parquet", "--json").stdout)["snapshot_path"])
     ledger, shards = Ledger(CRAWL), Shards(CRAWL / "cards")
     crawl = ledger.open_crawl(1e9)
     ids = [f"a/m{i}" for i in range(6)]
@@ -38,11 +38,11 @@ def house(run: Any, tmp_path: Path) -> Path:
         ledger.record(crawl, "cards", ordered, number)
     ledger.finish(crawl)
     ledger.close()
-    return sealed
+    return snapshot
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """All bytes but locks and what SQLite keeps beside an open file."""
+    """The bytes of all files except locks and the files that SQLite keeps next to an open database."""
     beside = (".lock", "lock", "ledger.sqlite-wal", "ledger.sqlite-shm", "tags.sqlite-wal", "tags.sqlite-shm")
     return {str(p): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in beside}
 
@@ -55,36 +55,36 @@ def to_read() -> int:
         ledger.close()
 
 
-def test_a_whole_house_is_well(run: Any, house: Path) -> None:
-    """Nothing is found, nothing is touched, everything was looked at."""
+def test_intact_folders_have_no_finding(run: Any, intact: Path) -> None:
+    """Everything is checked, nothing is found, nothing is changed."""
     before = tree(Path("data"))
-    result = run("doctor", "--json")
+    result = run("verify", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout) == {"snapshots": 1, "ledgers": 1, "shards": 2, "findings": []}
-    assert run("doctor", "--repair").exit_code == 0
+    assert run("verify", "--repair").exit_code == 0
     assert tree(Path("data")) == before
     assert to_read() == 0
 
 
-def spoil_table(sealed: Path) -> None:
-    file = sealed / "mentions.parquet"
+def spoil_table(snapshot: Path) -> None:
+    file = snapshot / "mentions.parquet"
     file.write_bytes(file.read_bytes()[:-9])
 
 
-def spoil_manifest(sealed: Path) -> None:
-    (sealed / "manifest.json").write_text("{")
+def spoil_manifest(snapshot: Path) -> None:
+    (snapshot / "manifest.json").write_text("{")
 
 
-def lose_table(sealed: Path) -> None:
-    (sealed / "shares.parquet").unlink()
+def lose_table(snapshot: Path) -> None:
+    (snapshot / "shares.parquet").unlink()
 
 
-def leave_half(sealed: Path) -> None:
+def leave_half(snapshot: Path) -> None:
     (SNAPSHOTS / ".partial-abc").mkdir()
     (SNAPSHOTS / ".partial-abc/models.parquet").write_bytes(b"PAR1")
 
 
-def leave_half_shard(sealed: Path) -> None:
+def leave_half_shard(snapshot: Path) -> None:
     (CRAWL / "cards/000003.partial").write_bytes(b"PAR1")
 
 
@@ -92,19 +92,19 @@ def shard(number: int) -> Path:
     return sorted((CRAWL / "cards").glob("*.parquet"))[number]
 
 
-def lose_shard(sealed: Path) -> None:
+def lose_shard(snapshot: Path) -> None:
     shard(0).unlink()
 
 
-def cut_shard(sealed: Path) -> None:
+def cut_shard(snapshot: Path) -> None:
     shard(1).write_bytes(shard(1).read_bytes()[:40])
 
 
-def swap_shards(sealed: Path) -> None:
+def swap_shards(snapshot: Path) -> None:
     shard(0).write_bytes(shard(1).read_bytes())
 
 
-def spoil_ledger(sealed: Path) -> None:
+def spoil_ledger(snapshot: Path) -> None:
     data = bytearray((CRAWL / "ledger.sqlite").read_bytes())
     data[:4096] = os.urandom(4096)
     (CRAWL / "ledger.sqlite").write_bytes(bytes(data))
@@ -118,25 +118,25 @@ def spoil_ledger(sealed: Path) -> None:
         (spoil_table, "changed since it was written"),
         (spoil_manifest, "not a snapshot manifest"),
         (lose_table, "changed since it was written"),
-        (leave_half, "left half-made"),
-        (leave_half_shard, "left half-made"),
-        (lose_shard, "is gone"),
+        (leave_half, "partial file"),
+        (leave_half_shard, "partial file"),
+        (lose_shard, "is missing"),
         (cut_shard, "damaged raw file"),
-        (swap_shards, "as the ledger says"),
+        (swap_shards, "as recorded in the ledger"),
         (spoil_ledger, "damaged database"),
     ],
 )
-def test_each_kind_of_damage_is_found_and_mended(run: Any, house: Path, damage: Any, words: str) -> None:
-    """Found and said with exit code 3; untouched until --repair; after it all is well, and nothing was thrown away."""
-    damage(house)
+def test_each_kind_of_damage_is_found_and_repaired(run: Any, intact: Path, damage: Any, words: str) -> None:
+    """Exit code 3 and no change without --repair; after a repair everything is intact and nothing was deleted."""
+    damage(intact)
     before = tree(Path("data"))
-    result = run("doctor")
+    result = run("verify")
     assert result.exit_code == 3 and words in result.stdout and "with --repair" in result.stdout
     assert tree(Path("data")) == before
-    mended = run("doctor", "--repair", "--json")
-    findings = json.loads(mended.stdout)["findings"]
-    assert mended.exit_code == 3 and [f["mended"] for f in findings] == [True] and words in findings[0]["what"]
-    after = run("doctor")
+    repaired = run("verify", "--repair", "--json")
+    findings = json.loads(repaired.stdout)["findings"]
+    assert repaired.exit_code == 3 and [f["repaired"] for f in findings] == [True] and words in findings[0]["what"]
+    after = run("verify")
     assert after.exit_code == 0, after.stdout
     if damage not in (leave_half, leave_half_shard):
         kept = [v for k, v in tree(Path("data")).items()]
@@ -145,53 +145,53 @@ def test_each_kind_of_damage_is_found_and_mended(run: Any, house: Path, damage: 
 
 
 @pytest.mark.parametrize(("damage", "again"), [(lose_shard, 3), (cut_shard, 3), (swap_shards, 3)])
-def test_what_a_damaged_shard_held_is_read_again(run: Any, house: Path, damage: Any, again: int) -> None:
-    """Exactly its models are to be read; the others keep their texts."""
-    damage(house)
-    assert run("doctor", "--repair").exit_code == 3
+def test_what_a_damaged_shard_held_is_read_again(run: Any, intact: Path, damage: Any, again: int) -> None:
+    """The next run reads exactly its models again."""
+    damage(intact)
+    assert run("verify", "--repair").exit_code == 3
     assert to_read() == again
 
 
-def test_a_damaged_snapshot_is_made_again_alike(run: Any, house: Path) -> None:
-    """After the repair the census seals the same snapshot, byte for byte."""
-    before = tree(house)
-    spoil_table(house)
-    run("doctor", "--repair")
-    assert not house.exists()
+def test_a_damaged_snapshot_is_made_again(run: Any, intact: Path) -> None:
+    """After the repair the census writes the same snapshot, byte for byte."""
+    before = tree(intact)
+    spoil_table(intact)
+    run("verify", "--repair")
+    assert not intact.exists()
     assert run("census", "-s", "cards.parquet", "--quiet").exit_code == 0
-    assert tree(house) == before
+    assert tree(intact) == before
 
 
-def test_a_snapshot_of_another_schema_is_left_to_its_owner(run: Any, house: Path) -> None:
-    """It is not damaged: the doctor says what to do, and --repair, which cannot, leaves with 1."""
-    manifest = json.loads((house / "manifest.json").read_text())
-    (house / "manifest.json").write_text(json.dumps(manifest | {"schema_version": 1}))
-    assert run("doctor").exit_code == 3
-    result = run("doctor", "--repair")
-    assert result.exit_code == 1 and "written with schema 1" in result.stdout and house.is_dir()
+def test_a_snapshot_of_another_schema_is_not_changed(run: Any, intact: Path) -> None:
+    """It is not damaged: the remedy says what to do, and --repair exits with 1."""
+    manifest = json.loads((intact / "manifest.json").read_text())
+    (intact / "manifest.json").write_text(json.dumps(manifest | {"schema_version": 1}))
+    assert run("verify").exit_code == 3
+    result = run("verify", "--repair")
+    assert result.exit_code == 1 and "written with schema 1" in result.stdout and intact.is_dir()
 
 
-def test_nothing_is_mended_under_the_hands_of_a_running_census(house: Path) -> None:
-    """While another process holds the lock a repair is refused; looking is not."""
-    leave_half(house)
+def test_nothing_is_repaired_while_a_census_runs(intact: Path) -> None:
+    """While another process holds the lock a check works and a repair is refused."""
+    leave_half(intact)
     with exclusive_lock(SNAPSHOTS / ".lock"):
-        assert len(examine(SNAPSHOTS, RAW).findings) == 1
+        assert [f.kind for f in verify(SNAPSHOTS, RAW).findings] == [Kind.LEFTOVER]
         with pytest.raises(BusyError):
-            examine(SNAPSHOTS, RAW, repair=True)
+            verify(SNAPSHOTS, RAW, repair=True)
     assert (SNAPSHOTS / ".partial-abc").is_dir()
 
 
-def test_an_empty_place_is_well(run: Any) -> None:
-    """Before the first census there is nothing to find."""
-    result = run("doctor")
-    assert result.exit_code == 0 and "all is well" in result.stdout
+def test_missing_folders_have_no_finding(run: Any) -> None:
+    """Without folders there is nothing to find."""
+    result = run("verify")
+    assert result.exit_code == 0 and "everything is intact" in result.stdout
 
 
-def test_a_foreign_database_is_only_looked_at(run: Any, house: Path) -> None:
-    """Any other SQLite file in the raw folder is checked and left as it is."""
+def test_another_database_is_only_checked(run: Any, intact: Path) -> None:
+    """Another SQLite file in the raw folder is checked and not changed."""
     file = RAW / "tags.sqlite"
     with closing(sqlite3.connect(file)) as base:
         base.executescript("create table t (x); insert into t values (1);")
     before = file.read_bytes()
-    assert run("doctor", "--repair").exit_code == 0
+    assert run("verify", "--repair").exit_code == 0
     assert file.read_bytes() == before

@@ -12,7 +12,8 @@ import pytest
 from browser import SCHEMES, SCREENS, Opened, running
 from helpers import write_cards
 
-from peft_census.pipeline.census import make_source, run_census
+from peft_census.pipeline.census import run_census
+from peft_census.pipeline.sources import make_source
 from peft_census.publish.folder import publish
 
 MOST_BYTES = 3_000_000
@@ -47,7 +48,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory, published: Callable[[str], P
             made[name] = published("mixed") / "report.html"
         if name not in made:
             source = "specimen" if name == "specimen" else str(write_cards(folder / f"{name}.parquet", cards(name)))
-            outcome = run_census(make_source(source), folder / "snapshots", lambda batches, total: batches)
+            outcome = run_census(make_source(source), folder / "snapshots")
             made[name] = outcome.snapshot.path / "report/report.html"
         return made[name]
 

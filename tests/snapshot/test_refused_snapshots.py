@@ -19,7 +19,8 @@ from helpers import REPO, write_cards
 import peft_census
 from peft_census.cli.main import main
 from peft_census.errors import SnapshotError
-from peft_census.pipeline.census import make_source, run_census
+from peft_census.pipeline.census import run_census
+from peft_census.pipeline.sources import make_source
 from peft_census.snapshot.schema import SCHEMA_VERSION
 
 VERBS: dict[str, tuple[str, ...]] = {
@@ -44,7 +45,7 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("intact")
     rows = [{"modelId": f"a/m{i}", "card": "Trained with LoRA."} for i in range(3)]
     write_cards(folder / "cards.parquet", rows)
-    return run_census(make_source(str(folder / "cards.parquet")), folder / "s", lambda b, n: b).snapshot.path
+    return run_census(make_source(str(folder / "cards.parquet")), folder / "s").snapshot.path
 
 
 def changed(**facts: object) -> Callable[[Path], None]:
@@ -154,13 +155,13 @@ def test_python_refuses_it_as_well(how: str, intact: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("how", BAD)
-def test_the_doctor_finds_it(how: str, intact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_finds_it(how: str, intact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 3 and a finding that names it; a snapshot of another release is never moved."""
     monkeypatch.chdir(tmp_path)
     spoilt(intact, tmp_path / "snapshots", how)
-    said = CliRunner().invoke(main, ["doctor", "snapshots"])
+    said = CliRunner().invoke(main, ["verify", "snapshots"])
     assert said.exit_code == 3 and "spoilt" in said.stdout
-    CliRunner().invoke(main, ["doctor", "snapshots", "--repair"])
+    CliRunner().invoke(main, ["verify", "snapshots", "--repair"])
     assert (tmp_path / "snapshots/spoilt").is_dir() == (how in ("older schema", "newer schema", "strange schema"))
 
 

@@ -15,7 +15,7 @@ from helpers import write_cards
 
 import peft_census
 from peft_census.errors import SnapshotError, UsageError
-from peft_census.settings import settings
+from peft_census.pipeline.settings import settings
 from peft_census.snapshot.manifest import CardTotals, Manifest, SourceInfo, TaxonomyInfo
 from peft_census.snapshot.schema import SCHEMA_VERSION, TABLES, arrow_schema, check
 from peft_census.snapshot.schema.counts import COUNTED_TABLES

@@ -144,7 +144,8 @@ def _claim(snapshot: Snapshot, measure: Measure, part: InstrumentShare, descript
         method=measure.method,
         quote=(
             f"{mark}On {where} ({days_text(measure)}), {counts} {measure.base_meaning} ({share}) are for {name} "
-            f"({bounds}; {instrument_coverage(snapshot, measure, description)}; peft_census, snapshot {snapshot.id}).{remark}"
+            f"({bounds}; {instrument_coverage(snapshot, measure, description)}; peft_census, snapshot {snapshot.id})."
+            f"{remark}"
         ),
         misquote=f"{capitalized(share)} of fine-tuning uses {name}.",
         why_not=_WHY_NOT[measure.instrument],

@@ -8,7 +8,7 @@ search, by its hash.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from peft_census.publish.snapshot_reader import (
     source_line,
     technique_name,
 )
+from peft_census.publish.text.difference import ChangeSection
 from peft_census.publish.text.numbers import count, interval, percent, percent_label
 from peft_census.publish.text.table import Table
 from peft_census.publish.text.wording import base_text, capitalized, counting_text
@@ -68,7 +69,7 @@ def write_report(
     drawn: Sequence[Drawn],
     missing: Sequence[Missing],
     out: Path,
-    change: Mapping[str, Any] | None = None,
+    change: ChangeSection | None = None,
 ) -> Path:
     """Writes the page to ``out`` and returns it.
 

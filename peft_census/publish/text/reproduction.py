@@ -1,26 +1,30 @@
-"""A report of a reproduction as text, Markdown, CSV and JSON.
+"""Renders the report of a reproduction as text, Markdown, CSV and JSON.
 
-In: the report of ``peft_census.pipeline.reproduce``. Out: strings and files. Nothing is counted here, nothing is
-rounded but for people, and no card text comes by. Names from outside are shown as they are, harmlessly.
+In: a ``Report``. Out: strings and files. Names of sources are untrusted: Markdown and CSV are escaped, and characters
+that a terminal interprets are replaced.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from peft_census.count.attempts import Attempt, ChangeEffect
+from peft_census.count.reproduction import CountedSource, Figure, PlannedRevision, ReadingPlan, Report
 from peft_census.errors import OutputError
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK
 from peft_census.publish.text.numbers import count, percent, plural
-from peft_census.publish.text.rows import harmless, share, signed, times, votes, wrapped
 from peft_census.publish.text.table import Table, markdown_safe
 from peft_census.snapshot.files import write_atomically
+from peft_census.snapshot.records import to_json
 
 FILES = ("reproduction.md", "attempts.csv", "changes.csv", "reproduction.json")
-"""What ``write_reproduction`` writes."""
+"""The files that ``write_reproduction`` writes."""
 
 DECLARED = (
     "exactly_one",
@@ -38,89 +42,113 @@ DECLARED = (
     "naive/word/every_type/front_matter",
     "naive/equal/every_type/tags",
 )
-"""Ways of counting that are always shown, however far off: the census's own, and what a script would do."""
+"""Ways of counting that are always shown: those of the census, and those of a simple script."""
 
-_COUNTS = ("numerator", "others", "base", "share", "diff_numerator", "diff_others", "diff_base", "diff_points")
-_ATTEMPT = ("source", "method", "rule", "meaning", "unit", *_COUNTS, "factor", "odds")
-_CHANGE = ("source", "group", "change", "rule", *_COUNTS, "factor", "odds", "cards_moved", "closes")
-_BRIEF = 60
-_ENOUGH = 30
+MEASURE = (
+    "off by ×F: the ratio of our count of cards with the technique to the published one, times the same ratio for "
+    "cards with another technique, each inverted where it is below 1. ×1.00 means that both are the published counts. "
+    "odds ×F compares the two shares only, whatever the number of cards, for the case that the published cards are a "
+    "sample."
+)
+CLOSES = (
+    "closes: the part of the difference between rule exactly_one and the published counts that a change removes, on "
+    "the logarithm of ×F; below zero the change leads away."
+)
+CAUTION = (
+    "A near count is a possible explanation, not a proof: {n} ways of counting were tried, and among so many some come "
+    "near by chance. Rule exactly_one was declared beforehand."
+)
+
+_MAX_NOTE = 60
+_MIN_VOTES = 30
 """Votes that a share needs to be listed among the nearest by share."""
 
 
-def reproduction_text(report: dict[str, Any], top: int) -> str:
-    """Returns the report for a terminal.
+@dataclass(frozen=True)
+class Section:
+    """One part of the report: a title, a table, paragraphs and a list."""
 
-    Args:
-        report: as made by ``reproduction.make_report``.
-        top: how many of the nearest ways of counting, and of the changes, to show.
-    """
-    lines = [SPECIMEN_MARK, ""] if report["specimen"] else []
-    lines += [*_published(report), "", "read", *_table(_SOURCE_HEAD, _source_rows(report), (0, 1, 6)).text("  ")]
-    if report["remark"]:
-        lines += ["", *wrapped(report["remark"], "  ")]
-    for title, rows in _attempt_blocks(report, top):
-        lines += ["", title, *_table(_attempt_head(report), rows, (8,)).text("  ")]
-    lines += ["", *wrapped(report["measure"], "  "), *wrapped(report["caution"], "  ")]
-    lines += ["", f"what would explain the rest: single changes to rule exactly_one on {report['first']}"]
-    lines += _table(_change_head(report), _change_rows(report, top), (0, 8)).text("  ")
-    lines += ["", *wrapped(report["closes"], "  ")]
-    lines += ["", "not known, and not to be had from the cards"]
-    lines += [f"  - {line}" for line in report["not_known"]]
-    lines += ["", "published beside it, and not counted here"]
-    lines += [f"  - {line}" for line in _beside(report)]
-    return "\n".join(harmless(line) for line in lines)
+    title: str
+    table: Table | None = None
+    paragraphs: Sequence[str] = ()
+    items: Sequence[str] = ()
+
+    def text(self) -> Iterator[str]:
+        """Yields the lines for a terminal."""
+        yield from ("", self.title)
+        yield from self.table.text("  ") if self.table else ()
+        for paragraph in self.paragraphs:
+            yield ""
+            yield from textwrap.wrap(paragraph, 110, initial_indent="  ", subsequent_indent="  ")
+        yield from (f"  - {item}" for item in self.items)
+
+    def markdown(self) -> Iterator[str]:
+        """Yields the lines in Markdown."""
+        yield from ("", f"## {markdown_safe(self.title[0].upper() + self.title[1:])}")
+        yield from ("", *self.table.markdown()) if self.table else ()
+        for paragraph in self.paragraphs:
+            yield from ("", markdown_safe(paragraph))
+        yield from ("", *(f"- {markdown_safe(item)}" for item in self.items)) if self.items else ()
 
 
-def reproduction_md(report: dict[str, Any], top: int) -> str:
-    """Returns the report as Markdown; arguments as for ``reproduction_text``."""
-    lines = [f"# How near: {markdown_safe(report['publication']['title'])}", ""]
-    if report["specimen"]:
-        lines += [f"> **{SPECIMEN_MARK}**", ""]
+def reproduction_text(report: Report, top: int) -> str:
+    """Returns the report for a terminal, with ``top`` rows of each table."""
+    lines = [SPECIMEN_MARK, ""] if report.specimen else []
+    lines += _published(report)
+    for section in _sections(report, top):
+        lines += section.text()
+    return _printable(lines)
+
+
+def reproduction_md(report: Report, top: int) -> str:
+    """Returns the report as Markdown, with ``top`` rows of each table."""
+    lines = [f"# Comparison with a published figure: {markdown_safe(report.publication.title)}", ""]
+    lines += [f"> **{SPECIMEN_MARK}**", ""] if report.specimen else []
     lines += [f"{markdown_safe(line)}  " for line in _published(report)]
-    lines += ["", "## Read", "", *_table(_SOURCE_HEAD, _source_rows(report), (0, 1, 6)).markdown()]
-    lines += ["", markdown_safe(report["remark"])] if report["remark"] else []
-    lines += ["", *(f"- gap: {markdown_safe(gap)}" for gap in report["gaps"])] if report["gaps"] else []
-    for title, rows in _attempt_blocks(report, top):
-        lines += ["", f"## {title[0].upper()}{markdown_safe(title[1:])}", ""]
-        lines += _table(_attempt_head(report), rows, (8,)).markdown()
-    lines += ["", markdown_safe(report["measure"]), "", markdown_safe(report["caution"])]
-    lines += [
-        "",
-        "## What would explain the rest",
-        "",
-        f"Single changes to rule `exactly_one` on {markdown_safe(report['first'])}.",
-    ]
-    lines += [
-        "",
-        *_table(_change_head(report), _change_rows(report, top), (0, 8)).markdown(),
-        "",
-        markdown_safe(report["closes"]),
-    ]
-    lines += ["", "## Not known, and not to be had from the cards", ""]
-    lines += [f"- {markdown_safe(line)}" for line in report["not_known"]]
-    lines += [
-        "",
-        "## Published beside it, and not counted here",
-        "",
-        *(f"- {markdown_safe(line)}" for line in _beside(report)),
-    ]
-    return "\n".join(harmless(line) for line in lines) + "\n"
+    for section in _sections(report, top):
+        lines += section.markdown()
+    return _printable(lines) + "\n"
 
 
-def write_reproduction(report: dict[str, Any], out: Path, top: int) -> list[Path]:
+def reproduction_json(report: Report) -> dict[str, Any]:
+    """Returns the report for JSON; docs/development/reproduction.md explains its keys."""
+    publication = to_json(report.publication)
+    del publication["figures"]
+    return {
+        "publication": publication,
+        "figure": to_json(report.figure),
+        "technique_name": report.technique_name,
+        "beside": to_json(report.other_figures),
+        "measure": MEASURE,
+        "closes": CLOSES,
+        "caution": _caution(report),
+        "specimen": report.specimen,
+        "rules": report.rules,
+        "walk": to_json(report.walk),
+        "sources": to_json(report.sources),
+        "first": report.first,
+        "remark": report.remark,
+        "attempts": [attempt.row() for attempt in report.attempts],
+        "changes": [change.row() for change in report.changes],
+        "not_known": list(report.figure.not_published),
+        "gaps": report.gaps,
+    }
+
+
+def write_reproduction(report: Report, out: Path, top: int) -> list[Path]:
     """Writes the report as Markdown, CSV and JSON into the folder ``out`` and returns the files.
 
-    Each file is replaced whole; other files of the folder stay.
+    Existing files of the same names are replaced; others stay.
 
     Raises:
-        OutputError: ``out`` is no folder, or cannot be written.
+        OutputError: ``out`` is not a folder, or cannot be written.
     """
+    facts = reproduction_json(report)
     texts = {
         "reproduction.md": reproduction_md(report, top),
-        "attempts.csv": Table.of(_ATTEMPT, report["attempts"]).csv(),
-        "changes.csv": Table.of(_CHANGE, report["changes"]).csv(),
-        "reproduction.json": json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n",
+        "attempts.csv": Table.of(list(facts["attempts"][0]), facts["attempts"]).csv(),
+        "changes.csv": Table.of(_CHANGE_COLUMNS, facts["changes"]).csv(),
+        "reproduction.json": json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
     }
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file, not a folder", "choose another folder with --out.")
@@ -129,149 +157,183 @@ def write_reproduction(report: dict[str, Any], out: Path, top: int) -> list[Path
     return [out / name for name in FILES]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int]) -> Table:
-    return Table(head, rows, right=[i for i in range(len(head)) if i not in left])
-
-
-def _published(report: dict[str, Any]) -> list[str]:
-    publication, figure, name = report["publication"], report["figure"], report["technique_name"]
-    rest = figure["denominator"] - figure["numerator"]
-    return [
-        f"{publication['publisher']}, {publication['published']}: {publication['title']}",
-        f"published: {count(figure['numerator'])} of {count(figure['denominator'])} {figure['of']} name {name} "
-        f"({figure['percent']} %), {count(rest)} name another",
-        "This report says how near each way of counting comes. It does not say that the published count was made so.",
-    ]
-
-
-def _attempt_head(report: dict[str, Any]) -> tuple[str, ...]:
-    name = report["technique_name"]
-    return ("off by", name, "others", "of", "share", f"Δ{name}", "Δothers", "Δpoints", "rule")
-
-
-def _change_head(report: dict[str, Any]) -> tuple[str, ...]:
-    return ("", "closes", "off by", report["technique_name"], "others", "of", "share", "Δof", "change")
-
-
-_SOURCE_HEAD = ("source", "committed", "days", "models", "with card", "newest", "")
-
-
-def _source_rows(report: dict[str, Any]) -> list[list[str]]:
-    rows = []
-    for source in report["sources"]:
-        name = str(source["revision"])[:12] if source["revision"] else source["label"]
-        numbers = ["" if source[k] is None else count(source[k]) for k in ("cards", "with_text")]
-        days = "" if source["days"] is None else f"{source['days']:+d}"
-        note = "" if source["state"] == "read" else _brief(f"{source['state']}: {source['reason']}")
-        committed = str(source["committed"] or "not known")[:10]
-        rows.append([name, committed, days, *numbers, str(source["newest"] or ""), note])
-    return rows
-
-
-def _brief(text: str) -> str:
-    """Returns ``text`` so short that a table can hold it; the whole of it stands among the gaps."""
-    return text if len(text) <= _BRIEF else f"{text[: _BRIEF - 1]}…"
-
-
-def _attempt_blocks(report: dict[str, Any], top: int) -> Iterator[tuple[str, list[list[str]]]]:
-    """Yields tables of attempts: those declared beforehand, the nearest by counts, the nearest by share."""
-    several = sum(s["state"] == "read" for s in report["sources"]) > 1
-    attempts = report["attempts"]
-    first = {row["rule"]: row for row in attempts if row["source"] == report["first"]}
-    chosen = [first[name] for name in DECLARED if name in first]
-    yield f"declared beforehand, on {report['first']}", [_attempt_row(row, row["factor"], "") for row in chosen]
-    for title, measure, least in (
-        (f"nearest of {len(attempts):,} by both counts", "factor", 0),
-        (f"nearest by share alone (odds), of at least {_ENOUGH} votes", "odds", _ENOUGH),
-    ):
-        rows = [row for row in attempts if row["odds"] is not None and row["base"] >= least]
-        rows.sort(key=lambda r: (r[measure], _plainness(r)))
-        yield (
-            title,
-            [
-                _attempt_row(row, row[measure], f"{row['source']}  " if several else "", more)
-                for row, more in _distinct(rows, top)
-            ],
-        )
-
-
-def _distinct(rows: Iterable[dict[str, Any]], most: int) -> Iterator[tuple[dict[str, Any], int]]:
-    """Yields the first rows with counts of their own, and how many further ones have the same."""
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault((row["source"], row["numerator"], row["base"]), []).append(row)
-    for group in list(groups.values())[:most]:
-        yield min(group, key=_plainness), len(group) - 1
-
-
-def _plainness(row: dict[str, Any]) -> tuple[Any, ...]:
-    return (row["rule"].startswith("naive"), row["rule"].count("/"), row["rule"], row["source"])
-
-
-def _attempt_row(row: dict[str, Any], factor: float, source: str, more: int = 0) -> list[str]:
-    same = f"  (and {more:,} more alike)" if more else ""
-    unit = "" if row["unit"] == "cards" else f"  [{row['unit']}]"
-    return [
-        times(factor),
-        votes(row["numerator"]),
-        votes(row["others"]),
-        votes(row["base"]),
-        share(row["share"]),
-        signed(row["diff_numerator"]),
-        signed(row["diff_others"]),
-        "not known" if row["diff_points"] is None else f"{row['diff_points']:+.2f}",
-        f"{source}{row['rule']}{unit}{same}",
-    ]
-
-
-def _change_rows(report: dict[str, Any], top: int) -> list[list[str]]:
-    """Returns the changes on the first source by group, the group with the greatest effect first."""
-    rows = [row for row in report["changes"] if row["source"] == report["first"]]
-    rows.sort(key=lambda r: r["group"])
-    groups = [(name, sorted(group, key=_closes)) for name, group in groupby(rows, key=lambda r: r["group"])]
-    groups.sort(key=lambda g: (_closes(g[1][0]), g[0]))
-    return [
-        [name if number == 0 else "", *_change_row(row)]
-        for name, group in groups
-        for number, row in enumerate(group[:top])
-    ]
-
-
-def _closes(row: dict[str, Any]) -> float:
-    return -row["closes"] if row["closes"] is not None else 0.0
-
-
-def _change_row(row: dict[str, Any]) -> list[str]:
-    closes = "not known" if row["closes"] is None else f"{100 * row['closes']:+.1f} %"
-    counts = [votes(row[column]) for column in ("numerator", "others", "base")]
-    return [closes, times(row["factor"]), *counts, share(row["share"]), signed(row["cards_moved"]), row["change"]]
-
-
-def _beside(report: dict[str, Any]) -> list[str]:
-    lines = []
-    for figure in report["beside"]:
-        counts = "counts not published"
-        if figure["numerator"] is not None:
-            counts = f"{count(figure['numerator'])} of {count(figure['denominator'])}"
-        printed = f"{figure['percent']} %" if figure["percent"] is not None else percent(figure["share"])
-        how = f"; see census --with {figure['instrument']}" if figure["instrument"] else ""
-        lines.append(f"{printed} ({counts}) of {figure['of']}: {figure['where']}{how}")
-    return lines
-
-
-def plan_text(plan: dict[str, Any]) -> str:
-    """Returns what a dry run would read, for a terminal."""
-    lines = [f"would read {plan['what']}"]
-    if plan["revisions"]:
+def plan_text(plan: ReadingPlan) -> str:
+    """Returns what a run would read, for a terminal."""
+    lines = [f"would read {plan.what}"]
+    if plan.revisions:
         head = ("revision", "committed", "days", "files", "MB", "MB to download", "")
-        lines += _table(head, [_plan_row(row) for row in plan["revisions"]], (0, 1, 6)).text("  ")
-        lines.append(f"to download: {plan['bytes'] / 1e6:,.1f} MB in {plural(plan['files'], 'file')}")
-        lines.append(f"this plan took {plural(plan['requests'], 'request')}; no card was fetched")
-    return "\n".join(harmless(line) for line in lines)
+        lines += Table(head, [_plan_row(row) for row in plan.revisions], right=(2, 3, 4, 5)).text("  ")
+        lines.append(f"to download: {plan.bytes / 1e6:,.1f} MB in {plural(plan.files, 'file')}")
+        lines.append(f"this plan took {plural(plan.requests, 'request')}; no card was fetched")
+    return _printable(lines)
 
 
-def _plan_row(row: dict[str, Any]) -> list[str]:
-    sizes = ["", "", ""]
-    if row["state"] != "missing":
-        sizes = [count(row["files"]), f"{row['size'] / 1e6:,.1f}", f"{row['missing_bytes'] / 1e6:,.1f}"]
-    return [row["revision"][:12], row["committed"][:10], f"{row['days']:+d}", *sizes, row["note"]]
+def _plan_row(row: PlannedRevision) -> list[str]:
+    sizes = [count(row.files), f"{row.size / 1e6:,.1f}", f"{row.missing_bytes / 1e6:,.1f}"]
+    return [
+        row.revision[:12],
+        row.committed[:10],
+        f"{row.days:+d}",
+        *(sizes if row.state != "missing" else ["", "", ""]),
+        row.note,
+    ]
+
+
+def _published(report: Report) -> list[str]:
+    publication, figure = report.publication, report.figure
+    numerator, denominator = figure.numerator or 0, figure.denominator or 0
+    return [
+        f"{publication.publisher}, {publication.published}: {publication.title}",
+        f"published: {count(numerator)} of {count(denominator)} {figure.of} name {report.technique_name} "
+        f"({figure.percent}%), {count(denominator - numerator)} name another",
+        "This report compares ways of counting with the published count. How that count was made is not published.",
+    ]
+
+
+def _sections(report: Report, top: int) -> Iterator[Section]:
+    head = ("source", "committed", "days", "models", "with card", "newest", "")
+    sources = Table(head, [_source_row(source) for source in report.sources], right=(2, 3, 4, 5))
+    yield Section("sources", sources, [report.remark] if report.remark else [], report.gaps)
+    declared = [a for name in DECLARED for a in report.attempts if (a.rule, a.source) == (name, report.first)]
+    yield Section(
+        f"declared beforehand, on {report.first}",
+        _attempt_table(report, [_attempt_row(report, attempt, attempt.near.factor) for attempt in declared]),
+    )
+    yield Section(
+        f"nearest of {len(report.attempts):,} by both counts",
+        _nearest(report, top, lambda attempt: attempt.near.factor, 0),
+    )
+    yield Section(
+        f"nearest by share alone (odds), of at least {_MIN_VOTES} votes",
+        _nearest(report, top, lambda attempt: attempt.near.odds or 0, _MIN_VOTES),
+        [MEASURE, _caution(report)],
+    )
+    yield Section(
+        f"what would explain the difference: single changes to rule exactly_one on {report.first}",
+        _change_table(report, top),
+        [CLOSES],
+    )
+    yield Section("not published, and not recoverable from the cards", items=report.figure.not_published)
+    yield Section("other figures of the publication, not counted here", items=list(map(_figure, report.other_figures)))
+
+
+def _caution(report: Report) -> str:
+    return CAUTION.format(n=f"{len(report.attempts):,}")
+
+
+def _source_row(source: CountedSource) -> list[str]:
+    note = "" if source.state == "read" else f"{source.state}: {source.reason}"
+    return [
+        source.name,
+        str(source.committed or "not known")[:10],
+        "" if source.days is None else f"{source.days:+d}",
+        *("" if n is None else count(n) for n in (source.cards, source.with_text)),
+        source.newest or "",
+        note if len(note) <= _MAX_NOTE else f"{note[: _MAX_NOTE - 1]}…",
+    ]
+
+
+def _attempt_table(report: Report, rows: list[list[str]]) -> Table:
+    name = report.technique_name
+    head = ("off by", name, "others", "of", "share", f"Δ{name}", "Δothers", "Δpoints", "rule")
+    return Table(head, rows, right=range(8))
+
+
+def _nearest(report: Report, top: int, measure: Callable[[Attempt], float], min_base: int) -> Table:
+    """Returns the attempts with the smallest ``measure``; attempts with equal counts are shown once."""
+    attempts = [a for a in report.attempts if a.near.odds is not None and a.near.base >= min_base]
+    groups: dict[tuple[str, float, float], list[Attempt]] = {}
+    for attempt in sorted(attempts, key=lambda a: (measure(a), _complexity(a))):
+        groups.setdefault((attempt.source, attempt.near.numerator, attempt.near.base), []).append(attempt)
+    shown = [(min(group, key=_complexity), len(group) - 1) for group in list(groups.values())[:top]]
+    return _attempt_table(report, [_attempt_row(report, a, measure(a), more) for a, more in shown])
+
+
+def _complexity(attempt: Attempt) -> tuple[bool, int, str, str]:
+    return (attempt.method == "naive", attempt.rule.count("/"), attempt.rule, attempt.source)
+
+
+def _attempt_row(report: Report, attempt: Attempt, factor: float, more: int | None = None) -> list[str]:
+    near = attempt.near
+    source = f"{attempt.source}  " if more is not None and len(report.read) > 1 else ""
+    unit = "" if attempt.unit == "cards" else f"  [{attempt.unit}]"
+    equal = f"  (and {more:,} with equal counts)" if more else ""
+    return [
+        _times(factor),
+        *map(_votes, (near.numerator, near.others, near.base)),
+        _share(near.share),
+        _signed(near.numerator - near.of_numerator),
+        _signed(near.others - (near.of_base - near.of_numerator)),
+        "not known" if near.points is None else f"{near.points:+.2f}",
+        f"{source}{attempt.rule}{unit}{equal}",
+    ]
+
+
+_CHANGE_COLUMNS = (
+    "source", "group", "change", "rule", "numerator", "others", "base", "share", "diff_numerator", "diff_others",
+    "diff_base", "diff_points", "factor", "odds", "cards_moved", "closes",
+)  # fmt: skip
+
+
+def _change_table(report: Report, top: int) -> Table:
+    """Returns the changes on the first source by group, the group with the greatest effect first."""
+    changes = [change for change in report.changes if change.source == report.first]
+    changes.sort(key=lambda change: change.group)
+    groups = [(name, sorted(group, key=_effect)) for name, group in groupby(changes, key=lambda change: change.group)]
+    groups.sort(key=lambda group: (_effect(group[1][0]), group[0]))
+    rows = [
+        [name if number == 0 else "", *_change_row(change)]
+        for name, group in groups
+        for number, change in enumerate(group[:top])
+    ]
+    head = ("", "closes", "off by", report.technique_name, "others", "of", "share", "Δof", "change")
+    return Table(head, rows, right=range(1, 8))
+
+
+def _effect(change: ChangeEffect) -> float:
+    return -(change.closes or 0.0)
+
+
+def _change_row(change: ChangeEffect) -> list[str]:
+    near = change.near
+    return [
+        "not known" if change.closes is None else f"{100 * change.closes:+.1f}%",
+        _times(near.factor),
+        *map(_votes, (near.numerator, near.others, near.base)),
+        _share(near.share),
+        _signed(change.cards_moved),
+        change.change,
+    ]
+
+
+def _figure(figure: Figure) -> str:
+    counts = "counts not published"
+    if figure.numerator is not None and figure.denominator is not None:
+        counts = f"{count(figure.numerator)} of {count(figure.denominator)}"
+    printed = f"{figure.percent}%" if figure.percent is not None else percent(figure.share)
+    instrument = f"; see census --with {figure.instrument}" if figure.instrument else ""
+    return f"{printed} ({counts}) of {figure.of}: {figure.where}{instrument}"
+
+
+def _times(factor: float) -> str:
+    if factor >= 1e6:
+        return f"×{factor:.1e}".replace("e+0", "e").replace("e+", "e")
+    return f"×{factor:.2f}" if factor < 100 else f"×{factor:,.0f}"
+
+
+def _votes(votes: float) -> str:
+    return count(votes) if abs(votes - round(votes)) < 1e-9 else f"{votes:,.1f}"
+
+
+def _share(share: float | None) -> str:
+    return "not known" if share is None else percent(share)
+
+
+def _signed(number: float) -> str:
+    nearest = round(number)
+    return f"{nearest:+,}" if nearest or number == 0 else f"{number:+.1f}"
+
+
+def _printable(lines: Iterable[str]) -> str:
+    """Returns the lines with every character that a terminal interprets replaced."""
+    return "\n".join("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line) for line in lines)

@@ -1,0 +1,145 @@
+"""The commands that read cards: ``census``, ``estimate`` and ``tag``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from peft_census.cli.options import (
+    InstrumentOptions,
+    SourceOptions,
+    hub_options,
+    instrument_options,
+    output_options,
+    source_options,
+    tag_options,
+)
+from peft_census.cli.output import OutputOptions, finish, print_result
+from peft_census.collect.hub.options import HubOptions
+from peft_census.collect.instrument import Cost
+from peft_census.errors import UsageError
+from peft_census.pipeline.census import run_census
+from peft_census.pipeline.instruments import estimate_instruments
+from peft_census.pipeline.mentions import write_mentions
+from peft_census.pipeline.settings import settings
+from peft_census.pipeline.sources import estimate_source, make_source
+from peft_census.pipeline.spark import write_mentions_with_spark
+from peft_census.pipeline.summary import summarize
+from peft_census.pipeline.tagging import TagOptions
+from peft_census.publish.text.numbers import plural
+from peft_census.publish.text.terminal import describe_run
+
+
+@click.command()
+@source_options
+@click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder of snapshots.  [default: data/snapshots]")
+@instrument_options
+@tag_options
+@output_options
+def census(
+    source: SourceOptions,
+    out: Path | None,
+    instruments: InstrumentOptions,
+    tagging: TagOptions,
+    output: OutputOptions,
+) -> None:
+    """Run all stages and write a snapshot.
+
+    The stages read the cards, tag them, count the techniques, and draw charts, tables and a page. The id of the
+    snapshot is derived from its content: if the same cards were counted by the same rules before, nothing is written.
+
+    If the command is interrupted, run it again: what was downloaded is not downloaded again.
+
+    \b
+    Examples:
+      peft-census census
+      peft-census census --source cards.parquet --out my-snapshots
+      peft-census census --source 'dumps/*.parquet' --json | jq .headline
+      peft-census census --source cards.parquet --with github,civitai,benchmark
+      peft-census census --source hub-api
+    """
+    cards = make_source(source.spec, source.keep_first, output.quiet, source.hub)
+    folder = out or settings().snapshots
+    outcome = run_census(cards, folder, output.progress, instruments.config, tagging)
+    summary = summarize(outcome.snapshot, outcome.unchanged, outcome.instrument_gaps)
+    print_result(summary, describe_run(outcome.snapshot, outcome.unchanged), output)
+    finish(summary.gaps, summary.instrument_gaps, source.spec)
+
+
+@click.command()
+@click.option(
+    "--source", "-s", "spec", metavar="SOURCE", help="A source of the Hub: hub-dump[@REVISION], hub-api, hub."
+)
+@hub_options
+@instrument_options
+@output_options
+def estimate(spec: str | None, hub: HubOptions, instruments: InstrumentOptions, output: OutputOptions) -> None:
+    """Print the requests and minutes that a census would cost.
+
+    For a source of the Hub this reads the listing, from which the census then resumes, or the list of files of the
+    dump. It reads no card. For the instruments it sends no request.
+
+    \b
+    Examples:
+      peft-census estimate --source hub-api
+      peft-census estimate --with github,civitai --sample 200 --civitai 10000
+    """
+    if spec is None and instruments.config is None:
+        raise UsageError("there is nothing to estimate", "name a source with --source, or instruments with --with.")
+    costs = estimate_instruments(instruments.config)
+    lines = [_cost_line(name, cost) for name, cost in costs.items()]
+    if spec is None:
+        print_result(costs, "\n".join(lines), output)
+        return
+    cost = estimate_source(spec, output.quiet, hub)
+    print_result({**cost.as_json(), "instruments": costs}, "\n".join([str(cost), *lines]), output)
+
+
+def _cost_line(name: str, cost: Cost) -> str:
+    if cost.requests is None:
+        return f"{name:<10} {cost.note}"
+    most = cost.requests_if_incomplete
+    extra = f"; at most {most:,} requests if readings are incomplete" if most else ""
+    return f"{name:<10} {cost.requests:,} requests, {cost.minutes:,} minutes{extra}"
+
+
+@click.command()
+@source_options
+@click.option(
+    "--out", "-o", required=True, type=click.Path(path_type=Path), help="Parquet file to write; with Spark a folder."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "spark"]),
+    default="local",
+    show_default=True,
+    help="Tag on this machine, or with Spark (extra 'spark', Java 17).",
+)
+@click.option(
+    "--master", metavar="URL", help="With --engine spark: Spark's master, e.g. local[4] or spark://host:7077."
+)
+@tag_options
+@output_options
+def tag(
+    source: SourceOptions, out: Path, engine: str, master: str | None, tagging: TagOptions, output: OutputOptions
+) -> None:
+    """Tag cards and write only the table of mentions.
+
+    \b
+    Examples:
+      peft-census tag --source cards.parquet --out mentions.parquet
+      peft-census tag --source 'dump/*.parquet' --out mentions --engine spark --master 'local[2]'
+    """
+    if engine == "spark":
+        if source.keep_first:
+            raise UsageError("--keep-first does not work with --engine spark", "remove the repeated rows first.")
+        summary = write_mentions_with_spark(source.spec, out, master)
+    else:
+        if master is not None:
+            raise UsageError("--master needs --engine spark", "add it, or leave out --master.")
+        cards = make_source(source.spec, source.keep_first, output.quiet, source.hub)
+        summary = write_mentions(cards, out, output.progress, tagging)
+    text = f"{plural(summary.mentions, 'mention')} in {plural(summary.cards, 'card')} → {summary.out}"
+    print_result(summary, text, output)
+    finish(summary.gaps, source=source.spec)

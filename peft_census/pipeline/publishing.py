@@ -1,0 +1,34 @@
+"""Publishes a snapshot into a folder: charts, tables, claims and page, if asked also a post and what changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from peft_census.count import HEADLINE, headline
+from peft_census.pipeline.compare import compare
+from peft_census.pipeline.progress import SILENT, Progress
+from peft_census.pipeline.settings import settings
+from peft_census.publish.folder import publish
+from peft_census.snapshot.snapshot import Snapshot
+
+
+def publish_snapshot(
+    snapshot: Snapshot, out: Path, blog: bool = False, since: Snapshot | None = None, progress: Progress = SILENT
+) -> list[Path]:
+    """Writes the publication of ``snapshot`` into ``out`` and returns its files.
+
+    Args:
+        snapshot: the snapshot.
+        out: the folder; the output of an earlier run in it is replaced.
+        blog: whether to add a blog post.
+        since: an earlier snapshot; the page then says why the share of the headline changed.
+        progress: receives the progress.
+
+    Raises:
+        OutputError: ``out`` has other files, or cannot be written.
+    """
+    change = None
+    if since is not None:
+        change = compare(since, snapshot, HEADLINE, headline(snapshot.table("shares")).technique)
+    with progress.stage("drawing charts"):
+        return publish(snapshot, out, settings().chart_names, blog, change)
