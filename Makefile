@@ -17,7 +17,7 @@ GIVEN  := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
 $(if $(filter-out $(KNOWN),$(GIVEN)),$(error no variable $(filter-out $(KNOWN),$(GIVEN)); there are $(KNOWN)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup census changes test check audit docs gold bench bench-full fuzz hostile replica notebooks conformance clean
+.PHONY: help install setup census changes test campaigns check audit docs gold bench bench-full fuzz hostile replica notebooks conformance clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ changes: $(VENV)/runtime ## Write the public copy of the snapshot of RUN=census.
 test: $(VENV)/test ## Run the tests
 	$(BIN)/python -m pytest -q $(SPREAD)
 
+campaigns: $(VENV)/test ## Run the short form of the tests with repeated crashes, faults and whole processes
+	$(BIN)/python -m pytest -q $(SPREAD) -m campaign
+
 check: $(VENV)/check ## Check format, lint, types and workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -83,7 +86,7 @@ bench: $(VENV)/test ## Compare the tagger with simpler methods, as ratios within
 	$(BIN)/python -m benchmarks.coverage_of_intervals
 
 hostile: $(VENV)/test ## Run all tests of crashes, full disks and malformed input (8 to 15 minutes; HOSTILE_SEED=n for another seed)
-	HOSTILE=full $(BIN)/python -m pytest -q --numprocesses 3 --dist worksteal tests/hostile
+	HOSTILE=full $(BIN)/python -m pytest -q --numprocesses 3 --dist worksteal -m 'not slow' tests/hostile
 
 bench-full: $(VENV)/test ## Tag as many cards as the public dump has (30 minutes)
 	$(INSTALL) -e '.[bench]'

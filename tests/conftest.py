@@ -1,25 +1,31 @@
-"""Shared by all tests: no socket leaves this machine, no token gets out, and how to run the command line."""
+"""Fixtures of all tests: connections to loopback only, the search for planted tokens, runs of the command line."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import planted
 import pytest
 from click.testing import CliRunner, Result
-from helpers import SHARED
+from helpers import SHARED, make_once
 from sweep import Sweep
 
-os.environ.setdefault("PEFT_CENSUS_CHARTS", "headline")  # tests of all charts ask for them
-os.environ.update(planted.ENVIRONMENT)  # whatever a test does, these must come out nowhere
+os.environ.setdefault("PEFT_CENSUS_CHARTS", "none")  # a test of charts sets this variable; drawing takes seconds
+os.environ.update(planted.ENVIRONMENT)  # no test may write or print these values
+
+# Time limits of hypothesis measure the wall clock, which a busy machine exceeds.
+hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Lets the search for planted tokens listen from the first test on."""
+    """Registers the search for planted tokens."""
     config.pluginmanager.register(Sweep(config), "sweep")
 
 
@@ -48,7 +54,7 @@ def no_network() -> Any:
 
 @pytest.fixture
 def shared() -> Path:
-    """The folder of real material, or a skip that says so."""
+    """The folder of real material; the test is skipped if it is missing."""
     if not SHARED.is_dir():
         pytest.skip("real material (../shared) is not here")
     return SHARED
@@ -72,3 +78,24 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     yield invoke
     settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def specimen_snapshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one snapshot, of the specimen and without charts, shared by all tests. Read it only."""
+    from peft_census.cli.main import main
+    from peft_census.pipeline.settings import settings
+
+    def make(folder: Path) -> None:
+        settings.cache_clear()
+        result = CliRunner().invoke(main, ["census", "--quiet", "--no-cache", "--jobs", "1", "--out", str(folder)])
+        assert result.exit_code == 0, result.output
+
+    return make_once(tmp_path_factory, "specimen-snapshots", make)
+
+
+@pytest.fixture
+def specimen(run: Any, specimen_snapshots: Path, tmp_path: Path) -> str:
+    """A copy of the specimen's snapshot in ``data/snapshots`` of the working directory; its id."""
+    shutil.copytree(specimen_snapshots, tmp_path / "data/snapshots")
+    return next(path.name for path in specimen_snapshots.glob("[!.]*"))

@@ -1,13 +1,16 @@
-"""Where things are, and small helpers for files of cards."""
+"""Paths, files of cards, and data that several tests read and one of them makes."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
+from filelock import FileLock
 
 REPO = Path(__file__).resolve().parent.parent
 SHARED = REPO.parent / "shared"
@@ -21,6 +24,23 @@ def write_cards(path: Path, rows: list[dict[str, Any]], schema: pa.Schema | None
     return path
 
 
+def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Returns a folder that ``make`` fills once per session, for all worker processes; tests must not change it.
+
+    Args:
+        factory: pytest's ``tmp_path_factory``.
+        name: the folder's name, unique in the session.
+        make: gets a path that does not exist yet, and creates a folder there.
+    """
+    base = factory.getbasetemp()
+    root = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with FileLock(root / f"{name}.lock"):
+        if not (root / name).exists():
+            make(root / f"{name}.partial")
+            (root / f"{name}.partial").rename(root / name)
+    return root / name
+
+
 def is_root() -> bool:
-    """Says whether file permissions do not bind this process."""
+    """Says whether the process has root's rights, so that file permissions do not apply."""
     return hasattr(os, "geteuid") and os.geteuid() == 0

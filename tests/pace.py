@@ -1,7 +1,8 @@
-"""How long something may take on the machine that runs the tests, told as a time on an ordinary one.
+"""A limit on processor time that holds on slow and busy machines.
 
-For guards against costs that grow faster than their input: those miss by a factor of hundreds. A slow or busy
-machine is allowed for, by what a fixed piece of work costs it, and by a second and third try.
+For tests that find costs which grow faster than their input: such costs exceed a limit by a factor of hundreds. The
+limit is in seconds on an ordinary machine. An action that exceeds it is compared with a fixed piece of work that runs
+directly after it, because a busy machine also slows down the processor time.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -24,24 +24,23 @@ def _work() -> None:
         word.match(line)
 
 
-def _seconds(action: Callable[[], Result]) -> tuple[float, Result]:
+def processor_seconds(action: Callable[[], Result]) -> tuple[float, Result]:
+    """Returns the processor time of ``action`` in this process, and its result."""
     began = time.process_time()
     result = action()
     return time.process_time() - began, result
 
 
-@cache
-def slow_by() -> float:
-    """Returns how many times as long as an ordinary machine this one takes; 1 for a quicker one."""
-    return max(1.0, min(_seconds(_work)[0] for _ in range(3)) / ORDINARY)
-
-
 def within(seconds: float, action: Callable[[], Result]) -> Result:
-    """Returns what ``action`` returns; fails where all of three tries cost more than so many seconds of processor."""
-    limit, took = seconds * slow_by(), []
+    """Returns the result of ``action``; fails if each of three runs takes more than ``seconds`` of processor time."""
+    took = []
     for _ in range(3):
-        cost, result = _seconds(action)
-        if cost < limit:
+        cost, result = processor_seconds(action)
+        if cost < seconds:
             return result
-        took.append(cost)
-    raise AssertionError(f"took {min(took):.2f} s of processor time where {limit:.2f} s are allowed")
+        took.append(cost / max(1.0, processor_seconds(_work)[0] / ORDINARY))
+        if took[-1] < seconds:
+            return result
+    raise AssertionError(
+        f"took {min(took):.2f} s of processor time on an ordinary machine; the limit is {seconds:.2f} s"
+    )

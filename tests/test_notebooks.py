@@ -1,4 +1,4 @@
-"""The notebooks run on a fresh snapshot and carry no output in git."""
+"""The notebooks run on a new snapshot; git stores them without output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda f: f.name)
-def test_notebooks_carry_no_output(file: Path) -> None:
+def test_notebooks_have_no_output(file: Path) -> None:
     """No output and no execution count is committed."""
     for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
         assert not cell.get("outputs")
@@ -23,8 +23,8 @@ def test_notebooks_carry_no_output(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda f: f.name)
-def test_notebooks_begin_with_their_needs_and_end_with_a_chart(file: Path) -> None:
-    """The first cell says what is needed, the last draws."""
+def test_notebooks_start_with_their_needs_and_end_with_a_chart(file: Path) -> None:
+    """The first cell lists what the notebook needs; the last cell draws a chart."""
     cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
     assert "**Needs:**" in "".join(cells[0]["source"])
     assert "chart" in "".join(cells[-1]["source"]) and cells[-1]["cell_type"] == "code"
@@ -32,10 +32,13 @@ def test_notebooks_begin_with_their_needs_and_end_with_a_chart(file: Path) -> No
 
 @pytest.mark.parametrize("kind", ["specimen", "shipped"])
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda f: f.name)
-def test_notebooks_run(run: Any, file: Path, kind: str, tmp_path: Path) -> None:
-    """Every code cell runs, in order, on a snapshot of the specimen and on the one in git; the last shows a chart."""
+def test_notebooks_run(
+    file: Path, kind: str, specimen_snapshots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All code cells run in order on a snapshot of the specimen and on the snapshot in git; the last shows a chart."""
+    monkeypatch.chdir(tmp_path)
     if kind == "specimen":
-        assert run("census", "--quiet").exit_code == 0
+        shutil.copytree(specimen_snapshots, tmp_path / "data/snapshots")
     else:
         shipped = next((REPO / "data/snapshots").glob("*-public"))
         shutil.copytree(shipped, tmp_path / "data/snapshots" / shipped.name)

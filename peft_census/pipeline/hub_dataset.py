@@ -16,6 +16,7 @@ import yaml
 from peft_census.errors import OutputError, UsageError, output_error
 from peft_census.pipeline.aggregate_copy import aggregate_copy
 from peft_census.pipeline.public_copy import public_copy, publishable
+from peft_census.pipeline.settings import settings
 from peft_census.snapshot.schema import TABLES, columns_of, data_dictionary
 from peft_census.snapshot.snapshot import Snapshot
 
@@ -109,7 +110,7 @@ def _write(copy: Snapshot, folder: Path, repo: str) -> None:
     for name in copy.manifest.tables:
         shutil.copyfile(copy.path / f"{name}.parquet", folder / "data" / f"{name}.parquet")
     shutil.copyfile(copy.path / "manifest.json", folder / "manifest.json")
-    publish(copy, folder / "report", ("headline",), blog=True)
+    publish(copy, folder / "report", settings().copy_chart_names, blog=True)
     for name in ("citation.bib", "CITATION.cff"):
         (folder / "report" / name).rename(folder / name)
     texts = {

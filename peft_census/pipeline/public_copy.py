@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from peft_census.count import OTHER, Evidence
 from peft_census.errors import UsageError
 from peft_census.pipeline.public_values import COMMIT, SHA256, is_hub_id, known_source, restricted
+from peft_census.pipeline.settings import settings
 from peft_census.snapshot.closed_lists import closed_lists
 from peft_census.snapshot.instruments import Description, NotRead
 from peft_census.snapshot.manifest import CardTotals, Manifest, SourceInfo
@@ -110,9 +111,7 @@ def public_copy(snapshot: Snapshot, root: Path) -> Snapshot:
             writer.put(name, getattr(rows, name))
         for name, table in count_tables(evidence_of_rows(rows, snapshot.manifest), instruments_of(snapshot)).items():
             writer.put(name, table.select([c.name for c in columns_of(name, public=True)]))
-        publish(
-            writer.preview(manifest), writer.path / REPORT, ("headline",)
-        )  # the others are drawn again from the tables
+        publish(writer.preview(manifest), writer.path / REPORT, settings().copy_chart_names)
         return writer.write(manifest, root)
 
 

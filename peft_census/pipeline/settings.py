@@ -32,21 +32,24 @@ class Settings:
     Args:
         snapshots: the folder of snapshots.
         raw: the folder of collected data and caches.
-        key_file: the secret key of public copies; created at first use, never published.
         batch_rows: cards tagged at a time; memory grows with it, results do not depend on it.
-        charts: the charts of a report: ``all``, or ``headline``, which saves some seconds.
+        charts: the charts of a report: ``all``, ``headline``, which saves some seconds, or ``none``.
     """
 
     snapshots: Path = Path("data/snapshots")
     raw: Path = Path("data/raw")
-    key_file: Path = Path("data/raw/public-copies.key")
     batch_rows: Annotated[int, Field(gt=0)] = 2048
-    charts: Literal["all", "headline"] = "all"
+    charts: Literal["all", "headline", "none"] = "all"
 
     @property
     def chart_names(self) -> tuple[str, ...] | None:
         """Names of the charts to draw; None for all."""
-        return None if self.charts == "all" else (self.charts,)
+        return {"all": None, "none": ()}.get(self.charts, (self.charts,))
+
+    @property
+    def copy_chart_names(self) -> tuple[str, ...]:
+        """Names of the charts to draw into a public copy or a data set."""
+        return () if self.charts == "none" else ("headline",)
 
 
 @cache

@@ -158,13 +158,13 @@ def test_a_model_id_that_is_not_utf8_is_refused(run: Any, tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system cannot play a full disk")
-def test_a_full_disk_is_named_and_earlier_snapshots_stay(tmp_path: Path) -> None:
+def test_a_full_disk_is_named_and_earlier_snapshots_stay(run: Any, tmp_path: Path) -> None:
     """With no space left the run ends with exit code 1, and the snapshot made before is still whole."""
     write_cards(tmp_path / "cards.parquet", [CARD])
     out = tmp_path / "snapshots"
-    census = [sys.executable, "-m", "peft_census", "census", "--out", str(out), "--quiet"]
+    write_cards(tmp_path / "earlier.parquet", [CARD, CARD | {"modelId": "acme/earlier"}])
+    assert run("census", "--source", "earlier.parquet", "--out", out, "--quiet").exit_code == 0
     environment = os.environ | {"PYTHONPATH": str(REPO)}
-    subprocess.run(census, check=True, capture_output=True, env=environment, cwd=tmp_path)
     before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
     # A limit on file size makes the kernel refuse to write, as a full disk does.
     limited = (

@@ -71,8 +71,9 @@ def test_census_prints_the_headline_for_people(run: Any, tmp_path: Path) -> None
     assert "rule exactly_one: cards that cite exactly one technique" in text
 
 
-def test_the_specimen_marks_everything(run: Any) -> None:
+def test_the_specimen_marks_everything(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A census of the specimen says so in every output that people see."""
+    monkeypatch.setenv("PEFT_CENSUS_CHARTS", "headline")
     result = run("census")
     assert result.exit_code == 0, result.output
     assert "SPECIMEN" in result.stdout
@@ -242,7 +243,7 @@ def test_quiet_leaves_stderr_empty(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={"PYTHONPATH": str(REPO), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(REPO), "PATH": "/usr/bin:/bin", "PEFT_CENSUS_CHARTS": "headline"},
         check=True,
     )
     assert done.stderr == ""

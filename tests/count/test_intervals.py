@@ -105,6 +105,7 @@ def test_wilson_holds_the_truth_for_independent_cards(share: float) -> None:
     assert 0.93 <= cover_wilson(share) <= 0.97
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("world", [AUTHORS, NEAR_DUPLICATES], ids=["authors", "near-duplicates"])
 @pytest.mark.parametrize("share", SHARES)
 def test_the_cluster_bootstrap_holds_the_truth_where_wilson_does_not(world: World, share: float) -> None:
@@ -114,6 +115,7 @@ def test_the_cluster_bootstrap_holds_the_truth_where_wilson_does_not(world: Worl
     assert found.naive < 0.92
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("share", SHARES)
 def test_the_corrected_share_holds_the_truth_where_the_raw_one_does_not(share: float) -> None:
     """93 to 97 % in 2,000 labelled samples by stratum."""

@@ -51,8 +51,14 @@ def some_cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Returns the environment of a run: one process, this project's packages."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(["", str(REPO), *sys.path]), "PYTHONUNBUFFERED": "1", **more}
+    """Returns the environment of a process of the command line: this project's packages, the chart of the headline."""
+    return {
+        **os.environ,
+        "PEFT_CENSUS_CHARTS": "headline",
+        "PYTHONPATH": os.pathsep.join(["", str(REPO), *sys.path]),
+        "PYTHONUNBUFFERED": "1",
+        **more,
+    }
 
 
 def start(folder: Path, *arguments: object, **more: str) -> subprocess.Popen[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,23 +26,42 @@ MOST_BYTES = 3_000_000_000
 """Address space of a run; more would mean that a file decides how much memory is taken."""
 
 
-def census(folder: Path, file: str = "cards.parquet", limit: bool = True) -> tuple[int, str]:
-    """Runs a census in a process of its own; returns exit code and stderr. Never a traceback, never half a snapshot."""
-    DONE["censuses of hostile or damaged files"] += 1
+Census = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def census(run: Any) -> Census:
+    """Runs a census of ``cards.parquet`` in this process; returns the exit code and stderr."""
+
+    def census(folder: Path) -> tuple[int, str]:
+        done = run("census", "-s", folder / "cards.parquet", "--out", folder / "out", "--quiet")
+        return checked(folder, done.exit_code, done.stderr)
+
+    return census
+
+
+def limited_census(folder: Path, limit: bool = True) -> tuple[int, str]:
+    """Runs a census of ``cards.parquet`` in a process with limited memory; returns the exit code and stderr."""
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
 
-    command = [sys.executable, "-m", "peft_census", "census", "-s", file, "--out", "out", "--quiet"]
+    command = [sys.executable, "-m", "peft_census", "census", "-s", "cards.parquet", "--out", "out", "--quiet"]
     done = subprocess.run(
         command, cwd=folder, env=environment(ARROW_DEFAULT_MEMORY_POOL="system", OPENBLAS_NUM_THREADS="1"), text=True,
         capture_output=True, timeout=240, preexec_fn=limited if limit else None,
     )  # fmt: skip
-    assert "Traceback" not in done.stderr, done.stderr
-    assert done.returncode in (0, 1, 2, 3), (done.returncode, done.stderr)
+    return checked(folder, done.returncode, done.stderr)
+
+
+def checked(folder: Path, code: int, err: str) -> tuple[int, str]:
+    """Returns its arguments; fails on a traceback, an unknown exit code or an incomplete snapshot."""
+    DONE["censuses of hostile or damaged files"] += 1
+    assert "Traceback" not in err, err
+    assert code in (0, 1, 2, 3), (code, err)
     seen = [p.name for p in (folder / "out").glob("[!.]*")] if (folder / "out").exists() else []
-    assert len(seen) == (done.returncode in (0, 3)), (seen, done.stderr)
-    return done.returncode, done.stderr
+    assert len(seen) == (code in (0, 3)), (seen, err)
+    return code, err
 
 
 def write(folder: Path, **columns: pa.Array) -> None:
@@ -75,14 +95,14 @@ STRANGE: dict[str, pa.Array] = {
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_any_kind_of_text_is_read(tmp_path: Path, name: str) -> None:
+def test_any_kind_of_text_is_read(tmp_path: Path, census: Census, name: str) -> None:
     """A card's column may be text of any sort, or nothing at all."""
     write(tmp_path, modelId=IDS, card=READABLE[name])
     assert census(tmp_path)[0] == 0
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_text_is_refused_by_name(tmp_path: Path, name: str) -> None:
+def test_what_is_no_text_is_refused_by_name(tmp_path: Path, census: Census, name: str) -> None:
     """The error names file and column."""
     write(tmp_path, modelId=IDS, card=REFUSED[name])
     code, said = census(tmp_path)
@@ -90,30 +110,33 @@ def test_what_is_no_text_is_refused_by_name(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STRANGE)
-def test_strange_times_stop_nothing_or_are_refused(tmp_path: Path, name: str) -> None:
+def test_strange_times_stop_nothing_or_are_refused(tmp_path: Path, census: Census, name: str) -> None:
     """Times no calendar has are refused with the file's name, or read; they never break a run."""
     write(tmp_path, modelId=IDS, card=CARDS, createdAt=STRANGE[name], last_modified=STRANGE[name])
     code, said = census(tmp_path)
     assert code == 0 or (code == 1 and "cards.parquet" in said), said
 
 
+@pytest.mark.campaign
 def test_a_hundred_thousand_columns(tmp_path: Path) -> None:
     """Columns that are not known are not read."""
     n = sized(10_000, 100_000)
     names = ["modelId", "card", *(f"c{i}" for i in range(n))]
     pq.write_table(pa.table([IDS, CARDS, *([pa.nulls(3, pa.int8())] * n)], names), tmp_path / "cards.parquet")
-    assert census(tmp_path, limit=False)[0] == 0
+    assert limited_census(tmp_path, limit=False)[0] == 0
 
 
+@pytest.mark.campaign
 def test_a_bomb_of_one_letter(tmp_path: Path) -> None:
     """A card of 400 million letters in a file of some kilobytes is cut, in bounded memory."""
     size = sized(60_000_000, 400_000_000)
     write(tmp_path, modelId=pa.array(["a/bomb"]), card=pa.array(["LoRA " + "x" * size]))
     assert (tmp_path / "cards.parquet").stat().st_size < size / 10
-    code, said = census(tmp_path)
+    code, said = limited_census(tmp_path)
     assert code in (0, 1, 3), said
 
 
+@pytest.mark.campaign
 def test_a_bomb_of_one_card_said_often(tmp_path: Path) -> None:
     """A file of some kilobytes whose rows all point to one long card: an error that names it, or cards cut short."""
     n, size = sized(6_000, 20_000), sized(800_000, 5_000_000)
@@ -121,18 +144,18 @@ def test_a_bomb_of_one_card_said_often(tmp_path: Path) -> None:
     table = pa.table({"modelId": [f"a/m{i}" for i in range(n)], "card": often})
     pq.write_table(table, tmp_path / "cards.parquet", dictionary_pagesize_limit=1 << 30)
     assert (tmp_path / "cards.parquet").stat().st_size < n * size / 1000
-    code, said = census(tmp_path)
+    code, said = limited_census(tmp_path)
     assert code in (0, 3) or (code == 1 and "cards.parquet" in said), said
 
 
-def test_many_rows_of_nothing(tmp_path: Path) -> None:
+def test_many_rows_of_nothing(tmp_path: Path, census: Census) -> None:
     """Millions of empty cards in one row group, which compress to nothing, are models without a card."""
     n = sized(200_000, 3_000_000)
     write(tmp_path, modelId=pa.array([f"a/{i}" for i in range(n)]), card=pa.array([""] * n))
     assert census(tmp_path)[0] == 0
 
 
-def test_names_that_are_paths(tmp_path: Path) -> None:
+def test_names_that_are_paths(tmp_path: Path, census: Census) -> None:
     """Ids like paths, with NUL, of any length, of control characters: rows like any other, and no file elsewhere."""
     names = [
         "../../etc/passwd",
@@ -163,7 +186,7 @@ def changed(data: bytes, dice: random.Random) -> bytes:
     return dice.choice(cut)()
 
 
-def test_damaged_files(tmp_path: Path) -> None:
+def test_damaged_files(tmp_path: Path, census: Census) -> None:
     """However a file is damaged: an error that names it, or cards that are still whole."""
     n = 60
     table = pa.table(

@@ -15,6 +15,8 @@ import pytest
 import yaml
 from helpers import write_cards
 
+from peft_census.pipeline.settings import settings
+
 MARK = "pwned"
 EVIL = {
     "markup": f"\"'><script>{MARK}()</script><img src=x onerror={MARK}()>",
@@ -103,18 +105,26 @@ def check_folder(folder: Path) -> int:
 
 
 @pytest.fixture
-def census(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws all charts."""
     monkeypatch.setenv("PEFT_CENSUS_CHARTS", "all")
+
+
+@pytest.fixture
+def census(run: Any, tmp_path: Path) -> Any:
+    """Runs the command line in a folder with a snapshot of ``cards``."""
     write_cards(tmp_path / "cards.parquet", cards())
     done = run("census", "--source", "cards.parquet")
     assert done.exit_code in (0, 3), done.output
     return run
 
 
-def test_no_output_obeys_a_card(census: Any, tmp_path: Path) -> None:
+def test_no_output_obeys_a_card(charts: None, census: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages, pictures, tables, Markdown, feeds of every publication hold strangers' words as words."""
     snapshot = next(p for p in (tmp_path / "data/snapshots").iterdir() if not p.name.startswith("."))
     assert check_folder(snapshot) > 10
+    settings.cache_clear()
+    monkeypatch.setenv("PEFT_CENSUS_CHARTS", "headline")
     write_cards(tmp_path / "fewer.parquet", cards()[:-3])
     assert census("census", "--source", "fewer.parquet").exit_code in (0, 3)
     for kind, more in (("blog", ()), ("page", ("--since", snapshot.name)), ("hub", ("--repo", "me/census"))):

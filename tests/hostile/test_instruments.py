@@ -24,7 +24,9 @@ from tests.hostile import DONE, SEED, sized
 
 FILES = {"LoraConfig": 900, "LoHaConfig": 250, "IA3Config": 150}
 TYPES = {"LORA": 3000, "LoCon": 300, "Checkpoint": 900}
-KILLS = 20
+KILLS = sized(6, 20)
+
+pytestmark = pytest.mark.campaign
 
 
 def weather(dice: random.Random) -> Faults:

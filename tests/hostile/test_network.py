@@ -22,11 +22,13 @@ from tests.replica.crawl import QUICK, cards
 from tests.replica.faults import Faults, Windows
 from tests.replica.hub import Replica
 
+pytestmark = pytest.mark.campaign
+
 MODELS = 150
 WINDOW_SECONDS = 0.5
 """What stands for the Hub's window of five minutes: a second here is ten minutes there."""
-CRAWLS, STORMS = 3, 3
-"""Crawls begun anew, and storms that each goes through."""
+CRAWLS, STORMS = sized(1, 3), sized(2, 3)
+"""New crawls, and interrupted runs of each."""
 ATTEMPTS = 12
 """Requests for one file of one model, at most, in one run: each attempt may fail in its own way."""
 LIMITS = with_changes(QUICK, read_seconds=0.4, answer_seconds=2.0)
@@ -52,7 +54,7 @@ def test_a_crawl_through_bad_weather(replica: Start, tmp_path: Path, seed: int) 
     """Crawls through storms, each under other faults; the next one under a blue sky ends as if none had been."""
     dice = random.Random(seed)
     server = replica(from_generator(MODELS))
-    whole = HubApi(tmp_path / "peace", HubOptions("all"), LIMITS, quiet=True)
+    whole = HubApi(tmp_path / "peace", HubOptions("all"), QUICK, quiet=True)
     info, table = whole.prepare(), cards(whole)
     for crawl in range(CRAWLS):
         folder = tmp_path / str(crawl)
@@ -60,7 +62,7 @@ def test_a_crawl_through_bad_weather(replica: Start, tmp_path: Path, seed: int) 
             storm(server, folder, dice)
             check_states(next(folder.rglob("ledger.sqlite"), None))
         server.faults, server.windows = Faults(), Windows()
-        final = HubApi(folder, HubOptions("all"), LIMITS, quiet=True)
+        final = HubApi(folder, HubOptions("all"), QUICK, quiet=True)
         assert final.prepare() == info
         assert cards(final) == table
 

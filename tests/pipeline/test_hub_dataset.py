@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from hub_upload import Uploads, serving_uploads
 
 TOKEN = planted.HUB
 REPO = "me/census"
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # of huggingface_hub
 MODEL = "some-owner/some-model"
 SECRET = ("Zuse", "Konrad Street")
 
@@ -44,25 +44,16 @@ def hub() -> Iterator[Uploads]:
         yield uploads
 
 
-def push(hub: Uploads, snapshot: str, *more: str, token: str | None = TOKEN) -> subprocess.CompletedProcess[str]:
-    """Runs the command line in a process of its own, as huggingface_hub reads its environment once."""
-    command = [
-        sys.executable,
-        "-m",
-        "peft_census.cli.main",
-        "publish",
-        "--for",
-        "hub",
-        "--repo",
-        REPO,
-        "--snapshot",
-        snapshot,
-    ]
-    env = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-    env |= {"HF_ENDPOINT": hub.base, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(Path.cwd() / "hf")}
-    env |= {"HF_TOKEN": token} if token else {}
-    env["PYTHONPATH"] = os.pathsep.join(sys.path)
-    return subprocess.run([*command, "--out", "dataset", *more], capture_output=True, text=True, env=env)
+@pytest.fixture
+def push(run: Any, hub: Uploads, snapshot: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Runs ``publish --for hub`` with the replica as the Hub and the planted token."""
+    for name in [name for name in os.environ if name.startswith("HF_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HF_ENDPOINT", hub.base)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path / "hf"))
+    return partial(run, "publish", "--for", "hub", "--repo", REPO, "--snapshot", snapshot, "--out", "dataset")
 
 
 def test_the_folder_is_what_the_viewer_and_people_need(run: Any, snapshot: str) -> None:
@@ -106,11 +97,11 @@ def test_nothing_private_is_in_any_file(run: Any, snapshot: str) -> None:
         assert f"{MODEL}-0" in cells
 
 
-def test_an_upload_is_one_commit(run: Any, snapshot: str, hub: Uploads) -> None:
+def test_an_upload_is_one_commit(push: Any, hub: Uploads) -> None:
     """All files arrive whole in one commit, what is stale goes, and the token is neither printed nor written."""
     hub.files = {"old.csv": b"stale", ".gitattributes": b"*.parquet lfs"}
-    done = push(hub, snapshot, "--push", "--json")
-    assert done.returncode == 0, done.stderr
+    done = push("--push", "--json")
+    assert done.exit_code == 0, done.stderr
     facts = json.loads(done.stdout)
     assert len(hub.commits) == 1 and facts["commit"].endswith("/commit/" + f"{1:040x}")
     assert {n: (Path("dataset") / n).read_bytes() for n in facts["files"]} == {
@@ -122,12 +113,12 @@ def test_an_upload_is_one_commit(run: Any, snapshot: str, hub: Uploads) -> None:
     assert planted.leaks(Path("dataset")) == []
 
 
-def test_an_unchanged_folder_makes_no_commit(snapshot: str, hub: Uploads) -> None:
+def test_an_unchanged_folder_makes_no_commit(push: Any, hub: Uploads) -> None:
     """The second upload of the same snapshot sends no file and adds nothing."""
-    assert push(hub, snapshot, "--push").returncode == 0
+    assert push("--push").exit_code == 0
     sent = len(hub.blobs)
-    again = push(hub, snapshot, "--push")
-    assert again.returncode == 0, again.stderr
+    again = push("--push")
+    assert again.exit_code == 0, again.stderr
     assert len(hub.commits) == 1 and len(hub.blobs) == sent
 
 
@@ -142,12 +133,12 @@ def test_an_unchanged_folder_makes_no_commit(snapshot: str, hub: Uploads) -> Non
     ],
 )
 def test_a_refused_upload_commits_nothing_and_says_what_to_do(
-    snapshot: str, hub: Uploads, fails: dict[str, int], words: str
+    push: Any, hub: Uploads, fails: dict[str, int], words: str
 ) -> None:
     """Exit code 1, the status and the next step; neither a traceback, nor the token, nor the server's words."""
     hub.fails = fails
-    done = push(hub, snapshot, "--push")
-    assert done.returncode == 1
+    done = push("--push")
+    assert done.exit_code == 1
     assert words in done.stderr and REPO in done.stderr
     assert hub.commits == []
     for secret in ("Traceback", TOKEN):
@@ -159,8 +150,8 @@ def test_a_refused_upload_commits_nothing_and_says_what_to_do(
     ("arguments", "words"),
     [
         (("--for", "hub"), "for which repository"),
-        (("--for", "hub", "--repo", "../../etc"), "no repository id"),
-        (("--for", "hub", "--repo", "alone"), "no repository id"),
+        (("--for", "hub", "--repo", "../../etc"), "not a repository id"),
+        (("--for", "hub", "--repo", "alone"), "not a repository id"),
         (("--for", "page", "--push"), "need --for hub"),
     ],
 )
@@ -171,9 +162,8 @@ def test_what_cannot_be_meant_is_refused(run: Any, snapshot: str, arguments: tup
     assert not Path("dataset").exists()
 
 
-def test_a_specimen_is_not_uploaded(run: Any) -> None:
+def test_a_specimen_is_not_uploaded(run: Any, specimen: str) -> None:
     """Its shares mean nothing; nothing is sent."""
-    run("census", "--quiet")
     result = run("publish", "--for", "hub", "--repo", REPO, "--push", "--out", "dataset")
     assert result.exit_code == 2 and "shares mean nothing" in result.stderr
 

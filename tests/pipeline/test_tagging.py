@@ -36,7 +36,10 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def tables(file: Path, options: TagOptions = TagOptions(), batch_rows: int = 40) -> list[pa.Table]:
+IN_THIS_PROCESS = TagOptions()
+
+
+def tables(file: Path, options: TagOptions = IN_THIS_PROCESS, batch_rows: int = 40) -> list[pa.Table]:
     """Returns models and mentions of a file."""
     pairs = list(tagged(Files(str(file), batch_rows).batches(), options))
     return [pa.Table.from_batches([pair[i] for pair in pairs]).combine_chunks() for i in (0, 1)]
@@ -145,7 +148,7 @@ def test_a_run_that_is_stopped_leaves_no_process(tmp_path: Path, ending: signal.
         mine = wait_for(lambda: found if len(found := session(running.pid)) >= 3 else None)
         time.sleep(0.5)
         os.kill(running.pid, ending)
-        running.wait(20)
+        running.wait(120)
         assert running.returncode != 0
         wait_for(lambda: not any(alive(pid) for pid in mine) or None)
     finally:
@@ -156,8 +159,8 @@ def test_a_run_that_is_stopped_leaves_no_process(tmp_path: Path, ending: signal.
     assert not (tmp_path / "out.parquet").exists()
 
 
-def wait_for(answer: Any, seconds: float = 20) -> Any:
-    """Returns what ``answer`` gives once it gives something."""
+def wait_for(answer: Any, seconds: float = 120) -> Any:
+    """Returns the first result of ``answer`` that is not None; a busy machine may need many tries."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if (found := answer()) is not None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import REPO
+from helpers import REPO, write_cards
 
 from peft_census.errors import FAILED, BusyError, OutputError
 from peft_census.snapshot.lock import HOLDER, exclusive_lock
@@ -26,7 +26,7 @@ from pathlib import Path
 from peft_census.snapshot.lock import exclusive_lock
 with exclusive_lock(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 FORK = """
 import os, sys, time
@@ -35,9 +35,9 @@ from peft_census.snapshot.lock import exclusive_lock
 with exclusive_lock(Path(sys.argv[1])):
     if os.fork() == 0:
         print("held", os.getpid(), flush=True)
-        time.sleep(60)
+        time.sleep(600)
         os._exit(0)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -138,16 +138,18 @@ def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None
 
 def test_two_censuses_never_overlap_and_readers_are_free(run: Any, tmp_path: Path) -> None:
     """While one census writes to a folder, a second one fails there; show, count and publish work."""
-    made = json.loads(run("census", "--quiet", "--json").stdout)
+    write_cards(tmp_path / "cards.parquet", [{"modelId": "acme/one", "card": "Trained with LoRA."}])
+    census = ("census", "--source", "cards.parquet", "--quiet")
+    made = json.loads(run(*census, "--json").stdout)
     with holder(tmp_path / "data" / "snapshots" / ".lock"):
         began = time.monotonic()
-        refused = run("census", "--quiet")
-        assert time.monotonic() - began < 5
+        refused = run(*census)
+        assert time.monotonic() - began < 300  # the other process holds the lock for 600 seconds
         assert refused.exit_code == FAILED
         assert "another census is running in data/snapshots" in refused.stderr
         assert run("show").exit_code == 0
         assert run("count", "--rule", "exactly_one").exit_code == 0
         assert run("techniques").exit_code == 0
         assert run("publish", "--out", "report").exit_code == 0
-        assert run("census", "--quiet", "--out", "elsewhere").exit_code == 0
-    assert json.loads(run("census", "--quiet", "--json").stdout) == made | {"unchanged": True}
+        assert run(*census, "--out", "elsewhere").exit_code == 0
+    assert json.loads(run(*census, "--json").stdout) == made | {"unchanged": True}

@@ -58,18 +58,20 @@ def test_the_second_run_says_unchanged_and_writes_nothing(run: Any, tmp_path: Pa
     assert "unchanged" in run("census", "-s", "cards.parquet").stdout
 
 
-@pytest.mark.parametrize("batch_rows", ["1", "3", "100000"])
+@pytest.mark.parametrize(("batch_rows", "charts"), [("1", "none"), ("3", "headline"), ("100000", "none")])
 def test_every_byte_is_the_same_elsewhere(
-    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_rows: str
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_rows: str, charts: str
 ) -> None:
     """Another folder and another batch size give byte-identical tables, charts, page and manifest."""
+    monkeypatch.setenv("PEFT_CENSUS_CHARTS", charts)
     write_cards(tmp_path / "cards.parquet", ROWS)
     run("census", "-s", "cards.parquet", "--out", "one")
     settings.cache_clear()
     monkeypatch.setenv("PEFT_CENSUS_BATCH_ROWS", batch_rows)
     run("census", "-s", "cards.parquet", "--out", "two")
     assert files(Path("one")) == files(Path("two"))
-    assert any(name.endswith("report/report.html") for name in files(Path("one")))
+    names = [Path(name).name for name in files(Path("one"))]
+    assert "report.html" in names and ("headline.svg" in names) is (charts == "headline")
 
 
 def test_other_cards_give_another_id(run: Any, tmp_path: Path) -> None:

@@ -53,8 +53,7 @@ def push_folder(folder: Path, repo: str, message: str, leave: Collection[str] = 
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
-    endpoint()  # rejects an address with a password
-    api = HfApi(library_name="peft_census")
+    api = HfApi(endpoint(), library_name="peft_census")
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in leave)
     names = [p.relative_to(folder).as_posix() for p in files]
     try:
