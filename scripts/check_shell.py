@@ -1,7 +1,7 @@
-"""Lints every ``run:`` block of the workflows as GitHub would run it, with shellcheck.
+"""Checks each ``run:`` block of the workflows with shellcheck.
 
-In: workflow files. Out: what shellcheck finds, under the name of the step, and exit code 1 where it finds anything.
-An expression inside a block is refused outright: what it expands to would be run as a command. Pass it by ``env:``.
+In: workflow files. Out: what shellcheck finds, with the name of the step; exit code 1 if it finds something. A GitHub
+expression inside a block is an error, because its value would be run as a command; pass it through ``env:`` instead.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import yaml
 
 
 def blocks(file: Path) -> Iterator[tuple[str, str]]:
-    """Yields name and commands of every step that runs commands."""
+    """Yields the name and the commands of each step that runs commands."""
     workflow = yaml.safe_load(file.read_text(encoding="utf-8"))
     for job_id, job in workflow["jobs"].items():
         for number, step in enumerate(job.get("steps", []), 1):
@@ -24,19 +24,19 @@ def blocks(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def lint(name: str, commands: str) -> str:
-    """Returns what is wrong with a block; nothing where all is well."""
+    """Returns what is wrong with a block; an empty string if nothing is."""
     if "${{" in commands:
         return f"{name}: an expression inside run; pass it through env"
-    told = ["shellcheck", "--shell=bash", "--severity=style", "--format=gcc", "-"]
-    done = subprocess.run(told, input=f"set -eo pipefail\n{commands}", capture_output=True, text=True, check=False)
+    command = ["shellcheck", "--shell=bash", "--severity=style", "--format=gcc", "-"]
+    done = subprocess.run(command, input=f"set -eo pipefail\n{commands}", capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else f"{name}:\n{done.stdout}{done.stderr}"
 
 
 def main(files: list[str]) -> int:
     """Returns the exit code."""
-    found = [problem for file in files for name, commands in blocks(Path(file)) if (problem := lint(name, commands))]
-    sys.stdout.writelines(f"{problem}\n" for problem in found)
-    return 1 if found else 0
+    problems = [problem for file in files for name, commands in blocks(Path(file)) if (problem := lint(name, commands))]
+    sys.stdout.writelines(f"{problem}\n" for problem in problems)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The sweep: after the last test everything that tests wrote or printed is searched for planted tokens.
+"""The search for planted tokens in everything that tests write or print.
 
-Listens to what the command line prints under ``CliRunner``, to what processes answer, to captured output and log
-lines; at the end it searches every file below pytest's temporary folder. A find fails the session.
-Where tests run in several processes each listens, and hands what it heard to the one that began them, which searches.
+During the tests it searches the output of the command line under ``CliRunner``, of processes, captured output and log
+lines. After the last test it searches every file below pytest's temporary folder. If it finds a token, the session
+fails. With several worker processes each one searches its outputs, and the main process searches the files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 
 
 class Sweep:
-    """A plugin of pytest that hears all output and looks through all files.
+    """A plugin of pytest that searches all output and all files for planted tokens.
 
     Args:
         config: pytest's.
@@ -31,7 +31,7 @@ class Sweep:
         self.config = config
         self.found: list[str] = []
         self.heard = 0
-        """Pieces of output listened to, so that a test can tell a deaf sweep from a clean one."""
+        """Number of outputs searched."""
         self.told = "nothing was searched for planted tokens"
         self._restore: list[Callable[[], None]] = []
         self._wrap(CliRunner, "invoke", self._hear_result)
@@ -65,12 +65,12 @@ class Sweep:
         self.hear("output of a process", *output)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Listens to what a test printed and logged."""
+        """Searches what a test printed and logged."""
         self.hear("what was printed or logged", report.capstdout, report.capstderr, report.caplog)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Searches the temporary folder, before pytest clears it up."""
+        """Searches the temporary folder before pytest deletes it."""
         if (handed_on := getattr(self.config, "workeroutput", None)) is not None:
             handed_on["planted"] = (self.heard, self.found)
             return
@@ -86,13 +86,13 @@ class Sweep:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Takes over what a process of tests heard; one that died has nothing to hand on."""
+        """Adds the findings of a worker process; a process that died sends none."""
         heard, found = getattr(node, "workeroutput", {}).get("planted", (0, []))
         self.heard += heard
         self.found += found
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Says what was searched; names every place where a token was found, never the token."""
+        """Prints what was searched and every place with a token, never the token."""
         terminalreporter.line(self.told)
         if self.found:
             terminalreporter.section("planted tokens found", red=True)
@@ -100,6 +100,6 @@ class Sweep:
                 terminalreporter.line(line)
 
     def pytest_unconfigure(self) -> None:
-        """Puts back what was wrapped."""
+        """Restores the wrapped functions."""
         while self._restore:
             self._restore.pop()()

@@ -130,10 +130,14 @@ def test_the_python_of_the_recipes_runs(run: Any, specimen: str) -> None:
     assert "1 of 1" in run("show", "mine").stdout
 
 
-def test_the_settings_of_the_recipes_are_the_defaults(run: Any, tmp_path: Path) -> None:
+def test_the_settings_of_the_recipes_are_the_defaults(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The census.toml that the docs show is read as it stands."""
     text = (REPO / "docs/recipes.md").read_text(encoding="utf-8")
     (tmp_path / "census.toml").write_text(re.findall(r"```toml\n(snapshots.*?)```", text, re.DOTALL)[0])
+    monkeypatch.delenv("PEFT_CENSUS_CHARTS")
+    settings.cache_clear()
     assert settings().charts == "headline"
     assert settings().snapshots == Path("data/snapshots")
 

@@ -8,6 +8,7 @@ import click
 
 from peft_census.cli.options import (
     InstrumentOptions,
+    SourceCommand,
     SourceOptions,
     hub_options,
     instrument_options,
@@ -31,7 +32,7 @@ from peft_census.publish.text.numbers import plural
 from peft_census.publish.text.terminal import describe_run
 
 
-@click.command()
+@click.command(cls=SourceCommand)
 @source_options
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder of snapshots.  [default: data/snapshots]")
 @instrument_options
@@ -67,7 +68,7 @@ def census(
     finish(summary.gaps, summary.instrument_gaps, source.spec)
 
 
-@click.command()
+@click.command(cls=SourceCommand)
 @click.option(
     "--source", "-s", "spec", metavar="SOURCE", help="A source of the Hub: hub-dump[@REVISION], hub-api, hub."
 )
@@ -104,7 +105,7 @@ def _cost_line(name: str, cost: Cost) -> str:
     return f"{name:<10} {cost.requests:,} requests, {cost.minutes:,} minutes{extra}"
 
 
-@click.command()
+@click.command(cls=SourceCommand)
 @source_options
 @click.option(
     "--out", "-o", required=True, type=click.Path(path_type=Path), help="Parquet file to write; with Spark a folder."

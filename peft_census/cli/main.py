@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
@@ -37,13 +37,16 @@ COMMANDS = {
 }
 """Command to its function and its line in the list of commands, in the order of the pipeline."""
 
+STOPPED = "stopped; nothing incomplete was kept. Run the same command again to resume."
+
 
 class LazyCommands(MutableMapping[str, click.Command]):
     """The commands of ``COMMANDS`` by name; a command is imported when it is looked up."""
 
     def __getitem__(self, name: str) -> click.Command:
         module, _, function = COMMANDS[name][0].partition(":")
-        command: click.Command = getattr(import_module(f"peft_census.cli.{module}"), function)
+        with _on_signals(_exit, signal.SIGINT, signal.SIGTERM):
+            command: click.Command = getattr(import_module(f"peft_census.cli.{module}"), function)
         return command
 
     def __iter__(self) -> Iterator[str]:
@@ -81,17 +84,13 @@ class LazyGroup(click.Group):
             os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
         replace_unprintable()
         try:
-            with _sigterm_interrupts():
+            with _on_signals(_interrupt, signal.SIGTERM):
                 return super().invoke(ctx)
         except CensusError as error:
             print_error(f"error: {error}")
             ctx.exit(error.exit_code)
-        except click.UsageError as error:
-            if "unexpected extra argument" in error.message and error.ctx and "--source" in _options(error.ctx):
-                raise click.UsageError(f"{error.message}. Name the cards with --source.", error.ctx) from error
-            raise
         except KeyboardInterrupt:
-            print_error("stopped; nothing incomplete was kept. Run the same command again to resume.")
+            print_error(STOPPED)
             ctx.exit(FAILED)
         except BrokenPipeError:
             discard_stdout()  # the program that reads our output, such as head, has exited
@@ -99,25 +98,29 @@ class LazyGroup(click.Group):
 
 
 @contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Makes SIGTERM raise KeyboardInterrupt, as SIGINT does, while the block runs."""
-
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
+def _on_signals(handler: Callable[[int, FrameType | None], object], *signals: signal.Signals) -> Iterator[None]:
+    """Handles ``signals`` with ``handler`` while the block runs."""
+    before = {}
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        for number in signals:
+            before[number] = signal.signal(number, handler)
     except ValueError:  # not in the main thread
-        yield
-        return
+        pass
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        for number, earlier in before.items():
+            signal.signal(number, earlier or signal.SIG_DFL)
 
 
-def _options(ctx: click.Context) -> list[str]:
-    return [name for parameter in ctx.command.params for name in parameter.opts]
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    """Exits at once: an exception would end some imports with another error, and nothing is open yet."""
+    os.write(2, f"{STOPPED}\n".encode())
+    os._exit(FAILED)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -26,6 +26,22 @@ Function = Callable[..., None]
 Decorator = Callable[[Function], Function]
 
 
+class SourceCommand(click.Command):
+    """A command that reads cards. It has no arguments; an argument is answered with the option for it."""
+
+    allow_extra_args = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parses the options.
+
+        Raises:
+            click.UsageError: there is an argument.
+        """
+        if rest := super().parse_args(ctx, args):
+            raise click.UsageError(f"unexpected argument {rest[0]!r}. Name the cards with --source.", ctx)
+        return rest
+
+
 @dataclass(frozen=True)
 class SourceOptions:
     """Where the cards come from.

@@ -94,8 +94,7 @@ def show(snapshot: str, output: OutputOptions) -> None:
       peft-census show previous
     """
     opened = open_snapshot(snapshot)
-    details = show_details(opened)
-    print_result(details, describe_snapshot(opened), output)
+    print_result(show_details(opened), describe_snapshot(opened), output)
 
 
 @click.command()

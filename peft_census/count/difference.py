@@ -90,10 +90,6 @@ class Comparison:
     Args:
         older: id of the snapshot before.
         newer: id of the snapshot after.
-        rule: the rule that counts both.
-        technique: whose share.
-        before: the share before.
-        after: the share after.
         reasons: why the two snapshots are not of the same population; empty if they are.
         changed_rules: which of taxonomy, tagger and counting rules differ.
         unread: cards that could not be read, before and after.

@@ -121,15 +121,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class AuthorInterval:
-    """The interval of the tagger's share that is clustered by author.
-
-    Args:
-        low: lower bound.
-        high: upper bound.
-        method: how it was computed.
-        authors: authors of counted cards.
-        effective_n: independent cards that would give an interval of the same width.
-    """
+    """The interval of the tagger's share clustered by author; ``effective_n`` is its effective sample size."""
 
     low: float
     high: float
@@ -154,16 +146,12 @@ class LabelCorrection:
     """A snapshot's share by the tagger and corrected by labels; cards with a text only.
 
     Args:
-        rule: name of the rule.
-        technique: whose share.
         labels: labels used.
         unread: cards of the sample that nobody could read.
         differing: labels that count differently from the tagger's.
         enough: True if so many differ that the interval covers 95%.
         raw: the tagger's share.
         by_author: the interval of the tagger's share, clustered by author.
-        corrected: the corrected share.
-        strata: by stratum.
         outside_taxonomy: labelled techniques that the taxonomy does not have.
         without_text: models left out, because only their configuration is counted.
     """

@@ -22,22 +22,7 @@ Day = Annotated[date, Strict()]
 
 @record
 class Figure:
-    """One published figure.
-
-    Args:
-        id: unique within its publication.
-        claim: what it says, in our own words.
-        where: the population, as the publication names it.
-        technique: whose share it is.
-        of: what one unit of the denominator is.
-        numerator: as published; None where only a percentage was published.
-        denominator: as published; None where only a percentage was published.
-        percent: as printed; None where only counts were published.
-        others: technique to count, or to percentage where there are no counts.
-        dataset: the dataset of cards that it was counted on.
-        instrument: the instrument of the census with a comparable figure.
-        not_published: what one would need to know to count the same.
-        share: the share as a fraction, from the counts where there are any.
+    """One published figure; the head of ``data/published.toml`` describes its keys. ``share`` is a fraction.
 
     Raises:
         ValueError: counts and percentage are incomplete or contradict each other.
@@ -84,17 +69,7 @@ class Figure:
 
 @record
 class Publication:
-    """One publication and its figures.
-
-    Args:
-        id: its name on the command line.
-        title: its title.
-        publisher: who published it.
-        url: where to read it.
-        published: when it was published.
-        likely: the day around which its data was probably read; a guess.
-        figures: in the order of the file; exactly one has a dataset.
-        text: where to read its source.
+    """One publication and its figures; the head of ``data/published.toml`` describes its keys.
 
     Raises:
         ValueError: two figures have one id, or not exactly one has a dataset.
@@ -127,17 +102,12 @@ class CountedSource:
     """One file or revision of the dump, and the cards in it.
 
     Args:
-        kind: kind of the source.
-        label: for people.
-        revision: commit; None if it has none.
-        committed: ISO time of the commit, where it is a revision of the dump's history.
+        committed: ISO time of the commit; None for a local source.
         days: days from the day asked for to the commit; below 0 before it.
         state: ``read``; ``same`` where a nearer revision has the same cards; ``missing``.
         reason: why it was not read.
-        content_sha256: hash of the cards.
-        specimen: True for cards written for this project.
-        cards: models.
-        with_text: models with a card.
+        cards: number of models.
+        with_text: number of models with a card.
         oldest: ISO date of the oldest card.
         newest: ISO date of the newest card.
     """
@@ -194,17 +164,7 @@ class SourceCounts:
 
 @record
 class CommitsListed:
-    """The commits of the dump that were listed.
-
-    Args:
-        dataset: id of the dataset.
-        around: ISO date of the day asked for.
-        commits_listed: their number.
-        commits_unreadable: entries without a commit or date.
-        whole_history: True if the listing was read to its end.
-        oldest_commit: ISO time.
-        newest_commit: ISO time.
-    """
+    """The commits of the dump that were listed around a day; ``whole_history`` is True if all were listed."""
 
     dataset: str
     around: str
@@ -221,7 +181,6 @@ class Report:
 
     Args:
         publication: where the figure was published.
-        technique_name: display name of the technique.
         rules: versions and hashes of everything else that decides the counts.
         walk: the commits that were listed; None for a local source.
         sources: what was read, and what could not be read.
@@ -278,17 +237,11 @@ class Report:
 
 @record
 class PlannedRevision:
-    """One revision that a run would read.
+    """One revision that a run would read: its files and bytes, and those still to download.
 
     Args:
-        revision: commit.
-        committed: ISO time of the commit.
-        days: days from the day asked for; below 0 before it.
+        days: days from the day asked for to the commit; below 0 before it.
         state: ``ready``; ``same`` where a nearer revision has the same cards; ``missing``.
-        files: its files.
-        size: their bytes.
-        missing_files: files still to download.
-        missing_bytes: their bytes.
         note: why it is not read or not downloaded.
     """
 
@@ -305,15 +258,7 @@ class PlannedRevision:
 
 @record
 class ReadingPlan:
-    """What a run would read.
-
-    Args:
-        what: in words.
-        revisions: of the dump.
-        bytes: bytes to download.
-        files: files to download.
-        requests: requests that the plan took.
-    """
+    """What a run would read, bytes and files to download, and the requests that the plan took."""
 
     what: str
     revisions: list[PlannedRevision] = field(default_factory=list)

@@ -50,15 +50,7 @@ class Difference:
 class Disagreement:
     """A card on which labels and tagger differ.
 
-    Args:
-        id: id of the label.
-        model_id: id of the model.
-        sure: False if the labeller was not sure.
-        note: the labeller's note.
-        cited: differences in cited techniques.
-        applied: differences in applied techniques.
-        evidence: the tagger's mentions of these techniques, one line each.
-        rejected: the tagger's rejected candidates for these techniques, one line each.
+    ``evidence`` has one line for each mention of the techniques concerned, ``rejected`` one for each candidate.
     """
 
     id: str | int | None
@@ -73,17 +65,7 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Scores:
-    """The tagger's scores on a set of labelled cards.
-
-    Args:
-        cards: labelled cards.
-        cited: scores for cited techniques.
-        applied: scores for applied techniques.
-        exact_set: share of cards whose cited techniques are all right.
-        exactly_one: scores for the cards that cite exactly one technique.
-        per_technique: scores by technique.
-        disagreements: every card that differs.
-    """
+    """The tagger's scores on labelled cards; ``exact_set`` is the share of cards with exactly the right techniques."""
 
     cards: int
     cited: Figures

@@ -24,6 +24,7 @@ from peft_census.count.evidence import Votes, exact_sum
 from peft_census.count.shares import POPULATION
 from peft_census.count.uncertainty import METHOD, wilson
 from peft_census.errors import UsageError
+from peft_census.pipeline.counting import count_tables, instruments_of
 from peft_census.pipeline.public_copy import evidence_of_rows, existing, public_manifest, public_rows
 from peft_census.snapshot.manifest import TechniqueFacts
 from peft_census.snapshot.schema import OTHER_STATUS, arrow_schema
@@ -49,7 +50,6 @@ def aggregate_copy(snapshot: Snapshot, root: Path) -> Snapshot:
             models.
         OutputError: ``root`` cannot be written.
     """
-    from peft_census.pipeline.counting import count_tables, instruments_of
 
     if snapshot.aggregate:
         raise UsageError(f"snapshot {snapshot.id} is an aggregate copy already", "it can be given away as it is.")

@@ -29,18 +29,7 @@ _HINT = "a line needs text (a string; or sha256, and --texts) and cited, applied
 
 @dataclass(frozen=True)
 class LabelledCard:
-    """One labelled card. Other keys of its line are ignored.
-
-    Args:
-        text: the card; None for a model without a card.
-        cited: ids of the techniques that it cites.
-        applied: ids of the techniques that were applied.
-        id: id of the label.
-        model_id: id of the model.
-        sha256: SHA-256 of the card.
-        sure: False if the labeller was not sure.
-        note: the labeller's note.
-    """
+    """One labelled card; ``text`` is None for a model without a card. Other keys of its line are ignored."""
 
     text: str | None
     cited: list[str]

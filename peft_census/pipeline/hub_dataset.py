@@ -5,6 +5,7 @@ In: a snapshot. Out: a folder that holds nothing private, made from the public c
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,10 +14,14 @@ from typing import Any
 import pyarrow.compute as pc
 import yaml
 
+from peft_census.collect.hub.upload import check_repo, push_folder
 from peft_census.errors import OutputError, UsageError, output_error
 from peft_census.pipeline.aggregate_copy import aggregate_copy
 from peft_census.pipeline.public_copy import public_copy, publishable
 from peft_census.pipeline.settings import settings
+from peft_census.publish.claims.shares import COVERAGE, HEADLINE, make_claims
+from peft_census.publish.folder import publish
+from peft_census.publish.text.table import markdown_safe
 from peft_census.snapshot.schema import TABLES, columns_of, data_dictionary
 from peft_census.snapshot.snapshot import Snapshot
 
@@ -37,7 +42,6 @@ def publish_dataset(
         OutputError: the folder cannot be written, or holds something else.
         SourceError: the Hub did not take it; the folder is there all the same.
     """
-    from peft_census.collect.hub.upload import check_repo, push_folder
 
     if repo is None:
         raise UsageError("--for hub needs to know for which repository", "add --repo OWNER/NAME.")
@@ -104,7 +108,6 @@ def _copy(snapshot: Snapshot, folder: Path, aggregate: bool) -> Snapshot:
 
 
 def _write(copy: Snapshot, folder: Path, repo: str) -> None:
-    from peft_census.publish.folder import publish
 
     (folder / "data").mkdir()
     for name in copy.manifest.tables:
@@ -145,8 +148,6 @@ NAMES = {
 
 def readme(copy: Snapshot, repo: str, folder: Path) -> str:
     """Returns the dataset's card: front matter for the Hub's viewer, then what the numbers mean."""
-    from peft_census.publish.claims.shares import COVERAGE, HEADLINE, make_claims
-    from peft_census.publish.text.table import markdown_safe
 
     claims = {c.id: c for c in make_claims(copy)}
     first, coverage = claims[HEADLINE], claims[COVERAGE]
@@ -214,7 +215,6 @@ def croissant(copy: Snapshot, repo: str, folder: Path) -> str:
     Raises:
         UsageError: the extra is not installed.
     """
-    import json
 
     try:
         import mlcroissant as mlc

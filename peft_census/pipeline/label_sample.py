@@ -59,26 +59,10 @@ _HINT = f"labels without known probabilities cannot be weighted: {_DRAW} data/go
 
 @dataclass(frozen=True, kw_only=True)
 class SampleRow:
-    """One line of the file. Other keys of a line are ignored.
+    """One line of the file: a card, its stratum, and its labels, which are None until a person fills them in.
 
-    Args:
-        id: number in the file.
-        model_id: id of the model.
-        revision: commit of the model, where it is known.
-        sha256: SHA-256 of the card.
-        source: size and seed of the sample.
-        stratum: letter of the stratum.
-        stratum_cards: cards in the stratum.
-        probability: probability that the card was drawn.
-        snapshot_id: the snapshot that it was drawn from.
-        cited: ids of cited techniques; None if not labelled.
-        applied: ids of applied techniques.
-        name_only: ids of techniques in names only.
-        negated: ids of negated techniques.
-        unspecified: True if the card says PEFT without a technique.
-        sure: False if the labeller is not sure.
-        unread: True if the card no longer exists.
-        note: the labeller's note.
+    Other keys of a line are ignored. data/gold/README.md describes the labels; ``unread`` is True if the card no longer
+    exists.
     """
 
     id: str = ""
@@ -102,16 +86,7 @@ class SampleRow:
 
 @dataclass(frozen=True)
 class Label:
-    """A person's labels of one card.
-
-    Args:
-        place: position of the card in the population.
-        model_id: id of the model.
-        cited: ids of cited techniques.
-        applied: a subset of cited.
-        name_only: ids of techniques in names only; disjoint from cited.
-        negated: a subset of cited, disjoint from applied.
-    """
+    """A person's labels of one card, as technique ids; ``place`` is its position in the population."""
 
     place: int
     model_id: str

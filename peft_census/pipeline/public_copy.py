@@ -18,13 +18,16 @@ import pyarrow.compute as pc
 
 from peft_census.count import OTHER, Evidence
 from peft_census.errors import UsageError
+from peft_census.pipeline.counting import count_tables, instruments_of
 from peft_census.pipeline.public_values import COMMIT, SHA256, is_hub_id, known_source, restricted
 from peft_census.pipeline.settings import settings
+from peft_census.publish.folder import publish
 from peft_census.snapshot.closed_lists import closed_lists
 from peft_census.snapshot.instruments import Description, NotRead
 from peft_census.snapshot.manifest import CardTotals, Manifest, SourceInfo
 from peft_census.snapshot.schema import arrow_schema, columns_of
 from peft_census.snapshot.snapshot import PUBLIC, REPORT, Snapshot, find_snapshot, new_snapshot
+from peft_census.tag.corrections import bundled_withheld
 
 _RESTRICTED = ("models", "mentions", "coverage")
 _ORDER = {
@@ -97,8 +100,6 @@ def public_copy(snapshot: Snapshot, root: Path) -> Snapshot:
         UsageError: ``snapshot`` is a copy already, or the copy in ``root`` was made with other withheld models.
         OutputError: ``root`` cannot be written.
     """
-    from peft_census.pipeline.counting import count_tables, instruments_of
-    from peft_census.publish.folder import publish
 
     if snapshot.public:
         raise UsageError(f"snapshot {snapshot.id} is a public copy already", "it can be given away as it is.")
@@ -200,7 +201,6 @@ def public_source(source: SourceInfo) -> SourceInfo:
 
 def publishable(ids: pa.ChunkedArray) -> pa.Array:
     """Says of each model whether it may be named: its id is one of the Hub, and nobody asked to leave it out."""
-    from peft_census.tag.corrections import bundled_withheld
 
     withheld = bundled_withheld()
     encoded = ids.combine_chunks().dictionary_encode()

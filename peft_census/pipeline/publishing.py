@@ -7,6 +7,7 @@ from pathlib import Path
 from peft_census.count import HEADLINE, headline
 from peft_census.pipeline.compare import compare
 from peft_census.pipeline.progress import SILENT, Progress
+from peft_census.pipeline.public_copy import public_view
 from peft_census.pipeline.settings import settings
 from peft_census.publish.folder import publish
 from peft_census.snapshot.snapshot import Snapshot
@@ -15,7 +16,7 @@ from peft_census.snapshot.snapshot import Snapshot
 def publish_snapshot(
     snapshot: Snapshot, out: Path, blog: bool = False, since: Snapshot | None = None, progress: Progress = SILENT
 ) -> list[Path]:
-    """Writes the publication of ``snapshot`` into ``out`` and returns its files.
+    """Writes the publication of ``snapshot`` into ``out``, without free text of others, and returns its files.
 
     Args:
         snapshot: the snapshot.
@@ -31,4 +32,4 @@ def publish_snapshot(
     if since is not None:
         change = compare(since, snapshot, HEADLINE, headline(snapshot.table("shares")).technique)
     with progress.stage("drawing charts"):
-        return publish(snapshot, out, settings().chart_names, blog, change)
+        return publish(public_view(snapshot), out, settings().chart_names, blog, change)

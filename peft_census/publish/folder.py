@@ -8,8 +8,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
+from peft_census.count.difference import Comparison
 from peft_census.errors import OutputError, output_error
 from peft_census.publish.charts.draw import SUFFIXES, draw_charts
 from peft_census.publish.charts.registry import chart_names, make_charts
@@ -38,7 +38,7 @@ def publish(
     out: Path,
     charts: Collection[str] | None = None,
     blog: bool = False,
-    since: Any = None,
+    since: Comparison | None = None,
 ) -> list[Path]:
     """Writes everything that can be published about ``snapshot`` into the folder ``out`` and returns the files.
 
@@ -49,7 +49,7 @@ def publish(
         out: the folder.
         charts: names of the charts to draw, of ``charts.registry``; all if None.
         blog: whether to write a post, a badge and citation files as well.
-        since: a ``Comparison`` with an earlier snapshot, for the page.
+        since: the comparison with an earlier snapshot, for the page.
 
     Returns:
         All files; the page is the last.
@@ -78,7 +78,7 @@ def publish(
 
 
 def _write_all(
-    snapshot: Snapshot, folder: Path, tmpdir: Path, names: Collection[str] | None, blog: bool, since: Any
+    snapshot: Snapshot, folder: Path, tmpdir: Path, names: Collection[str] | None, blog: bool, since: Comparison | None
 ) -> None:
     """Writes all files to ``folder``; the charts for phones, which only the page contains, go to ``tmpdir``."""
     claims, shares = make_claims(snapshot) + instrument_claims(snapshot), read_shares(snapshot)

@@ -210,7 +210,7 @@ def test_a_folder_without_write_permission_is_named(tmp_path: Path) -> None:
             parent.chmod(parent.stat().st_mode | 0o055)
     unprivileged = "import os; os.geteuid() == 0 and os.setuid(65534); " if is_root() else ""
     code = (
-        "import peft_census.cli.main as c, peft_census.pipeline.census, peft_census.count, peft_census.publish.folder, peft_census.tag;"
+        "import peft_census.cli.main as c, peft_census.cli.census, peft_census.pipeline.census, peft_census.count, peft_census.publish.folder, peft_census.tag;"
         "import peft_census.collect.parquet, peft_census.pipeline.evaluate, peft_census.pipeline.tag_cache, tqdm; "
         + unprivileged
         + "c.main()"

@@ -305,7 +305,7 @@ def test_a_file_without_source_is_told_where_it_goes(run: Any, verb: str) -> Non
     """A path in the wrong place is answered with the option that takes it."""
     result = run(verb, "cards.parquet", *(["--out", "m.parquet"] if verb == "tag" else []))
     assert result.exit_code == 2
-    assert "(cards.parquet). Name the cards with --source." in result.stderr
+    assert "unexpected argument 'cards.parquet'. Name the cards with --source." in result.stderr
     assert "--source" not in run("count", "exactly_one").stderr
 
 

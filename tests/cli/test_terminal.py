@@ -124,7 +124,7 @@ def test_a_bad_environment_variable_is_named(run: Any, monkeypatch: pytest.Monke
 def test_every_help_text_has_an_example_and_plain_options() -> None:
     """Each command shows an example that calls it, and explains each option in a sentence."""
     for name, command in main.commands.items():
-        text = command.get_help(click.Context(command, info_name=name))
+        text = command.get_help(click.Context(command, info_name=name, help_option_names=["-h", "--help"]))
         assert re.search(rf"Examples?:\s+peft-census {name}\b", text), name
         for option in command.params:
             if isinstance(option, click.Option):

@@ -63,7 +63,7 @@ def crawl_with_all_faults(replica: Start, tmp_path: Path, n: int, quotas: dict[s
 
 def test_a_crawl_with_all_faults_ends_as_one_without(replica: Start, tmp_path: Path) -> None:
     """Every readable card is served completely once, and both crawls give the same cards."""
-    server = crawl_with_all_faults(replica, tmp_path, 1200, {"api": 100, "resolvers": 700, "pages": 10}, 3.0)
+    server = crawl_with_all_faults(replica, tmp_path, 400, {"api": 40, "resolvers": 250, "pages": 10}, 1.0)
     assert server.windows.refused["resolvers"] == 0
 
 
@@ -245,9 +245,9 @@ def kill_again_and_again(replica: Start, tmp_path: Path, n: int, kills: int, sha
     assert cards(final).equals(table)
 
 
-def test_a_crawl_killed_eight_times_ends_as_an_undisturbed_one(replica: Start, tmp_path: Path) -> None:
+def test_a_crawl_killed_four_times_ends_as_an_undisturbed_one(replica: Start, tmp_path: Path) -> None:
     """``kill -9`` loses at most the shard in progress; no card in a shard is requested again."""
-    kill_again_and_again(replica, tmp_path, n=480, kills=8, shard_rows=15)
+    kill_again_and_again(replica, tmp_path, n=240, kills=4, shard_rows=15)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The correction for label errors, by hand where it can be, and against the library where it must agree."""
+"""The correction for label errors, compared with computations by hand and with the library."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_interval_by_hand() -> None:
 
 
 def test_all_cards_labelled_is_wilson() -> None:
-    """With every card read nothing is left but the draw of cards: Wilson's interval of people's counts."""
+    """With every card labelled only the sampling of cards is left: Wilson's interval of people's counts."""
     found = two_strata([LORA] * 70 + [OTHER] * 10, [NONE] * 20)
     assert (found.low, found.high) == pytest.approx(wilson(70, 80))
     halved = two_strata([LORA] * 70 + [OTHER] * 10, [NONE] * 20, design_effect=2.0)
@@ -64,7 +64,7 @@ def test_all_cards_labelled_is_wilson() -> None:
 
 
 def test_a_sample_without_errors_does_not_prove_that_there_are_none() -> None:
-    """Where all labels agree the share stays and the interval is wider than without doubt about labels."""
+    """If all labels agree, the share stays and the interval is wider than without label errors."""
     found = two_strata([LORA] * 10, [NONE] * 5)
     assert found.share == 1.0
     assert found.differing == 0 < ENOUGH_ERRORS
@@ -74,7 +74,7 @@ def test_a_sample_without_errors_does_not_prove_that_there_are_none() -> None:
 
 
 def test_no_unseen_error_is_supposed_where_the_tagger_had_nothing_to_judge() -> None:
-    """A silent stratum adds no guard; an error found there counts nevertheless."""
+    """A stratum without candidates adds no supposed error; an error found there counts."""
     agreed = counts(*[LORA] * 80, *[NONE] * 2)
     strata, labelled = np.repeat([0, 1], [80, 20]), np.arange(82)
     tagger = counts(*[LORA] * 80, *[NONE] * 20)
@@ -117,7 +117,7 @@ def test_labels_too_few_to_bound_the_base_bound_nothing() -> None:
 
 
 def test_a_stratum_without_two_labels_is_refused() -> None:
-    """One label says nothing about the spread of a stratum; a stratum of one card needs no more."""
+    """One label gives no variance; a stratum of one card needs only one."""
     with pytest.raises(ValueError, match="stratum 1: 1 of 20 cards"):
         two_strata([LORA] * 10, [NONE])
     alone = corrected_share(
@@ -127,9 +127,9 @@ def test_a_stratum_without_two_labels_is_refused() -> None:
 
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing ppi-python is told with the extra that brings it."""
+    """The error for a missing ppi-python names the extra to install."""
     monkeypatch.setitem(sys.modules, "ppi_py", None)
-    with pytest.raises(UsageError, match=r"peft-census\[gold\]"):
+    with pytest.raises(UsageError, match=r"'\.\[gold\]'"):
         two_strata([LORA] * 10, [NONE] * 5)
 
 
@@ -141,7 +141,7 @@ def test_the_library_does_not_silence_our_warnings() -> None:
 
 
 def test_few_errors_make_the_interval_too_wide_never_too_narrow() -> None:
-    """With one error in a hundred and 300 labels hardly an error is seen; the guard keeps the level."""
+    """With one error in a hundred and 300 labels few errors are seen; the supposed error keeps the coverage."""
     _, held, _ = cover_corrected(Labelling(0.984, labels=300, wrong=0.01, missed=0.01), worlds=300)
     assert held >= 0.95
 

@@ -1,6 +1,7 @@
-"""A hostile day: crashes, full disks, bad networks, bad files, nonsense input.
+"""Tests with crashes, full disks, network faults, damaged files and random input.
 
-Short in the normal test run; ``make hostile`` runs the campaign (``HOSTILE=full``), ``make fuzz`` the fuzzers.
+``make test`` runs the fast tests, ``make campaigns`` the rest in a short form, ``make hostile`` all of them in the
+long form (``HOSTILE=full``), ``make fuzz`` the fuzzers.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ SEED = int(os.environ.get("HOSTILE_SEED", "1"))
 
 
 def sized(short: int, full: int) -> int:
-    """Returns how often to do something: ``short`` in the normal run, ``full`` in the campaign."""
+    """Returns ``full`` in the long form, else ``short``."""
     return full if FULL else short
 
 
 DONE: Counter[str] = Counter()
-"""What the campaign did, by kind; printed at its end, so that the figures in the docs come from a command."""
+"""Number of actions of each kind, printed after the last test; the figures in the docs come from it."""

@@ -1,4 +1,4 @@
-"""Shared by the campaign: cards, runs of the command line in processes of their own, the Hub's replica."""
+"""Fixtures of the hostile tests: cards, processes of the command line, a replica of the Hub."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ __all__ = ["no_user_settings", "replica"]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hands on what was done here, where this is one of several processes of tests."""
+    """Sends the counts of a worker process to the main process."""
     if (handed_on := getattr(session.config, "workeroutput", None)) is not None:
         handed_on["done"] = dict(DONE)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Adds what another process of tests did."""
+    """Adds the counts of a worker process."""
     DONE.update(getattr(node, "workeroutput", {}).get("done", {}))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Prints what was done to the project."""
+    """Prints the counts."""
     if DONE:
-        terminalreporter.section(f"hostile day, {'campaign' if FULL else 'short form'}, seed {SEED}")
+        terminalreporter.section(f"hostile tests, {'long' if FULL else 'short'} form, seed {SEED}")
         for what, n in sorted(DONE.items()):
             terminalreporter.write_line(f"{n:>12,} {what}")
 
 
 @pytest.fixture(scope="session")
 def some_cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A thousand cards made of the specimen's."""
+    """A thousand cards with the texts of the specimen."""
     lines = (REPO / "data/specimen/cards.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     made = [
@@ -78,7 +78,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def visible(snapshots: Path) -> dict[str, bytes]:
-    """Returns every byte of every snapshot that anybody can see."""
+    """Returns the content of every file of the complete snapshots."""
     return {
         str(p.relative_to(snapshots)): p.read_bytes()
         for folder in sorted(snapshots.glob("[!.]*"))

@@ -1,4 +1,4 @@
-"""Whatever moment a run dies at: nothing half-made is seen, nothing is lost, the next run ends as if nothing was."""
+"""A run that is killed at any moment leaves no incomplete snapshot, and the next run gives the same bytes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def kill_at_random(process: subprocess.Popen[str], dice: random.Random, longest:
 
 
 def kill_until(kills: int, folder: Path, whole: dict[str, bytes], longest: float, arguments: tuple[object, ...]) -> int:
-    """Kills runs at random moments, ``kills`` of them, and compares every run that gets to its end. Returns those."""
+    """Kills ``kills`` runs at random moments and compares every run that finishes. Returns the number of those."""
     dice = random.Random(SEED)
     ended = died = house = 0
     while died < kills:
@@ -90,7 +90,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def undisturbed(folder: Path, arguments: tuple[object, ...]) -> tuple[dict[str, bytes], float]:
-    """Returns what a run that is left in peace seals, and the seconds it takes."""
+    """Returns the snapshot of an undisturbed run, and its seconds."""
     began = time.monotonic()
     code, _, err = finish(census(folder, arguments))
     assert code in (0, 3), err
@@ -102,13 +102,13 @@ Peace = tuple[Path, dict[str, bytes], float]
 
 @pytest.fixture(scope="session")
 def peace(some_cards: Path, tmp_path_factory: pytest.TempPathFactory) -> Peace:
-    """A census of ``some_cards`` that nothing disturbed: its folder, what it sealed, the seconds it took."""
+    """An undisturbed census of ``some_cards``: its folder, its snapshot, its seconds."""
     folder = tmp_path_factory.mktemp("peace")
     return folder, *undisturbed(folder, ("--source", some_cards))
 
 
 def test_a_census_killed_at_any_moment(some_cards: Path, tmp_path: Path, peace: Peace) -> None:
-    """kill -9 while reading, tagging, counting, drawing, sealing: the snapshot is that of a run left in peace."""
+    """kill -9 while reading, tagging, counting, drawing or writing: the snapshot is that of an undisturbed run."""
     folder, whole, seconds = peace
     assert len(whole) > 15
     assert (folder / "data/raw/tags.sqlite").is_file(), "no readings were kept: nothing of them was tested"
@@ -116,7 +116,7 @@ def test_a_census_killed_at_any_moment(some_cards: Path, tmp_path: Path, peace: 
 
 
 def test_a_crawl_killed_at_any_moment(replica: Start, tmp_path: Path) -> None:
-    """The same with the Hub's replica as source: the crawl goes on where it died."""
+    """The same with a replica of the Hub as source: the crawl resumes."""
     server = replica(from_generator(400))
     arguments = ("--source", "hub-api", "--population", "all")
     whole, seconds = undisturbed(tmp_path / "peace", arguments)
@@ -126,7 +126,7 @@ def test_a_crawl_killed_at_any_moment(replica: Start, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("verb", KILLS_VERBS)
 def test_a_verb_killed_at_any_moment(some_cards: Path, tmp_path: Path, peace: Peace, verb: str) -> None:
-    """Each stage by itself: what another run writes over a killed one's leavings is what one in peace writes."""
+    """Each stage alone: a run after a killed one writes the same files as an undisturbed run."""
     shutil.copytree(peace[0] / "data/snapshots", tmp_path / "data/snapshots")
     arguments = {
         "tag": ("tag", "--source", some_cards, "--out", "out/mentions.parquet", *WORKERS),
@@ -158,7 +158,7 @@ def test_a_verb_killed_at_any_moment(some_cards: Path, tmp_path: Path, peace: Pe
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
 def test_a_census_that_is_asked_to_stop(some_cards: Path, tmp_path: Path, peace: Peace, sent: signal.Signals) -> None:
-    """No traceback, an exit code that says so, nothing half-made to be seen, no process left behind."""
+    """No traceback, an exit code of an interrupted run, no incomplete snapshot, no process left."""
     dice = random.Random(SEED)
     _, whole, seconds = peace
     for n in range(SIGNALS):
@@ -181,7 +181,7 @@ def test_a_census_that_is_asked_to_stop(some_cards: Path, tmp_path: Path, peace:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, whose size a test sets."""
+    """A small file system; a test sets its size."""
     place = tmp_path / "disk"
     place.mkdir()
     if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]).returncode:
@@ -193,7 +193,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_fills_up(
     run: Any, some_cards: Path, small_disk: Path, peace: Peace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At any size too small: exit code 1 and one clear line, nothing to be seen; with room, the same snapshot."""
+    """If it is too small: exit code 1, one line and no snapshot. If it is large enough: the same snapshot."""
     monkeypatch.setenv("PEFT_CENSUS_CHARTS", "headline")
     arguments = ("census", "--source", some_cards, "--out", small_disk / "out", "--quiet")
     whole = peace[1]
@@ -219,7 +219,7 @@ def test_a_folder_that_cannot_be_written(
     replica: Start, run: Any, some_cards: Path, tmp_path: Path, small_disk: Path, peace: Peace, where: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """Every verb that writes says so in words and exits with 1; where it can be written again all goes well."""
+    """Every command that writes reports it and exits with 1; with permission it works."""
     with_dump(replica(from_generator(40)), {"data/train-0.parquet": some_cards.read_bytes()})
     shutil.copytree(peace[0] / "data/snapshots", tmp_path / "data/snapshots")
     crawl = ("census", "--source", "hub-api", "--population", "all", "--quiet")
@@ -260,7 +260,7 @@ time.time = lambda: _time() + _dice.choice((-400 * 86400.0, 0.0, 3600.0, 4000 * 
 
 @pytest.mark.parametrize("source", ["files", "hub"])
 def test_a_clock_that_jumps(replica: Start, some_cards: Path, tmp_path: Path, peace: Peace, source: str) -> None:
-    """With a clock that leaps years at every look the snapshot is the same."""
+    """With a clock that jumps by years at each call the snapshot is the same."""
     replica(from_generator(120))
     arguments = ("--source", some_cards) if source == "files" else ("--source", "hub-api", "--population", "all")
     whole = peace[1] if source == "files" else undisturbed(tmp_path / "peace", arguments)[0]
@@ -273,7 +273,7 @@ def test_a_clock_that_jumps(replica: Start, some_cards: Path, tmp_path: Path, pe
 
 
 def test_two_at_once(some_cards: Path, tmp_path: Path, peace: Peace) -> None:
-    """Of runs that begin together one goes on, the others are told to wait; the snapshot is whole."""
+    """Of several runs at the same time one continues and the others fail; the snapshot is complete."""
     runs = [start(tmp_path / "both", "census", "--source", some_cards, "--quiet") for _ in range(3)]
     ended = [finish(run) for run in runs]
     assert sorted({code for code, _, _ in ended}) in ([0], [0, 1])

@@ -1,4 +1,4 @@
-"""Parquet files made to hurt: each is one clear error or counted gaps, in bounded memory, and never a crash."""
+"""Malicious Parquet files give one clear error or counted gaps, in bounded memory, and never a crash."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CARD = "Trained with LoRA."
 IDS = pa.array([f"a/m{i}" for i in range(3)])
 CARDS = pa.array([CARD] * 3)
 MOST_BYTES = 3_000_000_000
-"""Address space of a run; more would mean that a file decides how much memory is taken."""
+"""Limit on the address space of a process."""
 
 
 Census = Callable[..., tuple[int, str]]

@@ -1,4 +1,4 @@
-"""Cards whose every field would like to be more than text: in no page, picture, table or terminal does it become so."""
+"""Cards with code in every field: no page, chart, table or terminal executes it."""
 
 from __future__ import annotations
 

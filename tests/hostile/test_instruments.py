@@ -1,4 +1,4 @@
-"""GitHub and Civitai on a bad day: killed again and again under faults, the collection ends whole."""
+"""GitHub and Civitai: a collection that is killed repeatedly, with injected faults, is complete at the end."""
 
 from __future__ import annotations
 

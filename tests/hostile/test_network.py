@@ -1,4 +1,4 @@
-"""A bad network for hours: every model ends in one state, requests stay bounded, the budget is kept."""
+"""Network faults for hours: each model ends in one state, and the number of requests stays within its limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strata, labels that come back, whatever may be wrong with them, and the share that they correct."""
+"""Samples for labelling: strata, labels and their errors, and the corrected share."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CITES = {"lora": ["lora"], "other": ["ia3"], "both": ["lora", "ia3"], "name": []
 
 @pytest.fixture(scope="module")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of snapshots that holds one of ``ROWS``."""
+    """A folder of snapshots with one of ``ROWS``."""
     folder = tmp_path_factory.mktemp("sealed")
     source = Files(str(write_cards(folder / "cards.parquet", ROWS)), 1_000)
     run_census(source, folder / "snapshots")
@@ -50,7 +50,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def census(run: Any, sealed: Path) -> Any:
-    """What runs the command line where a snapshot of ``ROWS`` is the only one."""
+    """Runs the command line in a folder with one snapshot, of ``ROWS``."""
     shutil.copytree(sealed, "data/snapshots")
     return run
 
@@ -72,7 +72,7 @@ def label(row: dict[str, Any], cited: list[str], **more: Any) -> dict[str, Any]:
 
 
 def labelled(n: int, run: Any) -> list[dict[str, Any]]:
-    """Draws ``n`` cards of ``ROWS`` and labels them as they are."""
+    """Draws ``n`` cards of ``ROWS`` and labels them right."""
     assert run("sample-gold", n, "-o", "sample.jsonl").exit_code == 0
     kinds = [row["model_id"].removeprefix("acme/").rstrip("0123456789") for row in lines()]
     return [label(row, CITES[kind]) for row, kind in zip(lines(), kinds, strict=True)]
@@ -86,7 +86,7 @@ def refused(run: Any, rows: list[dict[str, Any]], *arguments: object, code: int 
 
 
 def test_the_file_leads_nobody_and_keeps_the_weights(census: Any) -> None:
-    """A line has empty labels, its probability and its stratum's size; no opinion of the tagger and no text."""
+    """A line has empty labels, its probability and the size of its stratum, but no label of the tagger and no text."""
     told = json.loads(census("sample-gold", 60, "--out", "sample.jsonl", "--json").stdout)
     drawn = lines()
     assert len(drawn) == 60 == len({row["model_id"] for row in drawn})
@@ -107,7 +107,7 @@ def test_the_file_leads_nobody_and_keeps_the_weights(census: Any) -> None:
 
 
 def test_strata_are_what_they_say(census: Any) -> None:
-    """Each kind of card falls into its stratum; a model without a card into none."""
+    """Each kind of card is in its stratum; a model without a card is in none."""
     from peft_census.pipeline.counting import evidence_of
 
     write_cards(Path("more.parquet"), [*ROWS, {"modelId": "acme/empty", "author": "author1", "card": None}])
@@ -119,7 +119,7 @@ def test_strata_are_what_they_say(census: Any) -> None:
 
 
 def test_allocation_by_hand() -> None:
-    """Each stratum gets its least, small ones all they have, and the rest goes by the declared shares."""
+    """Each stratum gets its minimum, a small one all its cards, and the rest is divided by the declared shares."""
     assert allocate({"A": 100, "B": 100}, 30) == {"A": 15, "B": 15}
     assert allocate({"A": 100, "B": 100}, 70) == {"A": 47, "B": 23}
     assert allocate({"A": 1_000, "B": 5, "F": 1_000}, 201) == {"A": 147, "B": 5, "F": 49}
@@ -129,7 +129,7 @@ def test_allocation_by_hand() -> None:
 
 
 def test_right_labels_confirm_the_share(census: Any) -> None:
-    """Where people agree with the tagger the share stays, and the interval is no narrower than the raw one."""
+    """If people agree with the tagger, the share stays and the interval is wider than the raw one."""
     rows = labelled(100, census)
     result = census("count", "--gold", save(rows), "--json")
     found = json.loads(result.stdout)["corrected"]
@@ -147,7 +147,7 @@ def test_right_labels_confirm_the_share(census: Any) -> None:
 
 
 def test_wrong_labels_move_the_share_by_their_weight(census: Any) -> None:
-    """Of 12 cards of stratum B all are read, and three of them cite LoRA alone: 63 of 72 cards."""
+    """All 12 cards of stratum B are labelled, and three of them cite LoRA only: 63 of 72 cards."""
     rows = labelled(150, census)
     for row in [row for row in rows if row["stratum"] == "B"][:3]:
         row["cited"] = ["lora"]
@@ -158,7 +158,7 @@ def test_wrong_labels_move_the_share_by_their_weight(census: Any) -> None:
 
 
 def test_labels_follow_the_rule(census: Any) -> None:
-    """The labels are counted by the rule asked for: applied_only counts what people call applied."""
+    """Labels are counted by the given rule: applied_only counts labels of applied techniques."""
     rows = labelled(150, census)
     for row in rows:
         row["applied"] = ["ia3"] if row["cited"] == ["ia3"] else []
@@ -181,7 +181,7 @@ def test_an_id_outside_the_taxonomy_is_a_technique_and_is_told(census: Any) -> N
 
 
 def test_cards_that_are_gone_are_left_out_and_told(census: Any) -> None:
-    """An unread card needs no labels; the others of its stratum stand for it."""
+    """An unread card needs no labels; the others of its stratum represent it."""
     rows = labelled(150, census)
     gone = next(row for row in rows if row["stratum"] == "A")
     gone.update(dict.fromkeys(LABELS), unread=True)
@@ -191,7 +191,7 @@ def test_cards_that_are_gone_are_left_out_and_told(census: Any) -> None:
 
 
 def test_the_specimen_corrected_by_its_own_labels(run: Any) -> None:
-    """On the specimen, whose every card has a label, a full sample gives the share that people count."""
+    """Every card of the specimen has a label: a sample of all cards gives the share of the labels."""
     run("census", "-q")
     cards = json.loads(run("census", "--json").stdout)["cards_with_text"]
     assert run("sample-gold", cards, "-o", "sample.jsonl").exit_code == 0
@@ -221,7 +221,7 @@ def test_impossible_sizes_are_refused(census: Any, n: int, words: str) -> None:
 
 
 def test_labels_are_never_overwritten(census: Any) -> None:
-    """A file that is there stays as it is: somebody's labels may be in it."""
+    """An existing file is not changed, because it may hold labels."""
     Path("sample.jsonl").write_text("labels of a week\n")
     result = census("sample-gold", 20, "-o", "sample.jsonl")
     assert result.exit_code == 2
@@ -229,7 +229,7 @@ def test_labels_are_never_overwritten(census: Any) -> None:
 
 
 def test_half_labelled_files_are_refused(census: Any) -> None:
-    """Null labels are counted and the first line is named."""
+    """The error has the number of lines without labels and the first of them."""
     rows = labelled(60, census)
     rows[4]["negated"] = None
     rows[9]["cited"] = None
@@ -237,7 +237,7 @@ def test_half_labelled_files_are_refused(census: Any) -> None:
 
 
 def test_lines_left_out_by_choice_are_refused(census: Any) -> None:
-    """A stratum with a line too few is no random sample any more."""
+    """A stratum with a missing line is not a random sample."""
     rows = labelled(60, census)
     letter = rows[0]["stratum"]
     message = refused(census, rows[1:])
@@ -262,7 +262,7 @@ def test_lines_left_out_by_choice_are_refused(census: Any) -> None:
     ],
 )
 def test_changed_lines_are_refused(census: Any, change: dict[str, Any], words: str) -> None:
-    """A line that contradicts itself, the snapshot or its draw is named, not counted."""
+    """A line that contradicts itself, the snapshot or its sample is an error that names it."""
     rows = labelled(60, census)
     place = next(i for i, row in enumerate(rows) if row["stratum"] == "A")
     rows[place] |= change
@@ -276,7 +276,7 @@ def test_a_card_labelled_twice_is_refused(census: Any) -> None:
 
 
 def test_labels_that_are_no_probability_sample_are_refused(census: Any) -> None:
-    """The project's own gold sets were chosen by words, not drawn: nothing can be weighted with them."""
+    """The gold sets of the project were not drawn at random, so their labels have no weights."""
     result = census("count", "--gold", REPO / "data/gold/written.jsonl")
     assert result.exit_code == 1
     assert "without known probabilities" in result.stderr
@@ -284,7 +284,7 @@ def test_labels_that_are_no_probability_sample_are_refused(census: Any) -> None:
 
 
 def test_labels_of_another_snapshot_are_refused(census: Any) -> None:
-    """A sample belongs to the snapshot it was drawn from, and the message says which."""
+    """A sample belongs to one snapshot, which the message names."""
     rows = labelled(60, census)
     write_cards(Path("other.parquet"), ROWS[:-1])
     census("census", "-s", "other.parquet", "-q")
@@ -292,7 +292,7 @@ def test_labels_of_another_snapshot_are_refused(census: Any) -> None:
 
 
 def test_rules_that_labels_cannot_follow_are_refused(census: Any) -> None:
-    """People say what a card cites, not which tool wrote it nor on which evidence level."""
+    """Labels say what a card cites, not which card generator wrote it or on which evidence level."""
     rows = labelled(60, census)
     for rule in ("exactly_one/human_only", "exactly_one/tagged_only", "exactly_one/per_author"):
         assert "labels cannot be counted by" in refused(census, rows, "--rule", rule, code=2)
@@ -313,7 +313,7 @@ def test_a_public_copy_cannot_be_sampled(census: Any) -> None:
 
 
 def test_nothing_counted_is_not_enough_to_say(run: Any, tmp_path: Path) -> None:
-    """Where no card cites a technique neither share is a number, and nothing crashes."""
+    """If no card cites a technique, both shares are null."""
     write_cards(tmp_path / "cards.parquet", [r for r in ROWS if "plain" in r["modelId"] or "road" in r["modelId"]])
     run("census", "-s", "cards.parquet", "-q")
     rows = labelled(20, run)
@@ -324,7 +324,7 @@ def test_nothing_counted_is_not_enough_to_say(run: Any, tmp_path: Path) -> None:
 
 
 def test_a_snapshot_that_lacks_a_column_is_told(census: Any) -> None:
-    """A damaged models table gives the file and what to do, not a traceback."""
+    """The error for a damaged models table names the file."""
     import pyarrow.parquet as pq
 
     file = next(Path("data/snapshots").glob("*/models.parquet"))

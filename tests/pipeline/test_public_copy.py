@@ -29,7 +29,6 @@ from peft_census.snapshot.schema import TABLES, check
 from peft_census.snapshot.schema.column import Column, Public
 from peft_census.snapshot.schema.counts import COUNTED_TABLES
 from peft_census.snapshot.snapshot import Snapshot, find_snapshot, new_snapshot, read_snapshot
-from peft_census.tag import corrections
 from peft_census.tag.corrections import Withheld
 
 PERSONAL = "elmstreetjane"
@@ -177,7 +176,7 @@ def test_personal_text_of_cards_is_in_no_copy(tmp_path: Path, monkeypatch: pytes
         for n in range(12)
     ]
     file = write_cards(tmp_path / f"{PERSONAL}.parquet", rows)
-    private = run_census(make_source(str(file)), tmp_path / "private", lambda batches, total: batches).snapshot
+    private = run_census(make_source(str(file)), tmp_path / "private").snapshot
     assert PERSONAL in repr(private.table("breakdown")["value"].to_pylist())
     assert holders(private.path / "report", PERSONAL) == []
     for way in WAYS:
@@ -248,7 +247,7 @@ def test_a_public_copy_quotes_nothing(snapshot: Snapshot, tmp_path: Path) -> Non
     assert holders(copy.path, "wobble", "/home/jane", "jane doe", "cards.parquet") == []
     techniques = copy.manifest.taxonomy.techniques
     for row in copy.table("mentions").to_pylist():
-        assert row["matched"] == techniques[row["technique"]]["name"]
+        assert row["matched"] == techniques[row["technique"]].name
     bases = dict(zip(*(copy.table("models")[c].to_pylist() for c in ("model_id", "base_model")), strict=True))
     assert bases["jane-doe/janes-lora"] == "jane-doe/other"
     assert bases["jane-doe/other"] == "other"
@@ -273,7 +272,7 @@ def test_withheld_models_are_in_no_copy(snapshot: Snapshot, tmp_path: Path, monk
     before = public_copy(snapshot, tmp_path / "out")
     aggregate_copy(snapshot, tmp_path / "out")
     withheld = Withheld(frozenset({"bob/x"}), frozenset({"jane-doe"}))
-    monkeypatch.setattr(corrections, "bundled_withheld", lambda: withheld)
+    monkeypatch.setattr("peft_census.pipeline.public_copy.bundled_withheld", lambda: withheld)
     for make in (public_copy, aggregate_copy):
         with pytest.raises(UsageError, match="other withheld models"):
             make(snapshot, tmp_path / "out")
@@ -426,6 +425,6 @@ def test_the_shipped_snapshot_is_intact_and_counts_as_today(path: Path) -> None:
         check(name, shipped.table(name), public=True)
     techniques = shipped.manifest.taxonomy.techniques
     mentions = shipped.table("mentions")
-    assert mentions["matched"].to_pylist() == [techniques[t]["name"] for t in mentions["technique"].to_pylist()]
+    assert mentions["matched"].to_pylist() == [techniques[t].name for t in mentions["technique"].to_pylist()]
     assert "AdapterHub/bert-base-uncased-pf-anli_r3" in shipped.table("models")["model_id"].to_pylist()
     assert count_again(shipped).equals(shipped.table("shares"))

@@ -1,4 +1,4 @@
-"""Published figures: read as they stand, refused where they contradict themselves."""
+"""Published figures are read, and rejected if they contradict themselves."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_published_figures_are_on_record() -> None:
 
 
 def test_every_named_technique_is_in_the_taxonomy() -> None:
-    """A figure about a technique that the census does not know could not be counted."""
+    """A figure about a technique outside the taxonomy could not be counted."""
     known = set(load_taxonomy().techniques)
     for post in load_published().values():
         for figure in post.figures:
@@ -61,7 +61,7 @@ def test_every_named_technique_is_in_the_taxonomy() -> None:
 
 
 def test_an_unknown_publication_is_named_with_those_known() -> None:
-    """The error lists what there is."""
+    """The error lists the known publications."""
     with pytest.raises(UsageError, match="no publication 'gone'") as error:
         find_publication("gone")
     assert "beyond-lora" in str(error.value)
@@ -98,7 +98,7 @@ def test_an_unknown_publication_is_named_with_those_known() -> None:
     ],
 )
 def test_what_does_not_add_up_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
-    """The error names the file, the publication and the field."""
+    """The error names the file, the publication and the key."""
     file = write(tmp_path, GOOD)
     assert load_published(file)["post"].countable.share == 0.9
     assert old in GOOD

@@ -1,4 +1,4 @@
-"""``peft-census reproduce --source``: a dump at hand beside a published figure."""
+"""``peft-census reproduce --source``: a local file compared with a published figure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def counts(report: dict[str, Any], rule: str) -> tuple[float, float]:
 
 
 def test_a_local_dump_is_counted_in_every_way(run: Any, tmp_path: Path) -> None:
-    """Rules and naive searches stand side by side, each with its own counts of the same five models."""
+    """Rules and naive searches each count the same five models."""
     source = write_cards(tmp_path / "cards.parquet", CARDS)
     result = run("reproduce", "beyond-lora", "--source", source, "--json")
     assert result.exit_code == DONE
@@ -49,7 +49,7 @@ def test_a_local_dump_is_counted_in_every_way(run: Any, tmp_path: Path) -> None:
 
 
 def test_the_text_reports_and_asserts_nothing(run: Any) -> None:
-    """Published figure, differences, causes, and what cannot be known, in this order; made-up cards are marked."""
+    """Published figure, differences, causes and what is not published, in this order; the specimen is marked."""
     result = run("reproduce", "beyond-lora", "--source", "specimen", "--top", "3")
     assert result.exit_code in (DONE, GAPS)
     text = result.stdout
@@ -70,7 +70,7 @@ def test_the_text_reports_and_asserts_nothing(run: Any) -> None:
 
 
 def test_a_dry_run_of_a_local_dump_checks_it_only(run: Any, tmp_path: Path) -> None:
-    """It says how many models there are."""
+    """It has the number of models."""
     source = write_cards(tmp_path / "cards.parquet", CARDS)
     result = run("reproduce", "beyond-lora", "--source", source, "--dry-run")
     assert (result.exit_code, result.stdout) == (DONE, "would read cards.parquet: 5 models\n")
@@ -90,13 +90,13 @@ def test_a_dry_run_of_a_local_dump_checks_it_only(run: Any, tmp_path: Path) -> N
     ],
 )
 def test_wrong_calls_are_named(run: Any, arguments: list[str], code: int, words: str) -> None:
-    """Each says what is wrong before anything is read."""
+    """Each error appears before anything is read."""
     result = run("reproduce", *arguments)
     assert result.exit_code == code and words in result.stderr
 
 
 def test_an_unwritable_folder_is_an_error_not_a_traceback(run: Any, tmp_path: Path) -> None:
-    """A file in the folder's place stops the run with a word about it."""
+    """A file in place of the folder is an error and is not changed."""
     source = write_cards(tmp_path / "cards.parquet", CARDS)
     (tmp_path / "out").write_text("mine", encoding="utf-8")
     result = run("reproduce", "beyond-lora", "--source", source, "--out", "out")
@@ -105,7 +105,7 @@ def test_an_unwritable_folder_is_an_error_not_a_traceback(run: Any, tmp_path: Pa
 
 
 def test_names_of_files_do_no_harm(run: Any, tmp_path: Path) -> None:
-    """A name that is a formula, a mark-up or an escape code is shown, not obeyed."""
+    """A file name with a formula, markup or an escape code is escaped."""
     source = write_cards(tmp_path / "=cmd|<b>\x1b[31m.parquet", CARDS)
     result = run("reproduce", "beyond-lora", "--source", source, "--out", "out")
     assert result.exit_code == DONE and "\x1b" not in result.stdout
@@ -115,7 +115,7 @@ def test_names_of_files_do_no_harm(run: Any, tmp_path: Path) -> None:
 
 
 def test_an_empty_dump_is_counted_without_a_share(run: Any, tmp_path: Path) -> None:
-    """No card, no share, no crash."""
+    """Without cards there is no share."""
     schema_only = write_cards(tmp_path / "cards.parquet", CARDS)
     import pyarrow.parquet as pq
 

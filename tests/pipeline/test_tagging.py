@@ -19,7 +19,7 @@ from benchmarks.cards import write_cards as write_made_up
 from peft_census.collect.parquet import Files
 from peft_census.errors import CensusError
 from peft_census.pipeline import workers as reading
-from peft_census.pipeline.tagging import FEW, TagOptions, tagged
+from peft_census.pipeline.tagging import FEW, IN_PROCESS, TagOptions, tagged
 from peft_census.pipeline.workers import WorkerPool, read_here, read_in_worker, workers
 
 CARDS = 400
@@ -36,10 +36,7 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-IN_THIS_PROCESS = TagOptions()
-
-
-def tables(file: Path, options: TagOptions = IN_THIS_PROCESS, batch_rows: int = 40) -> list[pa.Table]:
+def tables(file: Path, options: TagOptions = IN_PROCESS, batch_rows: int = 40) -> list[pa.Table]:
     """Returns models and mentions of a file."""
     pairs = list(tagged(Files(str(file), batch_rows).batches(), options))
     return [pa.Table.from_batches([pair[i] for pair in pairs]).combine_chunks() for i in (0, 1)]
@@ -148,7 +145,7 @@ def test_a_run_that_is_stopped_leaves_no_process(tmp_path: Path, ending: signal.
         mine = wait_for(lambda: found if len(found := session(running.pid)) >= 3 else None)
         time.sleep(0.5)
         os.kill(running.pid, ending)
-        running.wait(120)
+        running.wait(20)
         assert running.returncode != 0
         wait_for(lambda: not any(alive(pid) for pid in mine) or None)
     finally:
@@ -159,8 +156,8 @@ def test_a_run_that_is_stopped_leaves_no_process(tmp_path: Path, ending: signal.
     assert not (tmp_path / "out.parquet").exists()
 
 
-def wait_for(answer: Any, seconds: float = 120) -> Any:
-    """Returns the first result of ``answer`` that is not None; a busy machine may need many tries."""
+def wait_for(answer: Any, seconds: float = 20) -> Any:
+    """Returns what ``answer`` gives once it gives something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if (found := answer()) is not None:

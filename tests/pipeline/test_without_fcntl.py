@@ -38,7 +38,7 @@ def test_a_census_of_the_specimen_needs_no_unix_call(tmp_path: Path) -> None:
     """Without ``fcntl`` and other Unix-only modules and calls, a census writes a snapshot and releases its lock."""
     environment = {**os.environ, "PYTHONPATH": str(REPO), "PEFT_CENSUS_CHARTS": "headline"}
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_UNIX], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", WITHOUT_UNIX], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode in (0, 3), done.stderr
     facts = json.loads(done.stdout)

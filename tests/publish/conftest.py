@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
 from counted_snapshot import counted
-from literal_snapshot import LiteralSnapshot, make_literal
+from helpers import make_once
+from literal_snapshot import make_literal
 
 from peft_census.publish.folder import publish
+from peft_census.snapshot.snapshot import Snapshot
 
 
 @pytest.fixture
-def make_snapshot() -> Callable[..., LiteralSnapshot]:
+def make_snapshot() -> Callable[..., Snapshot]:
     """Builds a literal snapshot; every part can be replaced."""
     return make_literal
 
@@ -30,11 +31,8 @@ def literal_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Returns the folder of a counted snapshot with all charts and a post, published once. Tests only read it."""
-    root = tmp_path_factory.mktemp("published")
 
-    @cache
     def folder(kind: str) -> Path:
-        publish(counted(kind), root / kind, blog=True)
-        return root / kind
+        return make_once(tmp_path_factory, f"published-{kind}", lambda out: publish(counted(kind), out, blog=True))
 
     return folder

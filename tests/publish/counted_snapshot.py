@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from literal_snapshot import LiteralSnapshot
 
 from peft_census.collect.benchmark import read_benchmark
 from peft_census.count import Evidence
@@ -18,6 +17,7 @@ from peft_census.pipeline.counting import count_tables
 from peft_census.snapshot.manifest import Manifest
 from peft_census.snapshot.records import read_record, to_json
 from peft_census.snapshot.schema import SCHEMA_VERSION, TABLES, arrow_schema
+from peft_census.snapshot.snapshot import Snapshot
 from peft_census.tag import load_taxonomy
 
 OTHERS = ("ia3", "adalora", "prefix_tuning", "qlora", "dora", "vera", "prompt_tuning", "boft", "textual_inversion")
@@ -26,7 +26,7 @@ LOCATIONS = (("named", "prose"), ("named", "heading"), ("tagged", "front_matter"
 
 
 @cache
-def counted(kind: str) -> LiteralSnapshot:
+def counted(kind: str) -> Snapshot:
     """Returns a snapshot of ``mixed``, ``all_lora``, ``none_lora``, ``one_card``, ``empty`` or ``hostile`` cards."""
     rng = random.Random(kind)
     size = {"one_card": 1, "empty": 0}.get(kind, 900)
@@ -58,7 +58,7 @@ def counted(kind: str) -> LiteralSnapshot:
         "cards": {"rows": size, "with_text": size, "first": "2023-01-01" if size else None, "last": "2023-12-31" if size else None},
         "tables": {name: {"rows": t.num_rows, "bytes": t.nbytes, "sha256": "9" * 64} for name, t in tables.items() if name in TABLES},
     }  # fmt: skip
-    return LiteralSnapshot(Path("nowhere"), read_record(Manifest, manifest, "test"), tables)
+    return Snapshot(Path("nowhere"), read_record(Manifest, manifest, "test"), tables)
 
 
 def _model(name: str, created: datetime, rng: random.Random) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,6 @@ from peft_census.snapshot.manifest import Manifest
 from peft_census.snapshot.records import read_record
 from peft_census.snapshot.schema import SCHEMA_VERSION, arrow_schema
 from peft_census.snapshot.snapshot import Snapshot
-
-
-@dataclass(frozen=True)
-class LiteralSnapshot(Snapshot):
-    """A snapshot whose tables are literals, not files."""
-
-    tables: dict[str, pa.Table] = field(default_factory=dict)
-
-    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        table = self.tables[name]
-        return table if columns is None else table.select(columns)
-
 
 NAMES = {
     "lora": ("LoRA", None),
@@ -102,7 +89,7 @@ def make_literal(
     names: dict[str, tuple[str, str | None]] = NAMES,
     label: str = "cards.parquet",
     mentions: list[dict[str, Any]] | None = None,
-) -> LiteralSnapshot:
+) -> Snapshot:
     """Returns a literal snapshot; every part can be replaced."""
     manifest = {
         "snapshot_id": "2025-04-30-0123456789ab",
@@ -137,7 +124,7 @@ def make_literal(
             [mention()] if mentions is None else mentions, schema=arrow_schema("mentions")
         ),
     }
-    return LiteralSnapshot(Path("nowhere"), read_record(Manifest, manifest, "test"), tables)
+    return Snapshot(Path("nowhere"), read_record(Manifest, manifest, "test"), tables)
 
 
 def png_info(path: Path) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from literal_snapshot import LiteralSnapshot
 
 from peft_census.count import calibration, instrument_shares
 from peft_census.publish.claims.comparison import ComparisonRow, comparison_md, comparison_rows
@@ -26,17 +25,18 @@ from peft_census.snapshot.instruments import (
 )
 from peft_census.snapshot.manifest import TableInfo
 from peft_census.snapshot.schema import arrow_schema
+from peft_census.snapshot.snapshot import Snapshot
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 @pytest.fixture
-def snapshot(make_snapshot: Callable[..., LiteralSnapshot]) -> LiteralSnapshot:
+def snapshot(make_snapshot: Callable[..., Snapshot]) -> Snapshot:
     """Gives the literal snapshot as it is."""
     return make_snapshot()
 
 
-def _with(snapshot: LiteralSnapshot, tables: dict[str, pa.Table], about: dict[str, Description]) -> LiteralSnapshot:
+def _with(snapshot: Snapshot, tables: dict[str, pa.Table], about: dict[str, Description]) -> Snapshot:
     tables = {**tables, "instrument_shares": instrument_shares(tables), "calibration": calibration(tables)}
     manifest = snapshot.manifest
     techniques = dict(manifest.taxonomy.techniques)
@@ -48,7 +48,7 @@ def _with(snapshot: LiteralSnapshot, tables: dict[str, pa.Table], about: dict[st
         taxonomy=replace(manifest.taxonomy, techniques=techniques),
         tables=manifest.tables | {n: TableInfo(t.num_rows, 1, "0") for n, t in tables.items()},
     )
-    return replace(snapshot, manifest=manifest, tables={**snapshot.tables, **tables})
+    return replace(snapshot, manifest=manifest, in_memory={**snapshot.in_memory, **tables})
 
 
 def _readings(totals: dict[str, int], **more: Any) -> pa.Table:
@@ -84,19 +84,19 @@ def _civitai(models: int, whole: bool, replica: bool = False) -> dict[str, Descr
     return {"civitai": CivitaiDescription("read", asked("https://civitai.com", replica), frame, whole, 1, 0, 0)}
 
 
-def compared(snapshot: LiteralSnapshot) -> list[ComparisonRow]:
+def compared(snapshot: Snapshot) -> list[ComparisonRow]:
     """Returns the rows that compare the headline with other data sources."""
     return comparison_rows(snapshot, headline_of(make_claims(snapshot)))
 
 
-def test_a_snapshot_without_instruments_says_nothing_of_them(snapshot: LiteralSnapshot) -> None:
+def test_a_snapshot_without_instruments_says_nothing_of_them(snapshot: Snapshot) -> None:
     """Without other data sources there are no claims, no rows and no table."""
     assert instrument_claims(snapshot) == []
     assert compared(snapshot) == []
     assert comparison_md([]) == []
 
 
-def test_each_claim_names_its_base_and_date(snapshot: LiteralSnapshot) -> None:
+def test_each_claim_names_its_base_and_date(snapshot: Snapshot) -> None:
     """A GitHub claim carries numerator, base, what the base is, the range, its day and what was not used."""
     filled = _with(snapshot, {"github_counts": _readings({"lora": 713, "adalora": 35, "ia3": 252})}, _github())
     claims = {c.id: c for c in instrument_claims(filled)}
@@ -109,7 +109,7 @@ def test_each_claim_names_its_base_and_date(snapshot: LiteralSnapshot) -> None:
     assert not any(is_instrument_claim(c) for c in make_claims(filled))
 
 
-def test_replica_answers_are_marked(snapshot: LiteralSnapshot) -> None:
+def test_replica_answers_are_marked(snapshot: Snapshot) -> None:
     """A figure read from a replica says so in claim and table."""
     tables = {"github_counts": _readings({"lora": 7})}
     filled = _with(snapshot, tables, _github(replica=True))
@@ -119,7 +119,7 @@ def test_replica_answers_are_marked(snapshot: LiteralSnapshot) -> None:
     assert "REPLICA" not in lines[0].coverage
 
 
-def test_skipped_and_failed_instruments_stand_in_the_table(snapshot: LiteralSnapshot) -> None:
+def test_skipped_and_failed_instruments_stand_in_the_table(snapshot: Snapshot) -> None:
     """A data source without a figure is a row with its reason, not a missing row and not a zero."""
     about = {
         "github": NotRead("skipped", "GITHUB_TOKEN is not set"),
@@ -131,7 +131,7 @@ def test_skipped_and_failed_instruments_stand_in_the_table(snapshot: LiteralSnap
     assert "| Civitai | no figure: failed | – | – | – | no answer |" in text
 
 
-def test_civitai_shows_both_denominators_and_what_locon_is(snapshot: LiteralSnapshot) -> None:
+def test_civitai_shows_both_denominators_and_what_locon_is(snapshot: Snapshot) -> None:
     """Both Civitai measures are in the table, with an explanation of LoCon's label."""
     kinds = ["LORA"] * 71 + ["LoCon"] * 4 + ["Checkpoint"] * 25
     rows = [{"model_id": n, "type": k, "base_models": [], "versions": 1, "asked_at": DAY} for n, k in enumerate(kinds)]
@@ -145,7 +145,7 @@ def test_civitai_shows_both_denominators_and_what_locon_is(snapshot: LiteralSnap
     assert claims["civitai.all.lora"].base == 100
 
 
-def test_a_calibration_is_shown(snapshot: LiteralSnapshot) -> None:
+def test_a_calibration_is_shown(snapshot: Snapshot) -> None:
     """With a checkout, the coverage says how many files GitHub shows and how many the checkout has."""
     within = _readings({"lora": 40, "ia3": 10}, scope="huggingface/peft", local_count=30)
     table = pa.concat_tables([_readings({"lora": 7}), within])
@@ -154,7 +154,7 @@ def test_a_calibration_is_shown(snapshot: LiteralSnapshot) -> None:
     assert "calibration in huggingface/peft: GitHub shows 50 files, a checkout has 60" in line.coverage
 
 
-def test_the_benchmark_claims_no_cause(snapshot: LiteralSnapshot) -> None:
+def test_the_benchmark_claims_no_cause(snapshot: Snapshot) -> None:
     """The benchmark's line and claim name commit, runs and single seeds, and have no share."""
     from peft_census.collect.benchmark import read_benchmark
 

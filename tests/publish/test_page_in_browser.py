@@ -13,6 +13,7 @@ from browser import SCHEMES, SCREENS, Opened, running
 from helpers import write_cards
 
 from peft_census.pipeline.census import run_census
+from peft_census.pipeline.settings import settings
 from peft_census.pipeline.sources import make_source
 from peft_census.publish.folder import publish
 
@@ -48,7 +49,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory, published: Callable[[str], P
             made[name] = published("mixed") / "report.html"
         if name not in made:
             source = "specimen" if name == "specimen" else str(write_cards(folder / f"{name}.parquet", cards(name)))
-            outcome = run_census(make_source(source), folder / "snapshots")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("PEFT_CENSUS_CHARTS", "headline")
+                settings.cache_clear()
+                outcome = run_census(make_source(source), folder / "snapshots")
+            settings.cache_clear()
             made[name] = outcome.snapshot.path / "report/report.html"
         return made[name]
 
@@ -212,6 +217,6 @@ def crowd(make_snapshot: Any, n: int) -> Any:
     row = pa.Table.from_pylist([mention()], schema=arrow_schema("mentions"))
     mentions = row.take(pa.array([0] * n)).set_column(0, "model_id", pa.array(ids))
     models = pa.table({"model_id": ids, "downloads": pa.array(range(n), pa.int64())})
-    snapshot.tables.update(models=models, mentions=mentions)
+    snapshot.in_memory.update(models=models, mentions=mentions)
     snapshot.manifest.tables["models"] = TableInfo(n, 1, "a" * 64)
     return snapshot

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from literal_snapshot import LiteralSnapshot
 from test_all_charts import boxes
 from test_instrument_claims import DAY, _civitai, _github, _readings, _with
 
@@ -20,10 +19,11 @@ from peft_census.publish.charts.sources import make_chart
 from peft_census.publish.charts.spec import ChartSpec, Missing
 from peft_census.publish.claims.shares import headline_of, make_claims
 from peft_census.snapshot.schema import arrow_schema
+from peft_census.snapshot.snapshot import Snapshot
 
 
 @pytest.fixture
-def chart(make_snapshot: Callable[..., LiteralSnapshot], tmp_path: Path) -> ChartSpec:
+def chart(make_snapshot: Callable[..., Snapshot], tmp_path: Path) -> ChartSpec:
     """Cards, GitHub's import line and Civitai's types."""
     kinds = ["LORA"] * 71 + ["LoCon"] * 4 + ["Checkpoint"] * 25
     rows = [{"model_id": n, "type": k, "base_models": [], "versions": 1, "asked_at": DAY} for n, k in enumerate(kinds)]
@@ -59,7 +59,7 @@ def test_no_text_overlaps_another(chart: ChartSpec) -> None:
                 assert over[0] <= 1 or over[1] <= 0.25 * min(a.height, b.height), (one, other)
 
 
-def test_cards_alone_are_no_comparison(make_snapshot: Callable[..., LiteralSnapshot]) -> None:
+def test_cards_alone_are_no_comparison(make_snapshot: Callable[..., Snapshot]) -> None:
     """Without other data sources there is a reason instead of a chart."""
     snapshot = make_snapshot()
     assert isinstance(make_chart(snapshot, headline_of(make_claims(snapshot))), Missing)

@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+import httpx2
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+from huggingface_hub.utils._validators import validate_repo_id
+
 from peft_census.collect.http.hub import endpoint
 from peft_census.errors import SourceError, UsageError
 
@@ -22,8 +27,6 @@ _HINTS = {
 
 def check_repo(repo: str) -> None:
     """Raises UsageError if ``repo`` cannot be the id of a repository."""
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils._validators import validate_repo_id
 
     try:
         validate_repo_id(repo)
@@ -49,9 +52,6 @@ def push_folder(folder: Path, repo: str, message: str, leave: Collection[str] = 
     Raises:
         SourceError: the Hub rejected the upload or did not answer; nothing was committed.
     """
-    import httpx2
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
     api = HfApi(endpoint(), library_name="peft_census")
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in leave)

@@ -79,7 +79,7 @@ def write_report(
         drawn: its charts.
         missing: charts without data.
         out: the file.
-        change: the change since an earlier snapshot, as returned by ``difference.change_section``.
+        change: the change since an earlier snapshot.
 
     Raises:
         OutputError: the file cannot be written.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from peft_census.count.label_error import Estimate, LabelCorrection
-from peft_census.publish.text.numbers import count, interval, percent, plural
+from peft_census.publish.text.numbers import count, interval, percent_label, plural
 from peft_census.publish.text.table import Table
 from peft_census.snapshot.snapshot import Snapshot
 
@@ -43,4 +43,4 @@ def _estimate(label: str, estimate: Estimate, of: str, unit: str) -> str:
     if estimate.share is None or estimate.low is None or estimate.high is None:
         return f"  {label}  not enough to say: no {unit} is counted"
     ends = interval(estimate.low, estimate.high)
-    return f"  {label:<14} {percent(estimate.share):>9}   {ends}   {estimate.method} ({of})"
+    return f"  {label:<14} {percent_label(estimate.share):>9}   {ends}   {estimate.method} ({of})"

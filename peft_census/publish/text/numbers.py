@@ -82,3 +82,21 @@ def _decimals(share: float) -> int:
 
 def _digits(share: float, places: int) -> str:
     return f"{100 * share:.{places if _decimals(share) else 0}f}"
+
+
+def factor_text(factor: float) -> str:
+    """Returns a factor: ×1.05, ×238, ×1.2e6."""
+    if factor >= 1e6:
+        return f"×{factor:.1e}".replace("e+0", "e").replace("e+", "e")
+    return f"×{factor:.2f}" if factor < 100 else f"×{factor:,.0f}"
+
+
+def votes_text(votes: float) -> str:
+    """Returns a number of votes, with one decimal if it is not whole."""
+    return count(votes) if abs(votes - round(votes)) < 1e-9 else f"{votes:,.1f}"
+
+
+def signed(number: float) -> str:
+    """Returns a number with its sign."""
+    nearest = round(number)
+    return f"{nearest:+,}" if nearest or number == 0 else f"{number:+.1f}"

@@ -18,13 +18,10 @@ from peft_census.count.attempts import Attempt, ChangeEffect
 from peft_census.count.reproduction import CountedSource, Figure, PlannedRevision, ReadingPlan, Report
 from peft_census.errors import OutputError
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK
-from peft_census.publish.text.numbers import count, percent, plural
+from peft_census.publish.text.numbers import count, factor_text, percent_label, plural, signed, votes_text
 from peft_census.publish.text.table import Table, markdown_safe
 from peft_census.snapshot.files import write_atomically
 from peft_census.snapshot.records import to_json
-
-FILES = ("reproduction.md", "attempts.csv", "changes.csv", "reproduction.json")
-"""The files that ``write_reproduction`` writes."""
 
 DECLARED = (
     "exactly_one",
@@ -59,6 +56,10 @@ CAUTION = (
     "near by chance. Rule exactly_one was declared beforehand."
 )
 
+_CHANGE_COLUMNS = (
+    "source", "group", "change", "rule", "numerator", "others", "base", "share", "diff_numerator", "diff_others",
+    "diff_base", "diff_points", "factor", "odds", "cards_moved", "closes",
+)  # fmt: skip
 _MAX_NOTE = 60
 _MIN_VOTES = 30
 """Votes that a share needs to be listed among the nearest by share."""
@@ -154,7 +155,7 @@ def write_reproduction(report: Report, out: Path, top: int) -> list[Path]:
         raise OutputError(f"{out} is a file, not a folder", "choose another folder with --out.")
     for name, text in texts.items():
         write_atomically(out / name, text)
-    return [out / name for name in FILES]
+    return [out / name for name in texts]
 
 
 def plan_text(plan: ReadingPlan) -> str:
@@ -259,20 +260,14 @@ def _attempt_row(report: Report, attempt: Attempt, factor: float, more: int | No
     unit = "" if attempt.unit == "cards" else f"  [{attempt.unit}]"
     equal = f"  (and {more:,} with equal counts)" if more else ""
     return [
-        _times(factor),
-        *map(_votes, (near.numerator, near.others, near.base)),
+        factor_text(factor),
+        *map(votes_text, (near.numerator, near.others, near.base)),
         _share(near.share),
-        _signed(near.numerator - near.of_numerator),
-        _signed(near.others - (near.of_base - near.of_numerator)),
+        signed(near.numerator - near.of_numerator),
+        signed(near.others - (near.of_base - near.of_numerator)),
         "not known" if near.points is None else f"{near.points:+.2f}",
         f"{source}{attempt.rule}{unit}{equal}",
     ]
-
-
-_CHANGE_COLUMNS = (
-    "source", "group", "change", "rule", "numerator", "others", "base", "share", "diff_numerator", "diff_others",
-    "diff_base", "diff_points", "factor", "odds", "cards_moved", "closes",
-)  # fmt: skip
 
 
 def _change_table(report: Report, top: int) -> Table:
@@ -298,10 +293,10 @@ def _change_row(change: ChangeEffect) -> list[str]:
     near = change.near
     return [
         "not known" if change.closes is None else f"{100 * change.closes:+.1f}%",
-        _times(near.factor),
-        *map(_votes, (near.numerator, near.others, near.base)),
+        factor_text(near.factor),
+        *map(votes_text, (near.numerator, near.others, near.base)),
         _share(near.share),
-        _signed(change.cards_moved),
+        signed(change.cards_moved),
         change.change,
     ]
 
@@ -310,28 +305,13 @@ def _figure(figure: Figure) -> str:
     counts = "counts not published"
     if figure.numerator is not None and figure.denominator is not None:
         counts = f"{count(figure.numerator)} of {count(figure.denominator)}"
-    printed = f"{figure.percent}%" if figure.percent is not None else percent(figure.share)
+    printed = f"{figure.percent}%" if figure.percent is not None else percent_label(figure.share)
     instrument = f"; see census --with {figure.instrument}" if figure.instrument else ""
     return f"{printed} ({counts}) of {figure.of}: {figure.where}{instrument}"
 
 
-def _times(factor: float) -> str:
-    if factor >= 1e6:
-        return f"×{factor:.1e}".replace("e+0", "e").replace("e+", "e")
-    return f"×{factor:.2f}" if factor < 100 else f"×{factor:,.0f}"
-
-
-def _votes(votes: float) -> str:
-    return count(votes) if abs(votes - round(votes)) < 1e-9 else f"{votes:,.1f}"
-
-
 def _share(share: float | None) -> str:
-    return "not known" if share is None else percent(share)
-
-
-def _signed(number: float) -> str:
-    nearest = round(number)
-    return f"{nearest:+,}" if nearest or number == 0 else f"{number:+.1f}"
+    return "not known" if share is None else percent_label(share)
 
 
 def _printable(lines: Iterable[str]) -> str:

@@ -49,7 +49,7 @@ def test_small_numbers_of_techniques_keep_their_decimals() -> None:
 def test_every_counted_table_has_a_text() -> None:
     """Each table of a counted snapshot is printed with its head and the id of the snapshot."""
     snapshot = counted("mixed")
-    for name, table in snapshot.tables.items():
+    for name, table in snapshot.in_memory.items():
         lines = table_text(snapshot, table).splitlines()
         assert lines[0].split() == table.schema.names or not table.num_rows, name
         assert snapshot.id in lines[-1]
