@@ -1,4 +1,4 @@
-"""How often the 95 % intervals hold the true share, by simulation.
+"""How often the 95% intervals hold the true share, by simulation.
 
 Run by ``make bench``; the tests run the short form of the same functions. A world is made in which the true share
 is known, cards are drawn from it again and again, and it is counted how often each interval holds the truth.
@@ -65,7 +65,7 @@ class World:
 
 
 AUTHORS = World(0.984)
-"""A thousand authors, 2,300 cards, the largest with 3 % of them."""
+"""A thousand authors, 2,300 cards, the largest with 3% of them."""
 
 NEAR_DUPLICATES = World(0.984, clusters=2_000, exponent=2.2, largest=60, alike=0.6)
 """Copies of a card: smaller clusters that agree more."""
@@ -202,7 +202,7 @@ LIMITS = {
     "a hundred authors": replace(AUTHORS, clusters=100, largest=50, alike=0.3),
     "twenty authors": replace(AUTHORS, clusters=20, largest=50, alike=0.3),
 }
-"""Where the clustered interval leaves 93 to 97 %, and by how much."""
+"""Where the clustered interval leaves 93 to 97%, and by how much."""
 
 LABELLINGS = {
     "1,000 labels by stratum": Labelling(0.984),
@@ -214,9 +214,9 @@ LABELLINGS = {
 
 
 def main() -> None:
-    """Prints the coverage of every interval, at 98.4 % and at 50 %."""
+    """Prints the coverage of every interval, at 98.4% and at 50%."""
     shares = (0.984, 0.5)
-    print("How often 95 % intervals hold the truth, in 2,000 simulated draws; columns: true share 98.4 %, 50 %")
+    print("How often 95% intervals hold the truth, in 2,000 simulated draws; columns: true share 98.4%, 50%")
     print("\nindependent cards (20,834)")
     print(_row("Wilson", [f"{cover_wilson(share):6.1%}" for share in shares]))
     worlds = {"a thousand authors": AUTHORS, "two thousand near-duplicate clusters": NEAR_DUPLICATES} | LIMITS

@@ -177,9 +177,7 @@ def at_full_size(file: Path, folder: Path) -> list[tuple[str, str, str, bool]]:
             told = f"{full:.0f} s"
             found.append((f"whole census of {FULL:,} cards, first run", "under 300 s", told, full < 300))
         told = f"{again / full:.1%} ({again:.1f} of {full:.1f} s)"
-        found.append(
-            (f"`{verb}` after 1 % of cards changed", "under 10 % of the full cost", told, again < limit * full)
-        )
+        found.append((f"`{verb}` after 1% of cards changed", "under 10% of the full cost", told, again < limit * full))
     peaks = []
     for n in (SMALL, LARGE):
         cards = folder / f"memory-{n}.parquet"
@@ -188,7 +186,7 @@ def at_full_size(file: Path, folder: Path) -> list[tuple[str, str, str, bool]]:
         cards.unlink()
     told = f"{peaks[0]:.0f} and {peaks[1]:.0f} MB ({peaks[1] / peaks[0]:.2f} times), all processes"
     held = max(peaks) < 800 and abs(peaks[1] / peaks[0] - 1) <= 0.1
-    found.append((f"peak memory of `tag`, {SMALL:,} and {LARGE:,} cards", "same within 10 %, under 800 MB", told, held))
+    found.append((f"peak memory of `tag`, {SMALL:,} and {LARGE:,} cards", "same within 10%, under 800 MB", told, held))
     return found
 
 

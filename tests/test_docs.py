@@ -14,6 +14,7 @@ import click
 import pytest
 from helpers import REPO
 
+import peft_census
 from peft_census.cli.main import main
 from peft_census.pipeline.evaluate import score_rows
 from peft_census.pipeline.settings import settings
@@ -24,13 +25,13 @@ from peft_census.tag.taxonomy import read_taxonomy
 
 
 def test_the_data_dictionary_is_fresh() -> None:
-    """docs/data-dictionary.md is what schema.py generates; `make docs` mends it."""
+    """docs/data-dictionary.md is what the schema generates; `make docs` writes it."""
     assert (REPO / "docs/data-dictionary.md").read_text(encoding="utf-8") == data_dictionary()
 
 
 @pytest.mark.parametrize("verb", list(main.commands))
-def test_every_verb_is_in_the_readme_and_has_an_example(verb: str) -> None:
-    """The README names each verb, and its --help shows an example that calls it."""
+def test_every_command_is_in_the_readme_and_has_an_example(verb: str) -> None:
+    """The README names each command, and its --help shows an example that calls it."""
     assert f"| `{verb}`" in (REPO / "README.md").read_text(encoding="utf-8")
     command = main.commands[verb]
     text = command.get_help(click.Context(command, info_name=verb, help_option_names=["-h", "--help"]))
@@ -46,7 +47,7 @@ def test_every_option_is_explained(verb: str) -> None:
 
 
 def test_the_readme_carries_the_figures_of_record() -> None:
-    """The README's table of precision and recall is made of data/gold/scores.json; `make docs` mends it."""
+    """The README's table of precision and recall is made from data/gold/scores.json by `make docs`."""
     readme = (REPO / "README.md").read_text(encoding="utf-8")
     for row in score_rows():
         assert row in readme, f"the README lacks: {row}"
@@ -61,7 +62,7 @@ def test_make_targets_are_explained(tmp_path: Path) -> None:
 
 
 def test_make_refuses_a_variable_that_it_does_not_know() -> None:
-    """`make census source=x` would else run the specimen without a word; those it knows are taken."""
+    """`make census source=x` is an error; make would ignore the variable and run the specimen. SOURCE is accepted."""
     slip = subprocess.run(["make", "-n", "census", "source=x"], cwd=REPO, capture_output=True, text=True)
     assert slip.returncode == 2
     assert "no variable source; there are SOURCE OUT" in slip.stderr
@@ -79,7 +80,7 @@ def test_nothing_names_a_registry_or_this_machine() -> None:
 
 
 def test_the_command_line_is_documented() -> None:
-    """docs/cli.md is what --help prints for every verb; `make docs` mends it."""
+    """docs/cli.md is what --help prints for every command; `make docs` writes it."""
     name = "generate_docs"
     spec = importlib.util.spec_from_file_location(name, REPO / "docs/generate.py")
     assert spec and spec.loader
@@ -105,7 +106,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize(("file", "line"), COMMANDS)
 def test_every_command_shown_exists(file: str, line: str) -> None:
-    """Verb and options of each command that a document shows are those of the command line."""
+    """Each command that a document shows exists, with its options."""
     _, *words = line.split()
     if not words or words[0].startswith(("-", "VERB")):
         return
@@ -116,10 +117,24 @@ def test_every_command_shown_exists(file: str, line: str) -> None:
     assert not set(options) - known, f"{file}: {line}"
 
 
+def test_the_python_of_the_readme_counts_as_the_rules_do(run: Any, specimen: str) -> None:
+    """The README's Python runs, and its cards per technique are those of rule ``any/variants_separate``."""
+    names: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(.*?)```", (REPO / "README.md").read_text(encoding="utf-8"), re.DOTALL)[0], names)
+    counted = names["cited"].groupby("technique").model_id.nunique()
+    shares = peft_census.shares(names["snapshot"], "any/variants_separate").set_index("technique").numerator
+    assert len(shares) > 20
+    assert {technique: counted[technique] for technique in shares.index} == shares.to_dict()
+
+
 def test_the_python_of_the_recipes_runs(run: Any, specimen: str) -> None:
     """Every Python block of docs/recipes.md runs on a snapshot of the specimen."""
     text = (REPO / "docs/recipes.md").read_text(encoding="utf-8")
-    Path("mine.csv").write_text('modelId,card\nacme/one,"# One\n\nTrained with LoRA."\n')
+    Path("mine.csv").write_text(
+        "modelId,card,createdAt,last_modified,downloads,tags\n"
+        'acme/one,"# One\n\nTrained with LoRA.",2025-01-02,2025-01-03T04:05:06Z,7,"[\'peft\']"\n'
+        "acme/two,,,2025-01-03T04:05:06Z,,\n"
+    )
     names: dict[str, Any] = {}
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) > 1
@@ -128,22 +143,21 @@ def test_the_python_of_the_recipes_runs(run: Any, specimen: str) -> None:
     assert len(names["cited"]) > 0
     assert run("census", "--source", "mine.parquet", "--out", "mine", "--quiet").exit_code == 0
     assert "1 of 1" in run("show", "mine").stdout
+    assert set(peft_census.load_snapshot("mine").models.created_at.dt.year.dropna()) == {2025}
 
 
-def test_the_settings_of_the_recipes_are_the_defaults(
-    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The census.toml that the docs show is read as it stands."""
+def test_the_settings_of_the_recipes_are_read(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The census.toml of the recipes is valid. The environment, which the tests use to draw no charts, precedes it."""
+    monkeypatch.delenv("PEFT_CENSUS_CHARTS", raising=False)
     text = (REPO / "docs/recipes.md").read_text(encoding="utf-8")
     (tmp_path / "census.toml").write_text(re.findall(r"```toml\n(snapshots.*?)```", text, re.DOTALL)[0])
-    monkeypatch.delenv("PEFT_CENSUS_CHARTS")
     settings.cache_clear()
     assert settings().charts == "headline"
     assert settings().snapshots == Path("data/snapshots")
 
 
 def test_the_technique_of_the_recipes_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The entry and the guard that the docs show make a taxonomy that finds the technique and refuses the cloth."""
+    """The entry and the rule of the recipe find the technique and reject the cloth."""
     text = (REPO / "docs/recipes.md").read_text(encoding="utf-8")
     entry = textwrap.dedent(re.findall(r"   ```toml\n(.*?)   ```", text, re.DOTALL)[0])
     ours = (REPO / "peft_census/tag/techniques.toml").read_text(encoding="utf-8")
@@ -154,3 +168,40 @@ def test_the_technique_of_the_recipes_is_found(tmp_path: Path, monkeypatch: pyte
     found = read_card("a/b", "Trained with Velvet adapters. The curtain is of velvet.")
     assert [m.technique for m in found.mentions] == ["velvet"]
     assert "velvet" in {r.technique for r in found.rejected}
+
+
+LONGEST = {"README.md": 900, "docs/method.md": 1500}
+
+
+@pytest.mark.parametrize("page", LONGEST)
+def test_a_page_is_short(page: str) -> None:
+    """README.md and docs/method.md have at most so many words."""
+    assert len((REPO / page).read_text(encoding="utf-8").split()) <= LONGEST[page]
+
+
+PAGES = sorted(
+    page
+    for pattern in ("*.md", "docs/**/*.md", "data/*.md", "data/*/README.md", "benchmarks/*.md")
+    for page in REPO.glob(pattern)
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(REPO).as_posix())
+def test_links_and_paths_exist(page: Path) -> None:
+    """Every relative link leads to a file and a heading; every path of the package, tests or data exists."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), link
+        if anchor:
+            heads = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}, link
+    if page.name == "CHANGELOG.md":
+        return
+    for path in re.findall(
+        r"`((?:peft_census|tests|scripts|docs|benchmarks|data/(?:gold|specimen))/[\w./-]*\w/?)`", text
+    ):
+        assert (REPO / path).exists(), path
