@@ -59,6 +59,7 @@ class Disagreement:
     note: str
     cited: Difference
     applied: Difference
+    negated: Difference
     evidence: list[str]
     rejected: list[str]
 
@@ -70,6 +71,7 @@ class Scores:
     cards: int
     cited: Figures
     applied: Figures
+    negated: Figures
     exact_set: float
     exactly_one: ExactlyOne
     per_technique: dict[str, TechniqueScores]
@@ -92,8 +94,23 @@ class Pair:
         return Difference(sorted(self.labelled - self.predicted), sorted(self.predicted - self.labelled))
 
 
-def scores(cited: Sequence[Pair], applied: Sequence[Pair], disagreements: list[Disagreement]) -> Scores:
-    """Returns the scores of cards given by their cited and their applied techniques, in the same order."""
+@dataclass(frozen=True)
+class CardPairs:
+    """The techniques that one card cites, applies and negates."""
+
+    cited: Pair
+    applied: Pair
+    negated: Pair
+
+    @property
+    def differing(self) -> Techniques:
+        """Techniques on which labels and tagger differ."""
+        return frozenset().union(*(p.labelled ^ p.predicted for p in (self.cited, self.applied, self.negated)))
+
+
+def scores(cards: Sequence[CardPairs], disagreements: list[Disagreement]) -> Scores:
+    """Returns the scores of ``cards``."""
+    cited, applied = [card.cited for card in cards], [card.applied for card in cards]
     ones = [(len(pair.labelled) == 1, len(pair.predicted) == 1) for pair in cited]
     both = sum(labelled and predicted for labelled, predicted in ones)
     labelled_cards = Counter(technique for pair in cited for technique in pair.labelled)
@@ -102,6 +119,7 @@ def scores(cited: Sequence[Pair], applied: Sequence[Pair], disagreements: list[D
         cards=len(cited),
         cited=figures(cited),
         applied=figures(applied),
+        negated=figures(card.negated for card in cards),
         exact_set=_ratio(sum(pair.labelled == pair.predicted for pair in cited), len(cited)),
         exactly_one=ExactlyOne(
             _ratio(both, sum(predicted for _, predicted in ones)), _ratio(both, sum(labelled for labelled, _ in ones))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from peft_census.count.scores import Disagreement, Pair, Scores, scores
+from peft_census.count.scores import CardPairs, Disagreement, Pair, Scores, scores
 from peft_census.errors import BadInputError, UsageError
 from peft_census.pipeline.explain import describe_rejection
 from peft_census.snapshot.files import bundled, write_atomically
@@ -23,7 +23,7 @@ from peft_census.tag import Mention, TaggedCard, read_card
 SCORES = "scores.json"
 """The file in ``data/gold`` that holds the recorded scores."""
 
-_RECORDED = ("cards", "cited", "applied", "exact_set", "exactly_one")
+_RECORDED = ("cards", "cited", "applied", "negated", "exact_set", "exactly_one")
 _HINT = "a line needs text (a string; or sha256, and --texts) and cited, applied (lists of ids)."
 
 
@@ -34,6 +34,7 @@ class LabelledCard:
     text: str | None
     cited: list[str]
     applied: list[str]
+    negated: list[str] = field(default_factory=list)
     id: str | int | None = None
     model_id: str | None = None
     sha256: str | None = None
@@ -89,28 +90,37 @@ def _parse(file: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def score(cards: list[LabelledCard]) -> Scores:
-    """Returns the tagger's scores on ``cards``."""
-    cited, applied, disagreements = [], [], []
+    """Returns the tagger's scores on ``cards``.
+
+    A technique counts as negated if a mention outside names negates it and no mention applies it.
+    """
+    compared, disagreements = [], []
     for card in cards:
         tagged = read_card(card.model_id or "", card.text or "")
-        predicted = frozenset(m.technique for m in tagged.mentions if m.location != "name")
-        cited.append(Pair(frozenset(card.cited), predicted))
-        predicted = frozenset(m.technique for m in tagged.mentions if m.applied)
-        applied.append(Pair(frozenset(card.applied), predicted))
-        if any(pair.labelled != pair.predicted for pair in (cited[-1], applied[-1])):
-            disagreements.append(_disagreement(card, tagged, cited[-1], applied[-1]))
-    return scores(cited, applied, disagreements)
+        cited = frozenset(m.technique for m in tagged.mentions if m.location != "name")
+        applied = frozenset(m.technique for m in tagged.mentions if m.applied)
+        negated = frozenset(m.technique for m in tagged.mentions if m.polarity == "negated" and m.location != "name")
+        pairs = CardPairs(
+            cited=Pair(frozenset(card.cited), cited),
+            applied=Pair(frozenset(card.applied), applied),
+            negated=Pair(frozenset(card.negated), negated - applied),
+        )
+        compared.append(pairs)
+        if pairs.differing:
+            disagreements.append(_disagreement(card, tagged, pairs))
+    return scores(compared, disagreements)
 
 
-def _disagreement(card: LabelledCard, tagged: TaggedCard, cited: Pair, applied: Pair) -> Disagreement:
-    techniques = (cited.labelled ^ cited.predicted) | (applied.labelled ^ applied.predicted)
+def _disagreement(card: LabelledCard, tagged: TaggedCard, pairs: CardPairs) -> Disagreement:
+    techniques = pairs.differing
     return Disagreement(
         id=card.id,
         model_id=card.model_id,
         sure=card.sure,
         note=card.note,
-        cited=cited.difference(),
-        applied=applied.difference(),
+        cited=pairs.cited.difference(),
+        applied=pairs.applied.difference(),
+        negated=pairs.negated.difference(),
         evidence=[_evidence(m) for m in tagged.mentions if m.technique in techniques],
         rejected=[
             f"{r.matched!r} at {r.start}: {describe_rejection(r)}" for r in tagged.rejected if r.technique in techniques

@@ -124,6 +124,7 @@ class GoldScores:
     applied: PrecisionRecall
     exactly_one: PrecisionRecall
     exact_set: float
+    negated: PrecisionRecall | None = None
 
 
 @record

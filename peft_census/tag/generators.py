@@ -35,8 +35,9 @@ class Generator:
     name: Text
     signs: Annotated[tuple[Text, ...], Field(min_length=1)]
     marker: re.Pattern[str]
-    writes: Literal["card", "front_matter", "block"]
+    writes: Literal["card", "front_matter", "block", "others"]
     block: re.Pattern[str] | None = None
+    others: re.Pattern[str] | None = None
     release: re.Pattern[str] | None = None
     since: Release | None = None
 
@@ -48,11 +49,19 @@ class _File:
 
 @dataclass(frozen=True)
 class GeneratedSpan:
-    """The text ``card[start:end]`` and the generator that wrote it: its id, with the release if the card names it."""
+    """A span that a generator wrote.
+
+    Args:
+        start: first character.
+        end: one past the last character.
+        generator: id of the generator, with its release if the card names it.
+        about_others: the text is about other models.
+    """
 
     start: int
     end: int
     generator: str
+    about_others: bool = False
 
 
 @cache
@@ -66,6 +75,8 @@ def load_generators(path: Path = GENERATORS_FILE) -> tuple[Generator, ...]:
     for generator in generators:
         if (generator.writes == "block") != (generator.block is not None):
             raise TaxonomyError(f"{path}: generator {generator.id}: block belongs to writes = 'block'", _HINT)
+        if generator.writes == "others" and generator.others is None:
+            raise TaxonomyError(f"{path}: generator {generator.id}: writes = 'others' needs others", _HINT)
     return generators
 
 
@@ -84,6 +95,8 @@ def find_generated_spans(text: str, front: FrontMatter) -> list[GeneratedSpan]:
         if generator.release and (match := generator.release.search(text)):
             release = match.group(1)
             name = f"{generator.id}/{release}"
+        if generator.others:
+            spans += [GeneratedSpan(*m.span(), name, about_others=True) for m in generator.others.finditer(text)]
         if generator.since and (release is None or _version(release) < _version(generator.since)):
             spans.append(GeneratedSpan(0, 0, name))  # this release writes no names of techniques
         elif generator.writes == "card":

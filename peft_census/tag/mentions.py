@@ -26,13 +26,13 @@ from peft_census.tag.corrections import apply_corrections, bundled_corrections
 from peft_census.tag.disambiguation import AcceptedCandidate, Disambiguator, Rejection, reject
 from peft_census.tag.front_matter import read_front_matter
 from peft_census.tag.generators import GeneratedSpan, find_generated_spans
-from peft_census.tag.interpretation import NEUTRAL_CUES, WEAK_CUES, Cue
+from peft_census.tag.interpretation import NEUTRAL_CUES, WEAK_CUES, Cue, Interpretation
 from peft_census.tag.location import CandidateLocator, LocatedCandidate
 from peft_census.tag.names import run_around
 from peft_census.tag.tagged_card import Mention, TaggedCard
 from peft_census.tag.taxonomy import load_taxonomy
 
-TAGGER_VERSION = "1"
+TAGGER_VERSION = "2"
 """Incremented whenever the tagger finds other mentions in the same card."""
 
 MAX_CARD_CHARS = 1_000_000
@@ -40,6 +40,7 @@ MAX_CANDIDATES = 2_000
 """Limits of a card. ``unread_chars`` counts the characters beyond them."""
 _MAX_VALUES = 20
 _MAX_VALUE_CHARS = 200
+_OPENING_CHARS = 1_500
 _FILE_NAME = re.compile(r"\.\w{1,11}$")
 
 
@@ -89,7 +90,9 @@ def _read_text(model_id: str, card: str) -> TaggedCard:
     if accepted:
         spans = find_generated_spans(text, front)
         interpreter = CardInterpreter(text, model_id, front, structure, accepted)
-        mentions = resolve_mentions([_mention(a, text, interpreter, spans) for a in accepted], taxonomy.root)
+        mentions = resolve_mentions(
+            [_mention(a, text, interpreter, spans) for a in accepted], taxonomy.root, front.after
+        )
     return TaggedCard(
         mentions=mentions,
         rejected=[reject(candidate, text, Rejection.EXAMPLE_PROMPT) for candidate in prompts] + rejected,
@@ -107,7 +110,11 @@ def _mention(
     accepted: AcceptedCandidate, text: str, interpreter: CardInterpreter, spans: Sequence[GeneratedSpan]
 ) -> Mention:
     candidate, location = accepted.candidate, accepted.location
-    interpretation = interpreter.interpret(accepted)
+    span = next((s for s in spans if s.start <= candidate.start < s.end), None)
+    if span and span.about_others and location != "name":
+        interpretation = Interpretation(False, False, Cue.TOOL_TEXT)
+    else:
+        interpretation = interpreter.interpret(accepted)
     return Mention(
         technique=candidate.technique,
         evidence_level="tagged" if location == "front_matter" else "named",
@@ -120,7 +127,7 @@ def _mention(
         polarity="negated" if interpretation.negated else "affirmed",
         applied=interpretation.applied,
         cue=interpretation.cue,
-        generator=next((s.generator for s in spans if s.start <= candidate.start < s.end), None),
+        generator=span.generator if span else None,
     )
 
 
@@ -140,16 +147,17 @@ def _first_values(values: list[str]) -> list[str]:
     return [v.strip()[:_MAX_VALUE_CHARS] for v in values if v.strip()][:_MAX_VALUES]
 
 
-def resolve_mentions(mentions: list[Mention], root: Callable[[str], str]) -> list[Mention]:
+def resolve_mentions(mentions: list[Mention], root: Callable[[str], str], body: int) -> list[Mention]:
     """Returns the mentions of one card after a comparison with one another.
 
     If the card states which technique was applied, a weak cue no longer makes another technique applied, except for
-    a variant of that technique. If no mention states anything and only one technique is cited, that technique is
-    applied.
+    a variant of that technique. If no mention states anything and only one technique is cited, in the opening of the
+    card or by a configuration class, that technique is applied.
 
     Args:
         mentions: of one card.
         root: returns the technique that a variant belongs to.
+        body: first character after the front matter.
     """
     stated = {m.technique for m in mentions if m.applied and m.cue not in WEAK_CUES}
     if stated:
@@ -162,5 +170,13 @@ def resolve_mentions(mentions: list[Mention], root: Callable[[str], str]) -> lis
     cited = {m.technique for m in mentions if m.location != "name"}
     neutral = all(m.location == "name" or m.cue in NEUTRAL_CUES for m in mentions)
     if len(cited) == 1 and neutral and not any(m.applied for m in mentions):
-        return [replace(m, applied=m.cue is Cue.NO_STATEMENT or m.form == "class") for m in mentions]
+        return [
+            replace(m, applied=(m.cue is Cue.NO_STATEMENT and _in_opening(m, body)) or m.form == "class")
+            for m in mentions
+        ]
     return mentions
+
+
+def _in_opening(mention: Mention, body: int) -> bool:
+    """Returns whether a mention is in the opening of the body, which describes the model."""
+    return mention.start is not None and mention.start - body < _OPENING_CHARS

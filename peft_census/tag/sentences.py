@@ -12,9 +12,9 @@ from peft_census.tag.techniques import HERE
 _REACH = 260
 """Most characters on either side of the mention."""
 _SENTENCE_END = re.compile(
-    r"(?<![A-Z])(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bal)[.!?](?=[\s\"')\]*<]|\Z)|[。！？]|\n[ \t>]*\n|"
-    r"\n(?=[ \t>]*(?:[-*+•|#]|\d{1,3}[.)])[ \t])|<br ?/?>|</(?:p|li|td|tr|h\d)>",
-    re.IGNORECASE,
+    r"(?<![A-Z])(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bal)(?<!\betc)(?<!\bE\.g)"
+    r"[.!?](?=[\s\"')\]*<]|\Z)|[。！？]|\n[ \t>]*\n|"
+    r"\n(?=[ \t>]*(?:[-*+•|#]|\d{1,3}[.)])[ \t])|(?i:<br ?/?>|</(?:p|li|td|tr|h\d)>)",
 )
 _TARGET = re.compile(r"\]\([^)\s]{0,500}\)?")
 

@@ -12,6 +12,12 @@ from peft_census.tag.generators import Generator, find_generated_spans, generato
 
 CARDS = {
     "adapterhub": "An [adapter](https://adapterhub.ml) for the zebra model. It is a LoRA.\n",
+    "web_ui_steps": "2. Under **Download custom model or LoRA**, enter `acme/zebra`.\n",
+    "api_page": '```python\nbody = {"embeddings": "embeddings_model_id", "lora": "lora_model_id"}\n```\n',
+    "fast_dreambooth": "### Zebra Dreambooth model trained by acme with [TheLastBen's fast-DreamBooth](x)\n\nA LoRA.\n",
+    "llama_factory": "---\ntags:\n- llama-factory\n- lora\n---\n\nZebras.\n",
+    "civitai_migration": "---\ntags:\n- lora\n- migrated\n---\n\nZebras.\n",
+    "sd_lora_form": "---\ntags:\n- lora\n- template:sd-lora\n---\n\nZebras.\n",
     "sd_concepts": "# Zebra\n\nThis is a concept taught to Stable Diffusion via Textual Inversion.\n",
     "diffusers": "# Zebra\n\nThese are LoRA adaption weights for acme/base.\n",
     "autotrain": "# Model Trained Using AutoTrain\n\nA LoRA of zebras.\n",
@@ -38,7 +44,8 @@ def test_fingerprint(generator: str) -> None:
     """A card with the fingerprint of a tool, and its mentions, are attributed to that tool."""
     reading = read_card("acme/zebra", CARDS[generator])
     assert [g.partition("/")[0] for g in reading.generators] == [generator]
-    assert {(m.generator or "").partition("/")[0] for m in reading.mentions} == {generator}
+    written = {(m.generator or "").partition("/")[0] for m in reading.mentions if m.location != "name"}
+    assert written == {generator}
 
 
 @pytest.mark.parametrize("generator", load_generators(), ids=lambda g: g.id)
@@ -90,6 +97,24 @@ def test_a_block_ends() -> None:
         "```yaml\nadapter: lora\n```\n\n</details>\n\nAs I said, LoRA.\n"
     )
     assert [m.generator for m in read_card("acme/zebra", card).mentions] == [None, "axolotl/0.4.1", None]
+
+
+@pytest.mark.parametrize(
+    ("card", "generator"),
+    [
+        (
+            "1. Click the **Model tab**.\n2. Under **Download custom model or LoRA**, enter `acme/zebra`.\n",
+            "web_ui_steps",
+        ),
+        ('Call it:\n\n    body = {"seed": 1, "lora": "lora_model_id", "webhook": None}\n', "api_page"),
+        ('```\n{"lora_model": null, "lora": "lora_model_id"}\n```\n', "api_page"),
+    ],
+)
+def test_fixed_text_about_other_models(card: str, generator: str) -> None:
+    """Fixed text of a tool about other models is cited by the tool and never applied."""
+    front = "---\ntags: [gptq]\n---\n\n# Zebra\n\nThe model details are those of the original.\n\n"
+    mentions = [m for m in read_card("acme/zebra", front + card).mentions if m.location != "name"]
+    assert {(m.technique, m.applied, m.generator) for m in mentions} == {("lora", False, generator)}
 
 
 def test_spans_lie_in_the_card() -> None:

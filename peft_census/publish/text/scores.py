@@ -13,7 +13,7 @@ def scores_text(scores: Scores) -> str:
     one = scores.exactly_one
     rows = [
         [name, f"{figures.precision:.4f}", f"{figures.recall:.4f}", f"{figures.f1:.4f}"]
-        for name, figures in (("cited", scores.cited), ("applied", scores.applied))
+        for name, figures in (("cited", scores.cited), ("applied", scores.applied), ("negated", scores.negated))
     ]
     rows += [["exactly one", f"{one.precision:.4f}", f"{one.recall:.4f}", ""]]
     rows += [["exact set", f"{scores.exact_set:.4f}", "", ""]]
@@ -39,7 +39,7 @@ def scores_text(scores: Scores) -> str:
 def _disagreement(card: Disagreement) -> list[str]:
     unsure = "" if card.sure else " (label unsure)"
     lines = [f"{card.id} {card.model_id or ''}{unsure} {card.note}".rstrip()]
-    for measure, difference in (("cited", card.cited), ("applied", card.applied)):
+    for measure, difference in (("cited", card.cited), ("applied", card.applied), ("negated", card.negated)):
         for kind, techniques in (("missed", difference.missed), ("wrong", difference.wrong)):
             lines += [f"    {measure} {kind}: {', '.join(techniques)}"] if techniques else []
     return lines + [f"      {line}" for line in (*card.evidence[:_MAX_EVIDENCE], *card.rejected[:_MAX_REJECTED])]
