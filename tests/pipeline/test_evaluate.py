@@ -99,17 +99,15 @@ def test_the_figures_are_counted_right() -> None:
 
 def test_negation_is_scored() -> None:
     """A negated mention scores as negation, unless the card applies the technique elsewhere."""
-    labels = [
-        {"id": "a", "text": "Trained without DoRA.", "cited": ["dora"], "applied": [], "negated": ["dora"]},
-        {"id": "b", "text": "Trained with LoRA.", "cited": ["lora"], "applied": ["lora"], "negated": ["lora"]},
-        {"id": "c", "text": "LoRA was not used.", "cited": ["lora"], "applied": []},
-    ]
-    result = score(labels)
-    assert result["negated"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5}
-    assert [d["negated"] for d in result["disagreements"]] == [
-        {"missed": ["lora"], "wrong": []},
-        {"missed": [], "wrong": ["lora"]},
-    ]
+    result = score(
+        [
+            LabelledCard("Trained without DoRA.", ["dora"], [], ["dora"], id="a"),
+            LabelledCard("Trained with LoRA.", ["lora"], ["lora"], ["lora"], id="b"),
+            LabelledCard("LoRA was not used.", ["lora"], [], id="c"),
+        ]
+    )
+    assert result.negated == Figures(precision=0.5, recall=0.5, f1=0.5)
+    assert [d.negated for d in result.disagreements] == [Difference(["lora"], []), Difference([], ["lora"])]
 
 
 def test_gold_prints_the_promised_json(run: Any, tmp_path: Path) -> None:
