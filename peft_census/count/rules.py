@@ -2,7 +2,8 @@
 
 The name of a rule is words joined by ``/``: first how a card votes (``exactly_one``, ``any``, ``fractional``), then
 options of other switches in any order, as in ``exactly_one/variants_separate/human_only``. A switch that the name
-leaves out has its default. ``parse_rule`` puts the words in one order, so that a rule has one name.
+leaves out has its default, except the vote, which is then ``any``. ``parse_rule`` puts the words in one order, so that
+a rule has one name.
 
 A card *cites* a technique when it mentions it anywhere but inside a name (repository id, file name, link, the name of
 the model). A card that says "LoRA was not used" cites LoRA. Techniques of kind ``not_peft`` are recorded and never
@@ -238,7 +239,7 @@ def parse_rule(name: str) -> Rule:
 
 
 HEADLINE = Rule()
-"""The rule of the published figure: exactly one technique, at any evidence level, variants grouped."""
+"""The rule of the headline, the nearest reading of the published description."""
 
 STANDARD = tuple(
     parse_rule(name)

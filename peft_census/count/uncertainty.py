@@ -2,8 +2,8 @@
 
 In: votes, as numbers or one-dimensional arrays. Out: bounds with the name of their method, never a NaN.
 
-``wilson`` and ``weighted_interval`` take cards as independent. ``cluster_interval`` takes the cards of one author, or
-the copies of one card, as correlated. ``coverage_bounds`` supposes that all unread cards are alike. None of them
+``wilson`` and ``weighted_interval`` treat cards as independent. ``cluster_interval`` treats the cards of one author, or
+the copies of one card, as correlated. ``coverage_bounds`` gives the worst cases for the unread cards. None of them
 covers wrong labels (``label_error``) or the choice of a rule (table ``sensitivity``).
 """
 

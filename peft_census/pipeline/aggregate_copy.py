@@ -1,9 +1,8 @@
 """The aggregate copy of a snapshot: counted tables only, and no cell of fewer than five models.
 
-In: a snapshot or its public copy. Out: a snapshot beside it whose id ends in ``-aggregate``, without models and
-mentions. Techniques whose cell is small are added up as ``other``; where that is still small, the next smallest goes
-with them, so that a single one cannot be recovered by subtraction. A small row that cannot be added to another is
-left out.
+In: a snapshot or its public copy. Out: a snapshot next to it whose id ends in ``-aggregate``, without models and
+mentions. Techniques with a small cell are summed as ``other``; if that sum is still small, the next smallest technique
+is added, so that no small cell can be computed by subtraction. A small row that cannot be merged is left out.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from peft_census.count.shares import POPULATION
 from peft_census.count.uncertainty import METHOD, wilson
 from peft_census.errors import UsageError
 from peft_census.pipeline.counting import count_tables, instruments_of
-from peft_census.pipeline.public_copy import evidence_of_rows, existing, public_manifest, public_rows
+from peft_census.pipeline.public_copy import evidence_of_rows, find_copy, public_manifest, public_rows
 from peft_census.snapshot.manifest import TechniqueFacts
 from peft_census.snapshot.schema import OTHER_STATUS, arrow_schema
 from peft_census.snapshot.schema.counts import COUNTED_TABLES
@@ -43,7 +42,7 @@ _SUPPRESSED = f"suppressed: months of fewer than {FEW} cards"
 
 
 def aggregate_copy(snapshot: Snapshot, root: Path) -> Snapshot:
-    """Returns the aggregate copy of ``snapshot`` below ``root``, made where it is not there yet.
+    """Returns the aggregate copy of ``snapshot`` below ``root``, which is created if it does not exist.
 
     Raises:
         UsageError: ``snapshot`` is an aggregate copy already, or the copy in ``root`` was made with other withheld
@@ -52,13 +51,13 @@ def aggregate_copy(snapshot: Snapshot, root: Path) -> Snapshot:
     """
 
     if snapshot.aggregate:
-        raise UsageError(f"snapshot {snapshot.id} is an aggregate copy already", "it can be given away as it is.")
+        raise UsageError(f"snapshot {snapshot.id} is an aggregate copy already", "it can be published unchanged.")
     rows = public_rows(snapshot)
     manifest = public_manifest(snapshot.manifest, snapshot.id.removesuffix(PUBLIC) + AGGREGATE, rows.cards)
     techniques = {**snapshot.manifest.taxonomy.techniques, OTHER: OTHER_FACTS}
     manifest = replace(manifest, aggregate=True, taxonomy=replace(manifest.taxonomy, techniques=techniques))
-    if there := existing(manifest, root):
-        return there
+    if found := find_copy(manifest, root):
+        return found
     evidence = evidence_of_rows(rows, snapshot.manifest)
     tables = {name: t.to_pylist() for name, t in count_tables(evidence, instruments_of(snapshot)).items()}
     if snapshot.public:  # it has no rows of instruments to count these from
@@ -69,7 +68,6 @@ def aggregate_copy(snapshot: Snapshot, root: Path) -> Snapshot:
             writer.put(name, pa.Table.from_pylist(merged, schema=arrow_schema(name, public=True)))
         coverage = merge_coverage(rows.coverage.to_pylist())
         writer.put("coverage", pa.Table.from_pylist(coverage, schema=arrow_schema("coverage", public=True)))
-        writer.preview(manifest)
         return writer.write(manifest, root)
 
 

@@ -88,7 +88,7 @@ def write_dataset(snapshot: Snapshot, out: Path, repo: str, aggregate: bool = Fa
 
 
 def _copy(snapshot: Snapshot, folder: Path, aggregate: bool) -> Snapshot:
-    """Returns what is given away of ``snapshot``: itself where it is such a copy, else a copy made in ``folder``.
+    """Returns the copy to publish: ``snapshot`` itself if it is one, otherwise a copy made in ``folder``.
 
     Raises:
         UsageError: it is a public copy that names models which are withheld today.

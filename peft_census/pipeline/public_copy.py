@@ -1,8 +1,8 @@
-"""The public copy of a snapshot: ids of models, labels, offsets and counted tables; no text that an author wrote.
+"""The public copy of a snapshot: model ids, labels, offsets and counted tables, but no text that an author wrote.
 
-In: a snapshot. Out: a snapshot beside it whose id ends in ``-public``. Every ``Column`` of the schema says whether the
-copy keeps it, and ``public_values`` restricts what its values may be. Models that ``corrections.toml`` withholds, and
-rows whose id is not one of the Hub, are not in it; its tables are counted again without them.
+In: a snapshot. Out: a snapshot next to it whose id ends in ``-public``. Every ``Column`` of the schema says whether the
+copy keeps it, and ``public_values`` restricts its values. The copy leaves out the models that ``corrections.toml``
+withholds and rows without a valid Hub id; its tables are counted again without them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _NUMBERS = ("rows", "listed", "duplicate_rows_dropped")
 
 @dataclass(frozen=True)
 class PublicRows:
-    """The rows that a copy of a snapshot holds, with values that may be given away.
+    """The rows of a copy, with only the values that may be published.
 
     Args:
         models: in the columns of a public copy.
@@ -83,7 +83,7 @@ class PublicView(Snapshot):
 
 
 def public_view(snapshot: Snapshot) -> Snapshot:
-    """Returns what a page is made from: a copy as it is, any other snapshot restricted."""
+    """Returns the view from which a page is made: a copy unchanged, any other snapshot restricted."""
     if snapshot.public:
         return snapshot
     manifest = snapshot.manifest
@@ -94,7 +94,7 @@ def public_view(snapshot: Snapshot) -> Snapshot:
 
 
 def public_copy(snapshot: Snapshot, root: Path) -> Snapshot:
-    """Returns the public copy of ``snapshot`` below ``root``, made where it is not there yet.
+    """Returns the public copy of ``snapshot`` below ``root``, which is created if it does not exist.
 
     Raises:
         UsageError: ``snapshot`` is a copy already, or the copy in ``root`` was made with other withheld models.
@@ -102,11 +102,11 @@ def public_copy(snapshot: Snapshot, root: Path) -> Snapshot:
     """
 
     if snapshot.public:
-        raise UsageError(f"snapshot {snapshot.id} is a public copy already", "it can be given away as it is.")
+        raise UsageError(f"snapshot {snapshot.id} is a public copy already", "it can be published unchanged.")
     rows = public_rows(snapshot)
     manifest = public_manifest(snapshot.manifest, snapshot.id + PUBLIC, rows.cards)
-    if there := existing(manifest, root):
-        return there
+    if found := find_copy(manifest, root):
+        return found
     with new_snapshot(root, public=True) as writer:
         for name in _RESTRICTED:
             writer.put(name, getattr(rows, name))
@@ -116,8 +116,8 @@ def public_copy(snapshot: Snapshot, root: Path) -> Snapshot:
         return writer.write(manifest, root)
 
 
-def existing(manifest: Manifest, root: Path) -> Snapshot | None:
-    """Returns the copy of that id in ``root``; None where there is none.
+def find_copy(manifest: Manifest, root: Path) -> Snapshot | None:
+    """Returns the copy with this id in ``root``; None if there is none.
 
     Raises:
         UsageError: it holds another number of models, because the withheld ones changed since it was made.
@@ -140,7 +140,7 @@ def evidence_of_rows(rows: PublicRows, manifest: Manifest) -> Evidence:
 
 
 def public_rows(snapshot: Snapshot) -> PublicRows:
-    """Returns the rows of a snapshot that may be given away, of models that may be named."""
+    """Returns the rows of a snapshot that may be published, of models that may be named."""
     if snapshot.public:
         tables = {name: snapshot.table(name) for name in _RESTRICTED}
         models, mentions = (_named(tables[name]) for name in ("models", "mentions"))
@@ -200,7 +200,7 @@ def public_source(source: SourceInfo) -> SourceInfo:
 
 
 def publishable(ids: pa.ChunkedArray) -> pa.Array:
-    """Says of each model whether it may be named: its id is one of the Hub, and nobody asked to leave it out."""
+    """Returns whether each model may be named: its id is a Hub id and it is not withheld."""
 
     withheld = bundled_withheld()
     encoded = ids.combine_chunks().dictionary_encode()
@@ -236,7 +236,7 @@ def _cards(models: pa.Table) -> CardTotals:
 
 
 def _instruments(descriptions: Mapping[str, Description], left_out: bool) -> dict[str, Description]:
-    """Returns the descriptions of the instruments without what a server answered; in a copy, without their rows.
+    """Returns the descriptions of the instruments without server responses; in a copy, without their rows.
 
     Args:
         descriptions: those of a manifest.

@@ -1,7 +1,7 @@
-"""What the public copy keeps of each column: one function for every member of ``columns.Public``.
+"""The values that the public copy keeps of each column: one function for each restricting member of ``Public``.
 
-In: columns of a private snapshot. Out: the same columns with nothing in them that an author could have written
-freely. What is free text at its source is kept only where its value is in a closed list, else it becomes ``other``.
+In: columns of a snapshot. Out: the same columns without anything that an author could have written freely. A value that
+is free text at its source is kept only if it is in a closed list; otherwise it becomes ``other``.
 """
 
 from __future__ import annotations

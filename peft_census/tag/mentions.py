@@ -1,7 +1,7 @@
 """Tags one card: finds its mentions of techniques.
 
 In: a model id, its card and its ``adapter_config.json``. Out: a ``TaggedCard`` with a mention for every place at which
-the card cites a technique, and the evidence for it. ``batch`` does this for Arrow batches. The steps are:
+the card names a technique, and the evidence for it. ``batch`` does this for Arrow batches. The steps are:
 
 1. ``candidates``: find names, classes, titles and arXiv ids of techniques;
 2. ``location``: find the part of the card that contains each candidate;

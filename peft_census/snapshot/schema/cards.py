@@ -162,7 +162,8 @@ CARD_TABLES: dict[str, Table] = {
         ),
     ),
     "mentions": Table(
-        "Every place where a card cites a technique, with the evidence.",
+        "Every place where a card names a technique, with the evidence. Rows with location `name` do not count as "
+        "citing.",
         (
             Column("model_id", pa.string(), "Hub id of the card's model.", nullable=False, public=Public.AS_IS),
             Column("technique", pa.string(), "Technique id of the taxonomy.", nullable=False, public=Public.AS_IS),
