@@ -6,6 +6,7 @@ import ipaddress
 import os
 import shutil
 import socket
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the search for planted tokens."""
+    """Registers the search for planted tokens, and reads the sources into the help before a test adds one."""
+    import_module("peft_census.cli.census")
     config.pluginmanager.register(Sweep(config), "sweep")
 
 
