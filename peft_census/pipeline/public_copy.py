@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from peft_census.count import OTHER, Evidence
 from peft_census.errors import UsageError
 from peft_census.pipeline.counting import count_tables, instruments_of
+from peft_census.pipeline.coverage import CardCounts
 from peft_census.pipeline.public_values import COMMIT, SHA256, is_hub_id, known_source, restricted
 from peft_census.pipeline.settings import settings
 from peft_census.publish.folder import publish
@@ -154,8 +155,11 @@ def public_rows(snapshot: Snapshot) -> PublicRows:
         instruments = restricted("coverage", snapshot.table("coverage"), techniques)
     kind = known_source(snapshot.manifest.source.kind)
     others = instruments.filter(pc.not_equal(instruments["source"], kind))
-    coverage = pa.concat_tables([_coverage(models, kind), others])
-    return PublicRows(models, mentions, coverage, _cards(models))
+    counts = CardCounts()
+    for batch in models.to_batches():
+        counts.add(batch)
+    cards = pa.Table.from_pylist(counts.rows(kind), schema=arrow_schema("coverage", public=True))
+    return PublicRows(models, mentions, pa.concat_tables([cards, others]), counts.totals())
 
 
 def public_manifest(manifest: Manifest, snapshot_id: str, cards: CardTotals) -> Manifest:
@@ -214,25 +218,6 @@ def _named(table: pa.Table) -> pa.Table:
 
 def _kept_columns(snapshot: Snapshot, name: str) -> pa.Table:
     return snapshot.table(name, [c.name for c in columns_of(name, public=True)])
-
-
-def _coverage(models: pa.Table, kind: str) -> pa.Table:
-    """Returns how many models there are of each status and reason."""
-    counted = models.group_by(["status", "reason"]).aggregate([([], "count_all")]).to_pylist()
-    rows = [{"source": kind, "status": r["status"], "reason": r["reason"], "n": r["count_all"]} for r in counted]
-    rows.sort(key=lambda row: (str(row["status"]), str(row["reason"] or "")))
-    return pa.Table.from_pylist(rows, schema=arrow_schema("coverage", public=True))
-
-
-def _cards(models: pa.Table) -> CardTotals:
-    ends = pc.min_max(pc.coalesce(models["last_modified"], models["created_at"]))
-    first, last = (ends[end].as_py() for end in ("min", "max"))
-    return CardTotals(
-        rows=models.num_rows,
-        with_text=pc.sum(pc.equal(models["status"], "text")).as_py() or 0,
-        first=first and first.date().isoformat(),
-        last=last and last.date().isoformat(),
-    )
 
 
 def _instruments(descriptions: Mapping[str, Description], left_out: bool) -> dict[str, Description]:
