@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from peft_census.collect.ledger_rows import (
 )
 from peft_census.collect.raw_shards import Outcome
 from peft_census.errors import SourceError, output_error
+from peft_census.snapshot.manifest import Retrieval
 
 _TO_READ = """crawl = :crawl AND (status IS NULL OR status = 'failed'
   OR (status = 'gone' AND read_crawl IS NOT :crawl) OR read_sha IS NOT sha
@@ -44,6 +46,9 @@ _UPSERT = f"""INSERT INTO model (crawl, first_crawl, {", ".join(ListedModel._fie
 _ADD_PAGE = """INSERT INTO listing VALUES (:crawl, :name, :next, 1, :items, :malformed, :done)
   ON CONFLICT (crawl, name) DO UPDATE SET next = :next, pages = pages + 1, items = items + :items,
   malformed = malformed + :malformed, done = :done"""
+
+_ADD_DAY = """UPDATE crawl SET first_day = min(coalesce(first_day, :day), :day),
+  last_day = max(coalesce(last_day, :day), :day) WHERE id = :crawl"""
 
 _RECORD = {
     "cards": """UPDATE model SET status = :status, reason = :reason, read_sha = :sha, read_gated = :gated,
@@ -134,16 +139,29 @@ class Ledger:
     # ---- crawls and their listings
 
     def open_crawl(self, oldest: float) -> int:
-        """Returns the crawl to resume; a new one if the last is finished, too old, or needs a new listing.
+        """Returns the crawl to resume; a new one if the last is finished, too old, begun by a clock that was ahead, or
+        needs a new listing.
 
         Args:
             oldest: age in seconds up to which an unfinished crawl is resumed.
         """
         now = time.time()
         with self._transaction() as db:
-            resumable = "id = (SELECT max(id) FROM crawl) AND NOT finished AND NOT relist AND started_at > ?"
-            last = self._one(f"SELECT id FROM crawl WHERE {resumable}", now - oldest)  # noqa: S608
+            resumable = (
+                "id = (SELECT max(id) FROM crawl) AND NOT finished AND NOT relist AND started_at BETWEEN ? AND ?"
+            )
+            last = self._one(f"SELECT id FROM crawl WHERE {resumable}", now - oldest, now)  # noqa: S608
             return last or int(db.execute("INSERT INTO crawl (started_at) VALUES (?)", (now,)).lastrowid or 0)
+
+    def add_day(self, crawl: int, day: date) -> None:
+        """Records that the server answered on ``day``."""
+        with self._transaction() as db:
+            db.execute(_ADD_DAY, {"crawl": crawl, "day": day.isoformat()})
+
+    def retrieved(self, crawl: int) -> Retrieval | None:
+        """Returns the days on which the server answered; None before its first answer."""
+        first, last = self._db.execute("SELECT first_day, last_day FROM crawl WHERE id = ?", (crawl,)).fetchone()
+        return Retrieval(date.fromisoformat(first), date.fromisoformat(last)) if first else None
 
     def last_crawl(self) -> int:
         """Returns the newest crawl; 0 before the first."""

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-VERSION = 2
+VERSION = 3
 """Stored in the file; changes when a table changes. Zero in files older than this number."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS crawl (
   id INTEGER PRIMARY KEY, started_at REAL NOT NULL, listed INTEGER NOT NULL DEFAULT 0,
-  finished INTEGER NOT NULL DEFAULT 0, relist INTEGER NOT NULL DEFAULT 0, summary TEXT NOT NULL DEFAULT '{}');
+  finished INTEGER NOT NULL DEFAULT 0, relist INTEGER NOT NULL DEFAULT 0, summary TEXT NOT NULL DEFAULT '{}',
+  first_day TEXT, last_day TEXT);
 CREATE TABLE IF NOT EXISTS listing (
   crawl INTEGER NOT NULL, name TEXT NOT NULL, next TEXT, pages INTEGER NOT NULL DEFAULT 0,
   items INTEGER NOT NULL DEFAULT 0, malformed INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0,

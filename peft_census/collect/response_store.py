@@ -119,8 +119,10 @@ def open_campaign(store: Path, source: str, plan: dict[str, Any], fresh: bool = 
 
 
 def _last(base: sqlite3.Connection, source: str, sha: str) -> int | None:
-    oldest = (datetime.now(UTC) - timedelta(days=FRESH_DAYS)).isoformat()
+    """Returns the newest recent campaign; one that a clock which was ahead has opened in the future is not recent."""
+    now = datetime.now(UTC)
     row = base.execute(
-        "SELECT max(id) FROM campaign WHERE source = ? AND plan_sha256 = ? AND opened_at > ?", (source, sha, oldest)
+        "SELECT max(id) FROM campaign WHERE source = ? AND plan_sha256 = ? AND opened_at > ? AND opened_at <= ?",
+        (source, sha, (now - timedelta(days=FRESH_DAYS)).isoformat(), now.isoformat()),
     ).fetchone()
     return None if row[0] is None else int(row[0])

@@ -199,6 +199,7 @@ def public_source(source: SourceInfo) -> SourceInfo:
         content_sha256=source.content_sha256 if SHA256.fullmatch(source.content_sha256) else OTHER,
         revision=source.revision if COMMIT.fullmatch(str(source.revision)) else None,
         specimen=source.specimen,
+        retrieved=source.retrieved,
         details=kept,
     )
 

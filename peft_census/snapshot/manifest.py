@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ class SchemaVersionError(SnapshotError):
 
 
 @record
+class Retrieval:
+    """The first and the last day (UTC, by the server's clock) on which a source was read for this snapshot."""
+
+    first: date
+    last: date
+
+
+@record
 class SourceInfo:
     """Where the cards come from.
 
@@ -39,6 +48,7 @@ class SourceInfo:
         content_sha256: SHA-256 that changes only with the cards.
         revision: commit of the source, where it has one.
         specimen: whether the cards were written for this project, so that shares mean nothing.
+        retrieved: when it was read; None for files, whose date of retrieval is not known.
         details: other facts, JSON-ready; their keys depend on ``kind``.
     """
 
@@ -47,6 +57,7 @@ class SourceInfo:
     content_sha256: str
     revision: str | None = None
     specimen: bool = False
+    retrieved: Retrieval | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
 

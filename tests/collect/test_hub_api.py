@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import closing
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import planted
@@ -20,6 +21,7 @@ from peft_census.collect.hub.options import HubOptions
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.raw_shards import SCHEMA, Shards
 from peft_census.errors import BusyError, SourceError, UsageError
+from peft_census.snapshot.manifest import Retrieval
 from peft_census.snapshot.schema import check
 from tests.collect.conftest import Start
 from tests.replica.catalogue import Catalogue, Record, commit_of, from_generator
@@ -419,6 +421,32 @@ def test_an_old_unfinished_crawl_is_listed_again(replica: Start, tmp_path: Path)
     pages, requests = server.counts.pages, server.readme_requests()
     source(tmp_path).prepare()
     assert (server.counts.pages > pages, server.readme_requests() - requests) == (True, 1)
+
+
+def test_a_crawl_begun_by_a_clock_that_was_ahead_is_not_resumed(
+    replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise its listing would count as fresh until that day."""
+    replica(from_generator(5))
+    made, now = source(tmp_path), time.time()
+    with closing(Ledger(made.folder)) as ledger:
+        monkeypatch.setattr("peft_census.collect.ledger.time.time", lambda: now + 400 * 86_400)
+        ahead = ledger.open_crawl(86_400)
+        monkeypatch.setattr("peft_census.collect.ledger.time.time", lambda: now)
+        assert ledger.open_crawl(86_400) == ahead + 1
+
+
+def test_a_crawl_records_its_days_by_the_servers_clock(replica: Start, tmp_path: Path) -> None:
+    """A crawl that is interrupted and resumed names the first and the last day, whatever the clock of this machine."""
+    catalogue = from_generator(40)
+    server = replica(catalogue)
+    server.faults.always[f"{readable(catalogue)[0]}/resolve"] = 500
+    server.clock = lambda: datetime(2031, 3, 4, tzinfo=UTC).timestamp()
+    day = date(2031, 3, 4)
+    assert source(tmp_path).prepare().retrieved == Retrieval(day, day)
+    server.faults.always.clear()
+    server.clock = lambda: datetime(2031, 3, 6, tzinfo=UTC).timestamp()
+    assert source(tmp_path).prepare().retrieved == Retrieval(day, date(2031, 3, 6))
 
 
 def test_shards_are_read_back_in_order_of_id(tmp_path: Path) -> None:

@@ -65,12 +65,14 @@ def test_old_and_unwanted_campaigns_are_not_reused(tmp_path: Path) -> None:
     with open_campaign(store, "github", PLAN, fresh=True) as campaign:
         assert campaign.get("a", Body) is None
         campaign.put("a", NOW, Body(1))
-    old = (datetime.now(UTC) - timedelta(days=FRESH_DAYS + 1)).isoformat()
-    with sqlite3.connect(store) as base:
-        base.execute("UPDATE campaign SET opened_at = ?", (old,))
-    base.close()
-    with open_campaign(store, "github", PLAN) as campaign:
-        assert campaign.get("a", Body) is None
+    for days in (-FRESH_DAYS - 1, 400):  # also one that a clock which was ahead has opened
+        opened = (datetime.now(UTC) + timedelta(days=days)).isoformat()
+        with sqlite3.connect(store) as base:
+            base.execute("UPDATE campaign SET opened_at = ?", (opened,))
+        base.close()
+        with open_campaign(store, "github", PLAN) as campaign:
+            assert campaign.get("a", Body) is None
+            campaign.put("a", NOW, Body(1))
 
 
 def test_two_runs_at_once_are_refused(tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ class Replica:
         self.datasets: dict[str, Dataset] = {}
         self.cdn_base: str | None = None
         """Where large files are redirected to; None serves them directly."""
+        self.clock: Callable[[], float] = time.time
+        """The time that its answers name."""
         self.after_page: dict[int, Callable[[Catalogue], None]] = {}
         """What happens to the catalogue once so many listing pages were served."""
         handler = type("Handler", (_Handler,), {"replica": self})
@@ -144,6 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing: the counters tell."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(self.replica.clock())
 
     def do_HEAD(self) -> None:
         self._serve()

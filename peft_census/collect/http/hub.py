@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from urllib.parse import urljoin, urlsplit
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when huggingface_hub is imported
@@ -37,7 +38,7 @@ from peft_census.collect.http.common import (
     redact,
     send_with_retries,
 )
-from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Allowance, Clock, Pacer, retry_after
+from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Allowance, Clock, Pacer, retry_after, server_time
 from peft_census.errors import SourceError
 
 HUB = "https://huggingface.co"
@@ -89,6 +90,8 @@ class HubClient:
         report: called with path and fault of each attempt that failed.
         base: the endpoint, read from the environment when the client is made.
         clock: time for pacing and retries.
+        requests: how many were sent.
+        today: the day (UTC) of the last answer, by the server's clock.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -96,6 +99,7 @@ class HubClient:
     base: str = field(default_factory=endpoint)
     clock: Clock = SYSTEM_CLOCK
     requests: int = 0
+    today: date | None = None
 
     def __post_init__(self) -> None:
         if origin(self.base)[0] not in ("http", "https") or not origin(self.base)[1]:
@@ -167,6 +171,7 @@ class HubClient:
                     reported = _allowance(response.headers) if origin(url) == origin(self.base) else None
                     self.pacer.settle(ticket, reported)
                     settled = True
+                    self.today = datetime.fromtimestamp(server_time(response.headers), UTC).date()
                     if response.status_code != 429:
                         yield response
                         return

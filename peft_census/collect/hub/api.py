@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ class HubApi:
         if ledger.is_listed(crawl):
             return crawl
         with progress("listing", " models", None, self.quiet, ledger.n_listed(crawl)) as bar:
-            tick = _ticker(bar, client, "api")
+            tick = _ticker(bar, client, ledger, crawl, "api")
             if self.options.ids is not None:
                 look_up_ids(client, ledger, crawl, read_ids(self.options.ids), tick)
             else:
@@ -134,13 +135,14 @@ class HubApi:
                 config = self._config(ledger, row.model_id)
                 fields = [row.model_id, row.revision, row.status, row.reason, row.text_sha256]
                 content.update(json.dumps([*fields, config.text_sha256 if config else None]).encode())
-            listed = ledger.n_listed(self.crawl)
+            listed, retrieved = ledger.n_listed(self.crawl), ledger.retrieved(self.crawl)
         name = self.options.name
         tags = {"tags": list(ADAPTER_TAGS)} if name == "adapters" else {}
         return SourceInfo(
             kind=self.kind,
             label=f"{urlsplit(self.base).hostname}: {name} ({listed:,} models)",
             content_sha256=content.hexdigest(),
+            retrieved=retrieved,
             details={"population": name, "listed": listed, **tags, **self._details},
         )
 
@@ -173,7 +175,7 @@ class HubApi:
         to_read = ledger.n_to_read(self.crawl)
         if to_read:
             with progress("reading", " cards", to_read, self.quiet) as bar:
-                tick = _ticker(bar, client, "resolvers")
+                tick = _ticker(bar, client, ledger, self.crawl, "resolvers")
                 read_cards(client, ledger, Shards(self.folder / "cards"), self.crawl, tick)
 
     def _read_sample(self, client: HubClient, ledger: Ledger) -> None:
@@ -202,10 +204,15 @@ class HubApi:
                 ledger.record(ledger.last_crawl(), kind, shards.outcomes(unrecorded), unrecorded)
 
 
-def _ticker(bar: Any, client: HubClient, bucket: str) -> Callable[[int], None]:
-    """Returns a function that advances ``bar`` and shows what is left of the rate limit."""
+def _ticker(bar: Any, client: HubClient, ledger: Ledger, crawl: int, bucket: str) -> Callable[[int], None]:
+    """Returns a function that advances ``bar``, shows what is left of the rate limit, and records the day."""
+    known: date | None = None
 
     def tick(n: int) -> None:
+        nonlocal known
+        if client.today is not None and client.today != known:
+            known = client.today
+            ledger.add_day(crawl, known)
         bar.update(n)
         left, quota = client.pacer.left(bucket)
         bar.set_postfix_str(f"budget {left:,} of {quota:,}", refresh=False)

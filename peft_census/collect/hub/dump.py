@@ -34,6 +34,7 @@ from peft_census.collect.problem_log import progress
 from peft_census.collect.registry import SourceRequest
 from peft_census.errors import SourceError, UsageError, output_error
 from peft_census.snapshot.files import replaced_file, write_atomically
+from peft_census.snapshot.manifest import Retrieval
 
 DATASET = "librarian-bots/model_cards_with_metadata"
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -118,6 +119,7 @@ class HubDump:
             kind="hub-dump",
             label=f"{self.dataset}@{dump.sha[:12]}",
             revision=dump.sha,
+            retrieved=None if client.today is None else Retrieval(client.today, client.today),
             details={**info.details, "dataset": self.dataset, "paths": [s.path for s in dump.shards]},
         )
 
