@@ -17,7 +17,7 @@ GIVEN  := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
 $(if $(filter-out $(KNOWN),$(GIVEN)),$(error no variable $(filter-out $(KNOWN),$(GIVEN)); there are $(KNOWN)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup census changes test campaigns check audit docs gold bench bench-full fuzz hostile replica notebooks conformance clean
+.PHONY: help install setup census changes test campaigns check audit docs shipped gold bench bench-full fuzz hostile replica notebooks conformance clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ audit: $(VENV)/runtime ## Check the pinned versions for known vulnerabilities (n
 
 docs: $(VENV)/test ## Write the generated pages of docs/
 	$(BIN)/python docs/generate.py
+
+shipped: $(VENV)/test ## Make the bundled snapshot of real cards again (needs ../shared/real)
+	$(BIN)/python scripts/ship_snapshot.py
 
 gold: $(VENV)/runtime ## Score the tagger on the gold sets and record the scores
 	@for labels in data/gold/written.jsonl data/specimen/cards.jsonl; do $(CENSUS) gold $$labels --record data/gold/scores.json | head -6; done

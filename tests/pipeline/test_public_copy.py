@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from helpers import REPO, write_cards
+from helpers import write_cards
 
 from peft_census.cli.main import main
 from peft_census.errors import UsageError
@@ -404,27 +404,3 @@ def test_a_base_model_is_a_listed_id_or_a_family() -> None:
     assert known("acme/base") == "acme/base"
     assert known("jane-doe/my-llama-7b") == "llama" == known("llama")
     assert known("jane-doe/elm-street") == known("Jane Doe, llama") == known("/home/jane/llama") == "other"
-
-
-SHIPPED = sorted((REPO / "data" / "snapshots").glob("*-public"))
-
-
-def test_a_snapshot_for_analysts_is_shipped() -> None:
-    """Git keeps one at least, or notebooks have nothing real to read; it stays small."""
-    assert SHIPPED
-    for path in SHIPPED:
-        assert sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) < 2_000_000
-
-
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.name)
-def test_the_shipped_snapshot_is_intact_and_counts_as_today(path: Path) -> None:
-    """Its bytes are those of the manifest, it has today's schema and rules; after a change of rules, make it again."""
-    shipped = read_snapshot(path)
-    shipped.verify()
-    for name in shipped.manifest.tables:
-        check(name, shipped.table(name), public=True)
-    techniques = shipped.manifest.taxonomy.techniques
-    mentions = shipped.table("mentions")
-    assert mentions["matched"].to_pylist() == [techniques[t].name for t in mentions["technique"].to_pylist()]
-    assert "AdapterHub/bert-base-uncased-pf-anli_r3" in shipped.table("models")["model_id"].to_pylist()
-    assert count_again(shipped).equals(shipped.table("shares"))
