@@ -115,7 +115,13 @@ def test_every_imported_package_is_declared() -> None:
     project = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     runtime = requirements(project["dependencies"])
     extras = {name: requirements(section) for name, section in project["optional-dependencies"].items()}
-    own = {"peft-census", "tests", "benchmarks", *(f.stem.replace("_", "-") for f in (REPO / "tests").rglob("*.py"))}
+    own = {
+        "peft-census",
+        "tests",
+        "benchmarks",
+        "scripts",
+        *(f.stem.replace("_", "-") for f in (REPO / "tests").rglob("*.py")),
+    }
 
     def used(*folders: str) -> set[str]:
         names = {name for folder in folders for f in (REPO / folder).rglob("*.py") for _, name in imported(f)}
