@@ -25,6 +25,9 @@ from peft_census.snapshot.instruments import BenchmarkDescription
 from peft_census.snapshot.schema import arrow_schema
 
 TASKS = {"MetaMathQA": "test accuracy", "image-gen": "test dino_similarity"}
+"""The metric of each task."""
+TEST_QUESTIONS = 1319
+"""Questions in the test set of MetaMathQA, that of GSM8K. Images are compared with 4, without a score for each."""
 _TABLE = "benchmark.csv"
 _CSV_NAMES = {
     "base_model": "model_id",
@@ -64,6 +67,7 @@ def read_benchmark(place: Path | None, types: Mapping[str, str]) -> tuple[pa.Tab
         raise UsageError(f"{folder}: no successful benchmark run", "give a checkout of huggingface/peft.")
     for row in rows:
         row["technique"] = types.get(row["peft_type"] or "")
+        row["test_questions"] = _test_questions(row["task"], row["value"])
     rows.sort(key=lambda r: (r["task"], r["peft_type"] or "", r["experiment"]))
     description = BenchmarkDescription(
         state="read",
@@ -76,6 +80,12 @@ def read_benchmark(place: Path | None, types: Mapping[str, str]) -> tuple[pa.Tab
         bundled=place is None,
     )
     return pa.Table.from_pylist(rows, schema=arrow_schema("benchmark")), description
+
+
+def _test_questions(task: str, value: float) -> int | None:
+    """Returns the size of the test set; None if ``value`` is not a whole number of correct answers to so many."""
+    answers = value * TEST_QUESTIONS
+    return TEST_QUESTIONS if task == "MetaMathQA" and abs(answers - round(answers)) < 1e-6 else None
 
 
 def _text(file: Path) -> str:
@@ -176,7 +186,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _read_table(file: Path) -> list[dict[str, Any]]:
-    fields = [f for f in arrow_schema("benchmark") if f.name not in ("technique", "metric", "value")]
+    fields = [f for f in arrow_schema("benchmark") if f.name not in ("technique", "metric", "value", "test_questions")]
     results = {task: metric.replace(" ", "_") for task, metric in TASKS.items()}
     types = {_CSV_NAMES.get(f.name, f.name): f.type for f in fields}
     types |= {"status": pa.string(), **dict.fromkeys(results.values(), pa.float64())}

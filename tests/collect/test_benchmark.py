@@ -59,6 +59,7 @@ def test_the_table_that_ships_is_whole() -> None:
     assert len({r["peft_type"] for r in rows if r["task"] == "image-gen"}) == 28
     assert (about.commit, about.runs, about.bundled) == ("5d602fdb", 94, True)
     assert sum(r["technique"] == "lora" for r in rows) == 11
+    assert {(r["task"], r["test_questions"]) for r in rows} == {("MetaMathQA", 1319), ("image-gen", None)}
     assert all(r["peft_type"] is None and r["technique"] is None for r in rows if "full-finetuning" in r["experiment"])
 
 
@@ -95,6 +96,15 @@ def test_a_checkout_is_read_at_its_commit(tmp_path: Path) -> None:
     assert about.commit == "a" * 40
     assert about.types_without_technique == ("NEWTYPE",)
     assert not about.bundled
+
+
+def test_an_accuracy_of_another_test_set_has_no_size(tmp_path: Path) -> None:
+    """0.5 is not a share of 1,319 questions, so that the number of questions is not known; 660 of 1,319 is."""
+    same = _result("lora/same", peft_type="LORA")
+    same["train_info"]["metrics"][-1]["test accuracy"] = 660 / 1319
+    table, _ = read_benchmark(_checkout(tmp_path, _result("lora/other", peft_type="LORA"), same), TYPES)
+    sizes = {r["experiment"]: r["test_questions"] for r in table.to_pylist()}
+    assert sizes == {"lora/other": None, "lora/same": 1319}
 
 
 def test_runs_that_failed_are_left_out(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from peft_census.count import (
     milestones,
     monthly,
     parse_rule,
-    popular,
 )
 from peft_census.count.groups import DIMENSIONS, FLOOR, family
 from peft_census.snapshot.manifest import TechniqueFacts
@@ -203,32 +202,6 @@ def test_concentration_of_two_halves_is_two_techniques() -> None:
     assert whole["shannon_number"] == pytest.approx(2)
     few = concentration(evidence(models[:10], [says(m["model_id"], "lora") for m in models[:10]]))
     assert {(r["hhi"], r["enough"]) for r in few.to_pylist()} == {(None, False)}
-
-
-def test_popular_joins_runs_and_marks_the_front() -> None:
-    """A run is off the front when another is as good with less memory; full fine-tuning has no share."""
-    runs = [
-        ("lora", "plain", None, 0.5, 10),
-        ("lora", "better", "DoRA", 0.6, 20),
-        ("ia3", "worse", None, 0.4, 10),
-        (None, "full", None, 0.7, None),
-    ]
-    columns = dict.fromkeys(arrow_schema("benchmark").names)
-    table = pa.Table.from_pylist(
-        [
-            columns | {"technique": t, "experiment": e, "variant": v, "value": x, "memory_max_bytes": m, "task": "T", "metric": "test accuracy"}
-            for t, e, v, x, m in runs
-        ],
-        schema=arrow_schema("benchmark"),
-    )  # fmt: skip
-    models = [model(f"a/{i}") for i in range(4)]
-    cited = [says("a/0", "lora"), says("a/1", "lora"), says("a/2", "dora"), says("a/2", "lora"), says("a/3", "lora")]
-    counted = popular(evidence(models, cited), table)
-    check("popular", counted)
-    assert [(r["experiment"], r["technique"], r["cards"], r["share"], r["on_front"]) for r in counted.to_pylist()] == [
-        ("full", None, None, None, None), ("better", "dora", 1, 0.25, True), ("plain", "lora", 4, 1.0, True),
-        ("worse", "ia3", 0, 0.0, False),
-    ]  # fmt: skip
 
 
 TABLES = {f.__name__: f for f in (agreement, breakdown, monthly, adoption, milestones, concentration)}

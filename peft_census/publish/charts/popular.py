@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from peft_census.count import parse_rule
+from peft_census.count.popular import RULE, Standing, standings
 from peft_census.publish.charts.bars import TICK_STEPS, percent_tick
 from peft_census.publish.charts.layout import NARROW, TICK_SIZE, Panel, make_figure, strip_axes
 from peft_census.publish.charts.palette import Palette
@@ -26,10 +26,9 @@ from peft_census.publish.text.numbers import count, percent, plural
 from peft_census.snapshot.snapshot import Snapshot
 
 NAME = "popular"
-_RULE = parse_rule("any/variants_separate")
 _NOTE = (
     "Each point: the best run of a technique; filled if no run of the task is better in both result and memory. "
-    "One run and one seed each. Correlation only."
+    "Bar: error of the test set, 95%; not known for images. One seed each. Correlation only."
 )
 _TALL, _LEFT, _RIGHT = 2.7, 0.75, 0.1
 _LABELS = 8
@@ -55,6 +54,8 @@ class Point:
     technique: str
     name: str
     value: float
+    low: float | None
+    high: float | None
     share: float
     cards: float
     front: bool
@@ -72,15 +73,13 @@ def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec | Missing:
 
 
 def _claim(snapshot: Snapshot, rows: list[dict[str, Any]], tasks: Mapping[str, list[Point]]) -> Claim:
-    task, points = next((t, p) for t, p in tasks.items() if any(x.cards for x in p))
-    top = max(points, key=lambda p: (p.cards, p.technique))
-    better = sum(p.value > top.value for p in points)
-    metric = next(r["metric"] for r in rows if r["task"] == task)
-    score = f"{count(better)} of them score higher in {metric}" if better else f"it also scores highest in {metric}"
-    title = (
-        f"{top.name} ({percent(top.share)} of cards) is the most cited of {count(len(points))} techniques measured on "
-        f"{task}; {score}"
+    top = max((p for points in tasks.values() for p in points), key=lambda p: (p.cards, p.technique))
+    found = standings(rows, top.technique)
+    better = ", ".join(
+        f"{count(s.better) if s.better else 'none'} of {count(s.techniques)} scored higher on {s.best['task']}"
+        for s in found
     )
+    title = f"{top.name} ({percent(top.share)} of cards) is the most cited technique in PEFT's benchmark; {better}"
     base = rows[0]["base"]
     claim = Claim(
         id=NAME,
@@ -92,31 +91,52 @@ def _claim(snapshot: Snapshot, rows: list[dict[str, Any]], tasks: Mapping[str, l
         share=top.share,
         method="none: one run and one seed each",
         quote=(
-            f"{title}, and its best run reaches {top.value:.3f}; {count(top.cards)} of {count(base)} cards that cite a "
-            "technique cite it"
+            f"{title}. {' '.join(map(_result, found))} {count(top.cards)} of {count(base)} cards that cite a technique "
+            f"cite {top.name}"
         ),
         misquote="People use the wrong technique.",
-        why_not="Two tasks, one model and one run each do not measure other uses.",
-        caveat="Contributors chose the settings, and some techniques were tuned more than others.",
+        why_not=f"{plural(len(tasks), 'task')} and one seed each do not measure other uses.",
+        caveat=(
+            "Contributors chose the settings, and some techniques had more runs than others: the best of many runs is "
+            "higher by chance."
+        ),
         title=title,
         subtitle=(
-            f"Horizontal: {metric} of the best run. Vertical: share of {plural(base, 'card')} that cite a technique, "
-            f"logarithmic scale. Rule {_RULE.name}."
+            f"Horizontal: result of the best run, variants grouped. Vertical: share of {plural(base, 'card')} that cite "
+            f"a technique, logarithmic scale. Rule {RULE.name}."
         ),
         alt_text=f"Points. {title}. {'; '.join(f'{t}: {_points_text(measured)}' for t, measured in tasks.items())}.",
     )
-    return about_cards(claim, snapshot, _RULE)
+    return about_cards(claim, snapshot, RULE)
+
+
+def _result(standing: Standing) -> str:
+    """Returns the best result of the leader in one task, with its error and how many others cannot be told apart."""
+    best = standing.best
+    runs = "only run" if best["runs"] == 1 else f"best of {count(best['runs'])} runs"
+    text = f"On {best['task']} its {runs} reaches a {best['metric']} of {best['value']:.3f}"
+    if standing.similar is None:
+        return f"{text}; its test-set error is not known."
+    return (
+        f"{text} (95% interval for the size of the test set {best['value_low']:.3f}–{best['value_high']:.3f}); "
+        f"{plural(standing.similar, 'other technique')} cannot be told apart from it."
+    )
 
 
 def _points(snapshot: Snapshot, rows: Sequence[dict[str, Any]]) -> list[Point]:
     """Returns one point for every technique: its best run."""
-    best: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        if row["technique"] not in best or row["value"] > best[row["technique"]]["value"]:
-            best[row["technique"]] = row
-    front = {r["technique"] for r in rows if r["on_front"]}
+    best = {r["technique"]: r for r in rows if r["best"]}
     return [
-        Point(t, technique_name(snapshot, t), r["value"], r["share"], r["cards"], t in front)
+        Point(
+            t,
+            technique_name(snapshot, t),
+            r["value"],
+            r["value_low"],
+            r["value_high"],
+            r["share"],
+            r["cards"],
+            bool(r["on_front"]),
+        )
         for t, r in sorted(best.items())
     ]
 
@@ -147,6 +167,7 @@ def _draw_task(axes: Axes, points: list[Point], lead: str, wide: float, palette:
     high = max(math.log10(max(cited)) if cited else 0, low + 1) + 0.25
     floor = low - 0.55
     values = [p.value for p in points]
+    values += [end for p in points for end in (p.low, p.high) if end is not None]
     pad = 0.08 * (max(values) - min(values) or 0.1)
     left, right, bottom = min(values) - pad, max(values) + pad, floor - 0.3
     broad = wide - 2 * MARGIN - _LEFT - _RIGHT
@@ -173,6 +194,8 @@ def _draw_task(axes: Axes, points: list[Point], lead: str, wide: float, palette:
 
 def _draw_point(axes: Axes, point: Point, y: float, leads: bool, palette: Palette) -> None:
     color = palette.leader if leads else palette.others
+    if point.low is not None and point.high is not None:
+        axes.hlines(y, point.low, point.high, color=color, linewidth=1, alpha=0.5, zorder=3)
     axes.plot(
         [point.value],
         [y],

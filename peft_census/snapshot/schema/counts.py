@@ -208,18 +208,38 @@ COUNTED_TABLES: dict[str, Table] = {
         ),
     ),
     "popular": Table(
-        "Share of cards that cite a technique, next to what PEFT's benchmark measured for it. A correlation at most.",
+        "Share of cards that cite a technique, next to what PEFT's benchmark measured for it, one row for each run. "
+        "It shows no cause.",
         (
             _column("task", pa.string(), "Task of the benchmark.", nullable=False),
             _column("experiment", pa.string(), "Name of the run.", nullable=False),
-            _column("technique", pa.string(), "Technique id; null for full fine-tuning."),
-            _column("variant", pa.string(), "Variant of the technique; null for the plain technique."),
+            _column("technique", pa.string(), "What the run counts as under the rule; null for full fine-tuning."),
+            _column(
+                "variant",
+                pa.string(),
+                "Technique id of the variant that was run, or PEFT's name of it; null for the plain technique.",
+            ),
             _RULE,
             _column("cards", pa.float64(), "Cards that cite the technique.", "cards"),
             _column("base", pa.float64(), "Cards that cite any technique.", "cards", nullable=False),
             _column("share", pa.float64(), "cards / base.", "fraction"),
             _column("metric", pa.string(), "What `value` is; higher is better.", nullable=False),
             _column("value", pa.float64(), "Result of the run.", nullable=False),
+            _column(
+                "value_low",
+                pa.float64(),
+                "Lower bound of `value` (Wilson 95%) by the size of the test set: the error of another test set, not "
+                "of another seed or other settings. Null where the size is not known.",
+            ),
+            _column("value_high", pa.float64(), "Upper bound of `value`."),
+            _column(
+                "runs",
+                pa.int64(),
+                "Runs of the technique in the task. The best of many runs is higher by chance.",
+                "runs",
+                nullable=False,
+            ),
+            _column("best", pa.bool_(), "Whether no run of the technique in the task is better.", nullable=False),
             _column("memory_max_bytes", pa.int64(), "Highest accelerator memory.", "bytes"),
             _column("trainable_params", pa.int64(), "Trained parameters.", "parameters"),
             _column(

@@ -94,6 +94,13 @@ INSTRUMENT_TABLES: dict[str, Table] = {
             Column("base_model", pa.string(), "Model that was tuned."),
             Column("metric", pa.string(), "What `value` is; higher is better.", nullable=False),
             Column("value", pa.float64(), "Task metric of the finished run.", nullable=False),
+            Column(
+                "test_questions",
+                pa.int64(),
+                "Questions of the test set where `value` is the share answered correctly; null for another metric or "
+                "test set.",
+                "questions",
+            ),
             Column("forgetting", pa.float64(), "MetaMathQA: loss of earlier ability; lower is better."),
             Column("drift", pa.float64(), "Images: drift from the base model; lower is better."),
             Column("train_loss", pa.float64(), "Last training loss."),

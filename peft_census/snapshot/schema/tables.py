@@ -16,7 +16,7 @@ from peft_census.snapshot.schema.column import Column, Public, Table
 from peft_census.snapshot.schema.counts import COUNTED_TABLES
 from peft_census.snapshot.schema.instruments import INSTRUMENT_TABLES
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Incremented when a column is added, renamed or removed, or changes its meaning."""
 
 TABLES: dict[str, Table] = CARD_TABLES | COUNTED_TABLES | INSTRUMENT_TABLES
