@@ -23,9 +23,9 @@ from peft_census.snapshot.manifest import Techniques
 from peft_census.snapshot.records import record
 from peft_census.snapshot.schema import LOCATIONS
 
-MENTIONS = [*MENTION_COLUMNS, "form", "disambiguation_rule", "matched"]
+MENTIONS = [*MENTION_COLUMNS, "form", "disambiguation_rule", "matched", "start"]
 """Columns of ``mentions`` that are needed here."""
-MODELS = MODEL_COLUMNS
+MODELS = [*MODEL_COLUMNS, "library_name"]
 """Columns of ``models`` that are needed here."""
 
 MOST_NAMED = 8
@@ -53,8 +53,9 @@ class Attempt:
     """One way of counting and its counts compared with the published ones.
 
     Args:
-        method: ``rule``, or ``naive`` for a search of names.
-        rule: name of the rule or search.
+        method: ``rule``; ``selection`` for rule ``exactly_one`` on some of the cards or mentions; ``naive`` for a
+            search of names.
+        rule: name of the rule, selection or search.
         meaning: what it counts.
         unit: what one vote is: ``cards``, ``authors`` or ``clusters`` of near-duplicates.
         near: its counts and the published ones.
@@ -112,6 +113,37 @@ def rule_attempts(evidence: Evidence, target: Target) -> list[Attempt]:
     rules = (rule for rule in specifications() if rule.unit != "downloads")
     attempts = [Attempt("rule", r.name, r.meaning, r.unit, _near(evidence, r, target)) for r in rules]
     return sorted(attempts, key=lambda attempt: attempt.order)
+
+
+def selection_attempts(models: pa.Table, mentions: pa.Table, facts: Techniques, target: Target) -> list[Attempt]:
+    """Returns rule ``exactly_one`` on the cards of the PEFT library, and on the first technique that each card names.
+
+    With the first technique alone every card that cites any technique counts once.
+
+    Args:
+        models: columns ``MODELS``.
+        mentions: columns ``MENTIONS``.
+        facts: techniques of the taxonomy.
+        target: the published counts.
+    """
+    of_peft = models.filter(pc.equal(models["library_name"], "peft"))
+    in_peft = mentions.filter(pc.is_in(mentions["model_id"], of_peft["model_id"]))
+    outside = [t for t, fact in facts.items() if fact.kind == "not_peft"]
+    ignored = pc.or_(_equals("location", "name")(mentions), _is_in("technique", outside)(mentions))
+    ordered = mentions.filter(pc.invert(ignored)).sort_by([("model_id", "ascending"), ("start", "ascending")])
+    cards = ordered["model_id"]
+    repeated = pc.equal(cards.slice(1), cards.slice(0, max(0, len(cards) - 1))).to_pylist()
+    first = pa.array([True, *(not same for same in repeated)][: len(cards)], pa.bool_())
+    selections = {
+        "peft_library": ("cards whose library is peft", Evidence(of_peft, in_peft, facts)),
+        "first_named": ("the first technique that a card names counts", Evidence(models, ordered.filter(first), facts)),
+    }
+    return [
+        Attempt(
+            "selection", f"selection/{name}", f"{HEADLINE.meaning}; {meaning}", "cards", _near(some, HEADLINE, target)
+        )
+        for name, (meaning, some) in selections.items()
+    ]
 
 
 def _near(evidence: Evidence, rule: Rule, target: Target) -> Nearness:

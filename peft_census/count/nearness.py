@@ -19,6 +19,9 @@ from peft_census.snapshot.records import record
 _HALF = 0.5
 """Added to every count in a ratio, so that none is divided by zero; it changes 325 by less than 0.2%."""
 
+MIN_FACTOR = 1.1
+"""Difference to the published counts below which no part of it is computed: it would be a part of next to nothing."""
+
 
 @record
 class Nearness:
@@ -54,12 +57,14 @@ class Nearness:
     @property
     def factor(self) -> float:
         """The measure: 1 where both counts are the published ones, else above 1."""
-        return math.exp(abs(self._log_technique) + abs(self._log_rest))
+        technique, rest = self.position
+        return math.exp(abs(technique) + abs(rest))
 
     @property
     def odds(self) -> float | None:
         """Our odds divided by the published ones, or the inverse, at least 1; None where the base is zero."""
-        return math.exp(abs(self._log_technique - self._log_rest)) if self.base else None
+        technique, rest = self.position
+        return math.exp(abs(technique - rest)) if self.base else None
 
     def as_row(self) -> dict[str, float | None]:
         """Returns counts, differences and measures under their column names."""
@@ -77,18 +82,18 @@ class Nearness:
         }
 
     @property
-    def _log_technique(self) -> float:
-        return math.log((self.numerator + _HALF) / (self.of_numerator + _HALF))
-
-    @property
-    def _log_rest(self) -> float:
-        return math.log((max(0.0, self.others) + _HALF) / (self.of_base - self.of_numerator + _HALF))
+    def position(self) -> tuple[float, float]:
+        """The logarithms of both ratios, of the technique and of the rest; the published counts are at (0, 0)."""
+        return (
+            math.log((self.numerator + _HALF) / (self.of_numerator + _HALF)),
+            math.log((max(0.0, self.others) + _HALF) / (self.of_base - self.of_numerator + _HALF)),
+        )
 
 
 def closed(reference: Nearness, changed: Nearness) -> float | None:
     """Returns the part of the difference to the published counts that a change removes, on the scale of log(factor).
 
-    1 is all of it and 0 nothing; below 0 the change leads away. None where there is no difference.
+    1 is all of it and 0 nothing; below 0 the change leads away. None where the difference is below ``MIN_FACTOR``.
     """
     difference = math.log(reference.factor)
-    return None if difference < 1e-9 else 1 - math.log(changed.factor) / difference
+    return None if reference.factor < MIN_FACTOR else 1 - math.log(changed.factor) / difference

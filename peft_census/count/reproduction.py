@@ -13,7 +13,28 @@ from typing import Annotated, Any
 from pydantic import Field, Strict, StrictInt
 
 from peft_census.count.attempts import Attempt, ChangeEffect
+from peft_census.count.placebo import Placebo
 from peft_census.snapshot.records import record
+
+DECLARED = (
+    "exactly_one",
+    "exactly_one/variants_separate",
+    "exactly_one/include_names",
+    "exactly_one/human_only",
+    "exactly_one/peft_types",
+    "exactly_one/deduplicated",
+    "selection/peft_library",
+    "selection/first_named",
+    "naive/substring/every_type/card",
+    "naive/substring/first_types/card",
+    "naive/word/every_type/card",
+    "naive/word/no_words/card",
+    "naive/word/first_types/card",
+    "naive/written/no_words/card",
+    "naive/word/every_type/front_matter",
+    "naive/equal/every_type/tags",
+)
+"""Ways of counting that are always shown: those of the census, and those of a simple script."""
 
 Text = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, Field(pattern=r'^https://[^\s<>"]+$')]
@@ -185,6 +206,7 @@ class Report:
         walk: the commits that were listed; None for a local source.
         sources: what was read, and what could not be read.
         attempts: all ways of counting on all sources, the nearest first.
+        placebos: how near the attempts come to placebo targets.
         changes: effects of single changes to rule ``exactly_one``.
         gaps: one sentence for everything that is missing.
     """
@@ -195,6 +217,7 @@ class Report:
     walk: CommitsListed | None
     sources: list[CountedSource]
     attempts: list[Attempt]
+    placebos: list[Placebo]
     changes: list[ChangeEffect]
     gaps: list[str]
 

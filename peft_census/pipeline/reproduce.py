@@ -16,6 +16,7 @@ from peft_census.collect.base import Source
 from peft_census.collect.http.common import ElsewhereError
 from peft_census.collect.hub.history import Revision, RevisionHistory, RevisionPlan
 from peft_census.count.attempts import ChangeEffect, change_effect
+from peft_census.count.placebo import placebo_targets
 from peft_census.count.reproduction import (
     CommitsListed,
     CountedSource,
@@ -205,13 +206,15 @@ def plan_source(spec: str, keep_first: bool = False) -> ReadingPlan:
 def make_report(publication: Publication, counts: list[SourceCounts], plan: RevisionPlan | None = None) -> Report:
     """Returns the report on the counts of several sources, the nearest source first."""
     counted = [source for source in counts if source.attempts]
+    attempts = sorted(chain.from_iterable(c.attempts for c in counted), key=lambda attempt: attempt.near.factor)
     return Report(
         publication=publication,
         technique_name=load_taxonomy().facts()[publication.countable.technique].name,
         rules=rules_used(),
         walk=None if plan is None else _commits_listed(plan),
         sources=[source.source for source in counts],
-        attempts=sorted(chain.from_iterable(c.attempts for c in counted), key=lambda attempt: attempt.near.factor),
+        attempts=attempts,
+        placebos=placebo_targets(attempts),
         changes=[*chain.from_iterable(c.changes for c in counted), *_other_dates(counted)],
         gaps=list(_gaps(counts, plan)),
     )

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from peft_census.collect.base import Source, SourceInfo
 from peft_census.count import Evidence
-from peft_census.count.attempts import MENTIONS, MODELS, Attempt, Target, explain_gap, rule_attempts
+from peft_census.count.attempts import MENTIONS, MODELS, Attempt, Target, explain_gap, rule_attempts, selection_attempts
 from peft_census.count.reproduction import CountedSource, Figure, SourceCounts
 from peft_census.errors import BadInputError
 from peft_census.pipeline.coverage import is_gap
@@ -35,12 +35,12 @@ from peft_census.snapshot.schema import arrow_schema
 from peft_census.tag import load_taxonomy
 from peft_census.tag.naive import NAIVE_VERSION, NaiveCount, peft_names
 
-REPRODUCTION_VERSION = "1"
+REPRODUCTION_VERSION = "2"
 """Raised when the same cards and rules give other counts."""
 
 
 def count_by_all_rules(source: Source, info: SourceInfo, figure: Figure, progress: Progress) -> SourceCounts:
-    """Returns the counts of a prepared source by all rules and naive searches."""
+    """Returns the counts of a prepared source by all rules, selections and naive searches."""
     taxonomy = load_taxonomy()
     naive = NaiveCount(*peft_names(taxonomy.techniques.values()), figure.technique)
     totals = _Totals()
@@ -59,11 +59,16 @@ def count_by_all_rules(source: Source, info: SourceInfo, figure: Figure, progres
         Attempt("naive", tally.name, tally.meaning, "cards", target.nearness(float(tally.subject), float(tally.one)))
         for tally in naive.tallies
     ]
-    attempts = [*searches, *rule_attempts(Evidence(models, mentions, taxonomy.facts()), target)]
+    facts = taxonomy.facts()
+    attempts = [
+        *searches,
+        *selection_attempts(models, mentions, facts, target),
+        *rule_attempts(Evidence(models, mentions, facts), target),
+    ]
     counts = SourceCounts(
         totals.source(info),
         sorted(attempts, key=lambda attempt: attempt.order),
-        explain_gap(models, mentions, taxonomy.facts(), target),
+        explain_gap(models, mentions, facts, target),
         dict(totals.gaps),
     )
     return counts.of(counts.source)

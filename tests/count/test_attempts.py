@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from peft_census.count import Evidence
-from peft_census.count.attempts import MENTIONS, Attempt, Target, explain_gap, rule_attempts
+from peft_census.count.attempts import MENTIONS, Attempt, Target, explain_gap, rule_attempts, selection_attempts
 from peft_census.snapshot.manifest import TechniqueFacts
 from peft_census.snapshot.schema import arrow_schema
 
@@ -33,7 +33,8 @@ def mention(model: str, technique: str, **values: Any) -> dict[str, Any]:
         "generator": None,
         "form": "alias",
         "disambiguation_rule": None,
-        "matched": FACTS[technique].name,
+        "matched": FACTS[technique].name if technique in FACTS else technique,
+        "start": 0,
     } | values
 
 
@@ -45,6 +46,7 @@ MODELS = pa.table(
         "author": ["one", "one", "two", "three", "three", "four", "five", "six"],
         "downloads": [9, 9, 0, 9, 9, 9, 9, 9],
         "near_duplicate": ["k", "k", None, None, None, None, None, None],
+        "library_name": ["peft", "diffusers", "peft", None, "peft", None, "peft", "peft"],
     }
 )
 CITED = pa.Table.from_pylist(
@@ -53,8 +55,8 @@ CITED = pa.Table.from_pylist(
         mention("b", "lora", matched="lora", location="front_matter", evidence_level="tagged", generator="peft/0.18.1"),
         mention("c", "qlora"),
         mention("d", "road", disambiguation_rule="adapter_in_list"),
-        mention("e", "lora", form="class", location="code", matched="LoraConfig"),
-        mention("e", "ia3"),
+        mention("e", "lora", start=40, form="class", location="code", matched="LoraConfig"),
+        mention("e", "ia3", start=90),
         mention("f", "bitfit"),
         mention("g", "lora", location="name"),
     ],
@@ -91,6 +93,19 @@ def test_every_rule_is_applied(
     row = attempt.row()
     assert (row["numerator"], row["base"], row["unit"]) == (pytest.approx(numerator), pytest.approx(base), unit)
     assert row["diff_base"] == pytest.approx(base - 5)
+
+
+def test_selections_are_counted_by_the_headline_rule() -> None:
+    """Of the PEFT library a and c name one technique, both LoRA; e counts for LoRA, which it names before IA3."""
+    facts = FACTS | {"rag": TechniqueFacts("RAG", "not_peft", "rag")}
+    extra = pa.Table.from_pylist([mention("d", "rag", matched="RAG", start=-1)], CITED.schema)
+    found = selection_attempts(MODELS, pa.concat_tables([CITED, extra]), facts, TARGET)
+    assert {a.rule: (a.near.numerator, a.near.base) for a in found} == {
+        "selection/peft_library": (2, 2),
+        "selection/first_named": (4, 6),  # a b c e | d f; g names LoRA in a name only
+    }
+    nothing = selection_attempts(MODELS.slice(0, 0), CITED.slice(0, 0), FACTS, TARGET)
+    assert [(a.near.numerator, a.near.base) for a in nothing] == [(0, 0), (0, 0)]
 
 
 def test_the_nearest_come_first_and_downloads_are_no_cards(attempts: dict[str, Attempt]) -> None:

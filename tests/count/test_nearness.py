@@ -63,3 +63,10 @@ def test_closing_is_measured_along_the_way() -> None:
     assert closed(far, halfway) == pytest.approx(0.5)
     assert (closed(halfway, near(20509, 22000)) or 0) < 0
     assert closed(goal, far) is None
+
+
+def test_no_part_of_next_to_nothing() -> None:
+    """A difference of ×1.09 is too small to be divided; ×1.12 is not."""
+    goal = near(*PUBLISHED)
+    assert closed(near(20509, 20509 + 325.5 * 1.09 - 0.5), goal) is None
+    assert closed(near(20509, 20509 + 325.5 * 1.12 - 0.5), goal) == pytest.approx(1.0)

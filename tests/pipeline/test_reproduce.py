@@ -11,13 +11,27 @@ import pytest
 from helpers import REPO, write_cards
 
 from peft_census.cli.main import main
+from peft_census.count.reproduction import DECLARED
 from peft_census.errors import DONE, FAILED, GAPS, USAGE
-from peft_census.publish.text.reproduction import DECLARED
 
 CARDS = [
-    {"modelId": "a/1", "author": "a", "downloads": 3, "tags": ["lora"], "card": "---\ntags:\n- lora\n---\n# X\n"},
+    {
+        "modelId": "a/1",
+        "author": "a",
+        "downloads": 3,
+        "tags": ["lora"],
+        "library_name": "diffusers",
+        "card": "---\ntags:\n- lora\n---\n# X\n",
+    },
     {"modelId": "a/2", "author": "a", "downloads": 0, "tags": None, "card": "Trained with QLoRA."},
-    {"modelId": "b/3", "author": "b", "downloads": 5, "tags": [], "card": "Trained with AdaLoRA, not on the road."},
+    {
+        "modelId": "b/3",
+        "author": "b",
+        "downloads": 5,
+        "tags": [],
+        "library_name": "peft",
+        "card": "Trained with AdaLoRA, not on the road.",
+    },
     {"modelId": "b/4", "author": "b", "downloads": 5, "tags": None, "card": "LoRA and IA3 adapters were trained."},
     {"modelId": "c/5", "author": "c", "downloads": 1, "tags": None, "card": None},
 ]
@@ -38,6 +52,12 @@ def test_a_local_dump_is_counted_in_every_way(run: Any, tmp_path: Path) -> None:
     assert counts(report, "exactly_one") == (2, 3)  # LoRA, QLoRA | AdaLoRA
     assert counts(report, "exactly_one/variants_separate") == (1, 3)
     assert counts(report, "any") == (3, 4)
+    assert counts(report, "selection/peft_library") == (0, 1)  # AdaLoRA
+    assert counts(report, "selection/first_named") == (3, 4)  # LoRA, QLoRA, LoRA before IA3 | AdaLoRA
+    by_counts, by_share = report["placebos"]
+    assert by_counts["attempts"] == len(report["attempts"]) > by_counts["distinct"] > 5
+    assert 0 <= by_counts["within"] <= by_counts["as_near"] <= 1
+    assert by_share["distinct"] == 0 and by_share["within"] is None  # no way of counting has 30 votes
     assert counts(report, "naive/substring/first_types/card") == (2, 2)  # LoRA, QLoRA; AdaLoRA is two
     assert counts(report, "naive/word/first_types/card") == (1, 2)  # LoRA | AdaLoRA; QLoRA is no word of the list
     assert counts(report, "naive/word/every_type/card") == (1, 1)  # the road is a second technique

@@ -15,31 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from peft_census.count.attempts import Attempt, ChangeEffect
-from peft_census.count.reproduction import CountedSource, Figure, PlannedRevision, ReadingPlan, Report
+from peft_census.count.nearness import MIN_FACTOR
+from peft_census.count.placebo import DRAWS, MIN_VOTES, NEAR, Placebo
+from peft_census.count.reproduction import DECLARED, CountedSource, Figure, PlannedRevision, ReadingPlan, Report
 from peft_census.errors import OutputError
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK
 from peft_census.publish.text.numbers import count, factor_text, percent_label, plural, signed, votes_text
 from peft_census.publish.text.table import Table, markdown_safe
 from peft_census.snapshot.files import write_atomically
 from peft_census.snapshot.records import to_json
-
-DECLARED = (
-    "exactly_one",
-    "exactly_one/variants_separate",
-    "exactly_one/include_names",
-    "exactly_one/human_only",
-    "exactly_one/peft_types",
-    "exactly_one/deduplicated",
-    "naive/substring/every_type/card",
-    "naive/substring/first_types/card",
-    "naive/word/every_type/card",
-    "naive/word/no_words/card",
-    "naive/word/first_types/card",
-    "naive/written/no_words/card",
-    "naive/word/every_type/front_matter",
-    "naive/equal/every_type/tags",
-)
-"""Ways of counting that are always shown: those of the census, and those of a simple script."""
 
 MEASURE = (
     "off by ×F: the ratio of our count of cards with the technique to the published one, times the same ratio for "
@@ -49,11 +33,12 @@ MEASURE = (
 )
 CLOSES = (
     "closes: the part of the difference between rule exactly_one and the published counts that a change removes, on "
-    "the logarithm of ×F; below zero the change leads away."
+    "the logarithm of ×F; below zero the change leads away. It is left out where that difference is below "
+    f"×{MIN_FACTOR}."
 )
 CAUTION = (
-    "A near count is a possible explanation, not a proof: {n} ways of counting were tried, and among so many some come "
-    "near by chance. Rule exactly_one was declared beforehand."
+    "A near count is a possible explanation, not a proof: {n} ways of counting were tried and gave {distinct} distinct "
+    "counts, and among so many some come near by chance. Rule exactly_one was declared beforehand."
 )
 
 _CHANGE_COLUMNS = (
@@ -61,8 +46,6 @@ _CHANGE_COLUMNS = (
     "diff_base", "diff_points", "factor", "odds", "cards_moved", "closes",
 )  # fmt: skip
 _MAX_NOTE = 60
-_MIN_VOTES = 30
-"""Votes that a share needs to be listed among the nearest by share."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +106,7 @@ def reproduction_json(report: Report) -> dict[str, Any]:
         "measure": MEASURE,
         "closes": CLOSES,
         "caution": _caution(report),
+        "placebos": to_json(report.placebos),
         "specimen": report.specimen,
         "rules": report.rules,
         "walk": to_json(report.walk),
@@ -200,14 +184,16 @@ def _sections(report: Report, top: int) -> Iterator[Section]:
         f"declared beforehand, on {report.first}",
         _attempt_table(report, [_attempt_row(report, attempt, attempt.near.factor) for attempt in declared]),
     )
+    by_counts, by_share = report.placebos
     yield Section(
-        f"nearest of {len(report.attempts):,} by both counts",
+        f"nearest of {by_counts.distinct:,} distinct counts ({by_counts.attempts:,} ways of counting) by both counts",
         _nearest(report, top, lambda attempt: attempt.near.factor, 0),
+        [_placebo_text(by_counts)],
     )
     yield Section(
-        f"nearest by share alone (odds), of at least {_MIN_VOTES} votes",
-        _nearest(report, top, lambda attempt: attempt.near.odds or 0, _MIN_VOTES),
-        [MEASURE, _caution(report)],
+        f"nearest by share alone (odds), of at least {MIN_VOTES} votes",
+        _nearest(report, top, lambda attempt: attempt.near.odds or 0, MIN_VOTES),
+        [_placebo_text(by_share), MEASURE, _caution(report)],
     )
     yield Section(
         f"what would explain the difference: single changes to rule exactly_one on {report.first}",
@@ -219,7 +205,18 @@ def _sections(report: Report, top: int) -> Iterator[Section]:
 
 
 def _caution(report: Report) -> str:
-    return CAUTION.format(n=f"{len(report.attempts):,}")
+    return CAUTION.format(n=count(len(report.attempts)), distinct=count(report.placebos[0].distinct))
+
+
+def _placebo_text(placebo: Placebo) -> str:
+    """Returns how often chance alone comes as near."""
+    if placebo.nearest is None or placebo.as_near is None or placebo.within is None:
+        return f"chance: no way of counting has {MIN_VOTES} votes."
+    return (
+        f"chance: of {count(DRAWS)} placebo targets drawn evenly from the range of these {count(placebo.distinct)} "
+        f"distinct counts, {percent_label(placebo.as_near)} have one as near as the published target has "
+        f"({factor_text(placebo.nearest)}), and {percent_label(placebo.within)} have one within ×{NEAR}."
+    )
 
 
 def _source_row(source: CountedSource) -> list[str]:
@@ -292,7 +289,7 @@ def _effect(change: ChangeEffect) -> float:
 def _change_row(change: ChangeEffect) -> list[str]:
     near = change.near
     return [
-        "not known" if change.closes is None else f"{100 * change.closes:+.1f}%",
+        "" if change.closes is None else f"{100 * change.closes:+.1f}%",
         factor_text(near.factor),
         *map(votes_text, (near.numerator, near.others, near.base)),
         _share(near.share),
