@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -44,3 +45,11 @@ def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 def is_root() -> bool:
     """Says whether the process has root's rights, so that file permissions do not apply."""
     return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def commands() -> dict[str, click.Command]:
+    """The commands of the command line by name, imported."""
+    from peft_census.cli.main import main
+
+    context = click.Context(main)
+    return {name: command for name in main.list_commands(context) if (command := main.get_command(context, name))}

@@ -12,10 +12,9 @@ from typing import Any
 
 import click
 import pytest
-from helpers import REPO
+from helpers import REPO, commands
 
 import peft_census
-from peft_census.cli.main import main
 from peft_census.pipeline.evaluate import score_rows
 from peft_census.pipeline.settings import settings
 from peft_census.snapshot.schema import data_dictionary
@@ -29,19 +28,19 @@ def test_the_data_dictionary_is_fresh() -> None:
     assert (REPO / "docs/data-dictionary.md").read_text(encoding="utf-8") == data_dictionary()
 
 
-@pytest.mark.parametrize("verb", list(main.commands))
+@pytest.mark.parametrize("verb", list(commands()))
 def test_every_command_is_in_the_readme_and_has_an_example(verb: str) -> None:
     """The README names each command, and its --help shows an example that calls it."""
     assert f"| `{verb}`" in (REPO / "README.md").read_text(encoding="utf-8")
-    command = main.commands[verb]
+    command = commands()[verb]
     text = command.get_help(click.Context(command, info_name=verb, help_option_names=["-h", "--help"]))
     assert re.search(rf"Examples?:\s+peft-census {verb}\b", text)
 
 
-@pytest.mark.parametrize("verb", list(main.commands))
+@pytest.mark.parametrize("verb", list(commands()))
 def test_every_option_is_explained(verb: str) -> None:
     """No option is without a help text."""
-    for parameter in main.commands[verb].params:
+    for parameter in commands()[verb].params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
 
@@ -87,7 +86,7 @@ def test_the_command_line_is_documented() -> None:
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     assert (REPO / "docs/cli.md").read_text(encoding="utf-8") == generate.command_line()
-    for verb, command in main.commands.items():
+    for verb, command in commands().items():
         for option in (o for p in command.params if isinstance(p, click.Option) for o in p.opts if o.startswith("--")):
             assert option in generate.command_line().split(f"## peft-census {verb}\n")[1].split("\n## ")[0], (
                 verb,
@@ -111,8 +110,8 @@ def test_every_command_shown_exists(file: str, line: str) -> None:
     if not words or words[0].startswith(("-", "VERB")):
         return
     verb = words[0].rstrip(".,")
-    assert verb in main.commands, f"{file}: {line}"
-    known = {o for p in main.commands[verb].params for o in (*p.opts, *p.secondary_opts)} | {"--help", "-h"}
+    assert verb in commands(), f"{file}: {line}"
+    known = {o for p in commands()[verb].params for o in (*p.opts, *p.secondary_opts)} | {"--help", "-h"}
     options = [w.partition("=")[0].rstrip(".,;)") for w in words[1:] if re.match(r"-{1,2}[a-z]", w)]
     assert not set(options) - known, f"{file}: {line}"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
@@ -40,33 +40,17 @@ COMMANDS = {
 STOPPED = "stopped; nothing incomplete was kept. Run the same command again to resume."
 
 
-class LazyCommands(MutableMapping[str, click.Command]):
-    """The commands of ``COMMANDS`` by name; a command is imported when it is looked up."""
-
-    def __getitem__(self, name: str) -> click.Command:
-        module, _, function = COMMANDS[name][0].partition(":")
-        with _on_signals(_exit, signal.SIGINT, signal.SIGTERM):
-            command: click.Command = getattr(import_module(f"peft_census.cli.{module}"), function)
-        return command
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(COMMANDS)
-
-    def __len__(self) -> int:
-        return len(COMMANDS)
-
-    def __setitem__(self, name: str, command: click.Command) -> NoReturn:
-        raise TypeError("commands are added in COMMANDS")
-
-    __delitem__ = __setitem__  # type: ignore[assignment]
-
-
 class LazyGroup(click.Group):
     """A group that imports commands when they run and turns errors into one message and an exit code."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.commands = LazyCommands()
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Returns a command, and imports its module."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name][0].partition(":")
+        with _on_signals(_exit, signal.SIGINT, signal.SIGTERM):
+            command: click.Command = getattr(import_module(f"peft_census.cli.{module}"), function)
+        return command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Returns the names in the order of the pipeline."""

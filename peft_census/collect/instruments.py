@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -38,9 +38,9 @@ class CollectedInstruments:
         gaps: one line for everything that is missing.
     """
 
-    tables: dict[str, pa.Table]
-    descriptions: dict[str, Description]
-    gaps: tuple[str, ...]
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+    descriptions: dict[str, Description] = field(default_factory=dict)
+    gaps: tuple[str, ...] = ()
 
     def content_sha256(self) -> str:
         """Returns a hash over all tables and descriptions: the same content has the same hash."""

@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from peft_census.collect.base import Source
 from peft_census.collect.instrument import InstrumentConfig
+from peft_census.collect.instruments import CollectedInstruments
 from peft_census.pipeline.counting import count_tables, evidence_of, instruments_of
 from peft_census.pipeline.coverage import CardCounts
-from peft_census.pipeline.instruments import InstrumentResults, collect_instruments
+from peft_census.pipeline.instruments import collect_instruments, coverage_rows
 from peft_census.pipeline.progress import SILENT, Progress, over_batches
 from peft_census.pipeline.public_copy import public_view
 from peft_census.pipeline.rule_inputs import RuleInputs, rule_inputs
@@ -73,7 +74,7 @@ def run_census(
         CensusError: the source cannot be read, or the snapshot cannot be written; nothing incomplete is left.
     """
     with exclusive_lock(out / LOCK):
-        results = collect_instruments(instruments, progress) if instruments else InstrumentResults()
+        results = collect_instruments(instruments, progress)
         with progress.stage("reading the source"):
             info = source.prepare()
         rules = rule_inputs()
@@ -82,7 +83,7 @@ def run_census(
             return Outcome(existing, True, results.gaps)
         with new_snapshot(out) as writer:
             counts = _tag(source, writer, progress, tag_options)
-            rows = counts.rows(info.kind) + results.coverage
+            rows = counts.rows(info.kind) + coverage_rows(results)
             writer.put("coverage", pa.Table.from_pylist(rows, schema=arrow_schema("coverage")))
             for name, table in results.tables.items():
                 writer.put(name, table)
@@ -94,11 +95,11 @@ def run_census(
             return Outcome(writer.write(manifest, out), False, results.gaps)
 
 
-def _key(rules: RuleInputs, info: SourceInfo, results: InstrumentResults) -> str:
+def _key(rules: RuleInputs, info: SourceInfo, results: CollectedInstruments) -> str:
     """Returns the part of the snapshot id that is derived from the content and the rules."""
     inputs = to_json(rules) | {"source": info.content_sha256, "specimen": info.specimen}
-    if results.content_sha256:
-        inputs["instruments"] = results.content_sha256
+    if results.descriptions:
+        inputs["instruments"] = results.content_sha256()
     return snapshot_key(inputs)
 
 
@@ -123,7 +124,7 @@ def _count(writer: SnapshotWriter, manifest: Manifest) -> None:
 
 
 def _manifest(
-    key: str, info: SourceInfo, rules: RuleInputs, counts: CardCounts, results: InstrumentResults
+    key: str, info: SourceInfo, rules: RuleInputs, counts: CardCounts, results: CollectedInstruments
 ) -> Manifest:
     totals = counts.totals()
     return Manifest(

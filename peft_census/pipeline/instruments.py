@@ -1,42 +1,20 @@
 """Reads the instruments, the data sources that are not cards: GitHub's code search, Civitai, PEFT's benchmark.
 
-In: an ``InstrumentConfig``. Out: tables, coverage and descriptions for a snapshot. ``collect`` may not import the
-taxonomy, so this module passes it the config classes and the PEFT types.
+In: an ``InstrumentConfig``. Out: tables, descriptions and gaps for a snapshot, and rows of its coverage. ``collect``
+may not import the taxonomy, so this module passes it the config classes and the PEFT types.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
-
-import pyarrow as pa
 
 from peft_census.collect import instruments
 from peft_census.collect.instrument import Cost, InstrumentConfig, InstrumentRun
 from peft_census.collect.instruments import CollectedInstruments
 from peft_census.pipeline.progress import Progress
 from peft_census.pipeline.settings import settings
-from peft_census.snapshot.instruments import Description, GithubDescription, NotRead
+from peft_census.snapshot.instruments import GithubDescription, NotRead
 from peft_census.tag import load_taxonomy
-
-
-@dataclass(frozen=True)
-class InstrumentResults:
-    """What the instruments returned.
-
-    Args:
-        tables: by name, in the schema of the registry.
-        descriptions: by instrument, for the manifest.
-        coverage: rows for the ``coverage`` table.
-        gaps: one line for each thing that is missing.
-        content_sha256: hash of tables and descriptions; empty without instruments.
-    """
-
-    tables: dict[str, pa.Table] = field(default_factory=dict)
-    descriptions: dict[str, Description] = field(default_factory=dict)
-    coverage: list[dict[str, Any]] = field(default_factory=list)
-    gaps: tuple[str, ...] = ()
-    content_sha256: str = ""
 
 
 def peft_classes() -> dict[str, str]:
@@ -51,18 +29,17 @@ def peft_types() -> dict[str, str]:
     return {t.peft_type: t.id for t in techniques if t.kind == "peft_type" and t.peft_type}
 
 
-def collect_instruments(config: InstrumentConfig, progress: Progress) -> InstrumentResults:
-    """Reads the instruments of ``config``."""
+def collect_instruments(config: InstrumentConfig | None, progress: Progress) -> CollectedInstruments:
+    """Reads the instruments of ``config``; none without a config."""
+    if config is None:
+        return CollectedInstruments()
     with progress.stage(f"reading {', '.join(config.names)}", unit="answers") as advance:
-        result = instruments.collect(
+        return instruments.collect(
             InstrumentRun(config, peft_classes(), peft_types(), settings().raw, progress.note, advance)
         )
-    return InstrumentResults(
-        result.tables, result.descriptions, _coverage(result), tuple(result.gaps), result.content_sha256()
-    )
 
 
-def _coverage(result: CollectedInstruments) -> list[dict[str, Any]]:
+def coverage_rows(result: CollectedInstruments) -> list[dict[str, Any]]:
     """Returns one row per instrument and status: readings of GitHub, models of Civitai, runs of the benchmark."""
     rows: list[dict[str, Any]] = []
 

@@ -14,7 +14,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from helpers import REPO, write_cards
+from helpers import REPO, commands, write_cards
 
 from peft_census.cli import output
 from peft_census.cli.main import COMMANDS, main
@@ -27,7 +27,7 @@ CARDS = [{"modelId": "acme/one", "card": "Trained with LoRA."}, {"modelId": "acm
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_the_list_of_commands_says_what_their_help_says(name: str) -> None:
     """The line of a command in `--help` is the first sentence of its own help."""
-    text = main.commands[name].help or ""
+    text = commands()[name].help or ""
     assert COMMANDS[name][1] == " ".join(text.partition("\n\n")[0].split())
 
 
@@ -123,7 +123,7 @@ def test_a_bad_environment_variable_is_named(run: Any, monkeypatch: pytest.Monke
 
 def test_every_help_text_has_an_example_and_plain_options() -> None:
     """Each command shows an example that calls it, and explains each option in a sentence."""
-    for name, command in main.commands.items():
+    for name, command in commands().items():
         text = command.get_help(click.Context(command, info_name=name, help_option_names=["-h", "--help"]))
         assert re.search(rf"Examples?:\s+peft-census {name}\b", text), name
         for option in command.params:

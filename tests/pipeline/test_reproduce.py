@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 import pytest
-from helpers import REPO, write_cards
+from helpers import REPO, commands, write_cards
 
-from peft_census.cli.main import main
 from peft_census.count.reproduction import DECLARED
 from peft_census.errors import DONE, FAILED, GAPS, USAGE
 
@@ -147,7 +146,7 @@ def test_an_empty_dump_is_counted_without_a_share(run: Any, tmp_path: Path) -> N
 def test_the_docs_name_every_option() -> None:
     """docs/reproduction.md has a row for each option of the command, and says that it was never run live."""
     text = (REPO / "docs/reproduction.md").read_text(encoding="utf-8")
-    for parameter in main.commands["reproduce"].params:
+    for parameter in commands()["reproduce"].params:
         for option in parameter.opts if isinstance(parameter, click.Option) else ():
             assert f"`{option}`" in text, option
     assert "Never run against the live service" in text

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from helpers import REPO, write_cards
+from helpers import REPO, commands, write_cards
 
 import peft_census
 from peft_census.cli.main import main
@@ -132,7 +132,7 @@ def test_every_verb_that_takes_a_snapshot_is_tried() -> None:
     """A new command or option that takes a snapshot must be added to the list above."""
     takes = {
         name
-        for name, command in main.commands.items()
+        for name, command in commands().items()
         for parameter in command.params
         if parameter.name in ("snapshot", "older", "newer", "since")
     }
