@@ -145,6 +145,7 @@ LEAKING = {
 }
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("processes", [0, 2])
 def test_a_session_in_which_a_token_gets_out_fails(room: Path, processes: int) -> None:
     """All tests pass, but the session ends with exit code 1 and names each test or file that leaked."""

@@ -247,6 +247,7 @@ def kill_again_and_again(replica: Start, tmp_path: Path, n: int, kills: int, sha
     assert cards(final).equals(table)
 
 
+@pytest.mark.campaign
 def test_a_crawl_killed_four_times_ends_as_an_undisturbed_one(replica: Start, tmp_path: Path) -> None:
     """``kill -9`` loses at most the shard in progress; no card in a shard is requested again."""
     kill_again_and_again(replica, tmp_path, n=240, kills=4, shard_rows=15)

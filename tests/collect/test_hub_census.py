@@ -29,6 +29,7 @@ def snapshot(folder: Path) -> Snapshot:
     return run_census(source, folder / "snapshots").snapshot
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("models", [100, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_the_snapshot_of_a_faulty_crawl_is_byte_identical(
     replica: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models: int

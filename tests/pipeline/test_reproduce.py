@@ -167,6 +167,7 @@ def test_the_docs_have_the_figures_of_the_specimen(run: Any) -> None:
     assert row_of_docs(report) in (REPO / "docs/reproduction.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.campaign
 def test_real_cards_are_counted_as_the_census_counts_them(run: Any, shared: Path) -> None:
     """30,381 real model pages are counted in every way, and by ``exactly_one`` as ``census`` counts them."""
     result = run("reproduce", "beyond-lora", "--source", shared / "real/model_cards", "--json", "--quiet")

@@ -49,6 +49,7 @@ def spark() -> Iterator[Any]:
     session.stop()
 
 
+@pytest.mark.campaign
 @needs_spark
 def test_the_same_mentions_as_the_local_engine(spark: Any, tmp_path: Path, run: Any) -> None:
     """Every row and every column, from several files; a folder of Parquet that the local reader opens."""
@@ -65,6 +66,7 @@ def test_the_same_mentions_as_the_local_engine(spark: Any, tmp_path: Path, run: 
     assert {r["evidence_level"] for r in far.to_pylist()} == {"named", "tagged", "configured"}
 
 
+@pytest.mark.campaign
 @needs_spark
 def test_rows_of_a_card_stay_together_in_their_order(spark: Any, tmp_path: Path, run: Any) -> None:
     """Within one card places ascend as they do locally."""
@@ -76,6 +78,7 @@ def test_rows_of_a_card_stay_together_in_their_order(spark: Any, tmp_path: Path,
     assert far == pq.read_table("local.parquet").to_pylist()
 
 
+@pytest.mark.campaign
 @needs_spark
 def test_what_is_no_cards_is_refused(spark: Any, tmp_path: Path) -> None:
     """A missing column, a model without id and one that occurs twice are named."""
@@ -90,6 +93,7 @@ def test_what_is_no_cards_is_refused(spark: Any, tmp_path: Path) -> None:
         refuse_repeated(spark.createDataFrame([("a/b",), (" ",)], "modelId string"))
 
 
+@pytest.mark.campaign
 @needs_spark
 def test_the_command_line_tags_on_spark(tmp_path: Path) -> None:
     """`tag --engine spark` counts cards, mentions and gaps like the local engine, and writes no second time."""

@@ -22,6 +22,7 @@ def best(action: Callable[[], object], times: int = 3) -> float:
     return min(processor_seconds(action)[0] for _ in range(times))
 
 
+@pytest.mark.campaign
 def test_tagging_stays_far_ahead_of_plain_expressions(tmp_path: Path) -> None:
     """Tagging costs less than a fifth of a search for the names with `re` (a seventeenth when this was written)."""
     write_cards(400, tmp_path / "cards.parquet")
@@ -34,6 +35,7 @@ def test_tagging_stays_far_ahead_of_plain_expressions(tmp_path: Path) -> None:
     assert ours < theirs / 5, f"{theirs / ours:.1f} times"
 
 
+@pytest.mark.campaign
 def test_cards_without_a_name_cost_next_to_nothing() -> None:
     """Only the scan reads them: ten times as fast as cards with names."""
     plain, full = ("A card about birds. " * 100, "Trained with LoRA. " * 100)

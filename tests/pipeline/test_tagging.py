@@ -51,6 +51,7 @@ def test_two_processes_give_what_one_gives(cards: Path) -> None:
     assert alone[0]["config_base_model"].to_pylist()[-1] == "acme/base"
 
 
+@pytest.mark.campaign
 def test_the_command_line_writes_the_same_bytes_with_one_and_two_jobs(
     run: Any, cards: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +133,7 @@ def test_a_process_that_dies_is_a_clear_error(cards: Path) -> None:
     assert "--jobs 1" in str(caught.value)
 
 
+@pytest.mark.campaign
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_run_that_is_stopped_leaves_no_process(tmp_path: Path, ending: signal.Signals) -> None:

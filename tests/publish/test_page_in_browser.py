@@ -185,6 +185,7 @@ def test_hostile_names_are_only_text(browser: Any, pages: Callable[[str], Path])
         assert page.complaints == []
 
 
+@pytest.mark.campaign
 def test_a_hundred_thousand_models_are_cut_and_still_quick(browser: Any, tmp_path: Path, make_snapshot: Any) -> None:
     """The most downloaded are kept, the page says so and stays small, and a search takes less than a second."""
     snapshot = crowd(make_snapshot, 100_000)

@@ -165,6 +165,7 @@ def test_verify_finds_it(how: str, intact: Path, tmp_path: Path, monkeypatch: py
     assert (tmp_path / "snapshots/spoilt").is_dir() == (how in ("older schema", "newer schema", "strange schema"))
 
 
+@pytest.mark.campaign
 def test_the_weekly_text_refuses_it(intact: Path, tmp_path: Path) -> None:
     """scripts/changes.py passes the message on and makes no public copy."""
     bad = spoilt(intact, tmp_path, "older schema")

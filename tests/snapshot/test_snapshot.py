@@ -58,6 +58,7 @@ def test_the_second_run_says_unchanged_and_writes_nothing(run: Any, tmp_path: Pa
     assert "unchanged" in run("census", "-s", "cards.parquet").stdout
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(("batch_rows", "charts"), [("1", "none"), ("3", "headline"), ("100000", "none")])
 def test_every_byte_is_the_same_elsewhere(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_rows: str, charts: str
