@@ -15,6 +15,7 @@ import numpy as np
 
 from peft_census.count.label_error import Counts, corrected_share
 from peft_census.count.uncertainty import cluster_interval, wilson
+from peft_census.pipeline.label_sample import allocate
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,7 @@ class Labelling:
     stratified: bool = True
 
     STRATA = (0.3, 0.05, 0.125, 0.525)
-    """Counted, of several techniques, with a place that was refused, without any place."""
-    DRAWN = (0.3, 0.15, 0.15, 0.3, 0.1)
-    """Of the labels: counted as LoRA, as another, several, refused, without any place."""
+    """Counted, of several techniques, with a rejected candidate, without a candidate."""
 
     def chances(self) -> np.ndarray:
         """Returns for each stratum how likely a card is LoRA alone, another technique alone, neither."""
@@ -162,7 +161,8 @@ def cover_corrected(labelling: Labelling, worlds: int = 2_000, seed: int = 2026)
     rng, truth, chances = np.random.default_rng(seed), labelling.truth(), labelling.chances()
     raw = held = 0
     width = 0.0
-    wanted = np.rint(np.array(labelling.DRAWN) * labelling.labels).astype(int)
+    cards = np.rint(labelling.sizes() * labelling.cards).astype(int)
+    wanted = allocate(dict(zip("ABCEF", map(int, cards), strict=True)), labelling.labels).values()
     for i in range(worlds):
         strata, authors = _tagged(labelling, rng)
         lora, one = (strata == 0).astype(float), (strata <= 1).astype(float)

@@ -142,6 +142,32 @@ class StratumLabels:
 
 
 @dataclass(frozen=True)
+class Unjudged:
+    """The cards without a candidate, which are assumed to cite nothing unless a label shows otherwise.
+
+    Args:
+        cards: in the population.
+        labels: of such cards.
+        differing: of these, labels that count differently from the tagger's.
+        not_excluded: the largest share of such cards with an error that is compatible with no differing label (the
+            one-sided 95% limit, Hanley and Lippman-Hand 1983, JAMA 249:1743-1745). The interval of the corrected share
+            does not include such errors. None where a label differs, because the interval then includes them.
+    """
+
+    cards: int
+    labels: int
+    differing: int
+    not_excluded: float | None
+
+    @classmethod
+    def of(cls, stratum: Stratum) -> Unjudged:
+        """Returns what the labels of ``stratum`` say about the assumption."""
+        known = stratum.labels == stratum.cards
+        limit = 0.0 if known else 1 - (1 - CONFIDENCE) ** (1 / stratum.labels)
+        return cls(stratum.cards, stratum.labels, stratum.differing, None if stratum.differing else limit)
+
+
+@dataclass(frozen=True)
 class LabelCorrection:
     """A snapshot's share by the tagger and corrected by labels; cards with a text only.
 
@@ -152,6 +178,7 @@ class LabelCorrection:
         enough: True if so many differ that the interval covers 95%.
         raw: the tagger's share.
         by_author: the interval of the tagger's share, clustered by author.
+        unjudged: what is assumed about the cards without a candidate; None if there are none.
         outside_taxonomy: labelled techniques that the taxonomy does not have.
         without_text: models left out, because only their configuration is counted.
     """
@@ -166,6 +193,7 @@ class LabelCorrection:
     by_author: AuthorInterval
     corrected: Estimate
     strata: list[StratumLabels]
+    unjudged: Unjudged | None
     outside_taxonomy: list[str]
     without_text: int
 
@@ -193,8 +221,8 @@ def corrected_share(
         labelled: their positions in the population, each once.
         design_effect: cards counted for each effective card, from ``cluster_interval`` of the tagger's share; 1 where
             cards are independent.
-        silent: strata without anything for the tagger to judge, where no further error is supposed; errors found there
-            count.
+        silent: strata without anything for the tagger to judge, where no further error is supposed (``Unjudged``);
+            errors found there count.
 
     Raises:
         ValueError: a stratum has no labelled card, or one where it has more cards.

@@ -25,6 +25,7 @@ from peft_census.count.label_error import (
     Estimate,
     LabelCorrection,
     StratumLabels,
+    Unjudged,
     corrected_share,
 )
 from peft_census.count.rules import HEADLINE_TECHNIQUE
@@ -72,13 +73,14 @@ def correct(snapshot: Snapshot, file: Path, rule: str | None = None) -> LabelCor
     tagger = Counts(all_models.numerators[with_text], all_models.bases[with_text])
     by_author = cluster_interval(tagger.numerators, tagger.bases, evidence.authors[with_text])
     letters = list(STRATA)
+    silent = letters.index(NO_CANDIDATE)
     corrected = corrected_share(
         tagger,
         population.strata[with_text],
         label_counts(snapshot, labels, chosen),
         np.searchsorted(with_text, [label.place for label in labels]),
         float(tagger.bases.sum()) / by_author.effective_n if by_author.effective_n else 1.0,
-        frozenset({letters.index(NO_CANDIDATE)}),
+        frozenset({silent}),
     )
     return LabelCorrection(
         rule=chosen.name,
@@ -96,6 +98,7 @@ def correct(snapshot: Snapshot, file: Path, rule: str | None = None) -> LabelCor
             StratumLabels(letters[s.code], STRATA[letters[s.code]], s.cards, s.labels, s.differing)
             for s in corrected.strata
         ],
+        unjudged=next((Unjudged.of(s) for s in corrected.strata if s.code == silent), None),
         outside_taxonomy=sorted(_techniques(labels) - set(snapshot.manifest.taxonomy.techniques)),
         without_text=int(all_models.bases.sum() - tagger.bases.sum()),
     )

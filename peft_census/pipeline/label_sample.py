@@ -12,6 +12,7 @@ drawn, from which ``label_correction`` weights the labels.
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,11 +39,11 @@ STRATA = {
 }
 """Strata by letter, under rule ``exactly_one``. The file for labellers has the letter only."""
 
-SHARES = {"A": 0.30, "B": 0.15, "C": 0.15, "D": 0.15, "E": 0.15, "F": 0.10}
-"""How labels are divided among the strata, after each has its minimum."""
-
 NO_CANDIDATE = "F"
-"""The stratum where the tagger had nothing to judge."""
+"""The stratum where the tagger had nothing to judge, so that its cards are assumed to cite nothing."""
+
+CHECKS = 0.05
+"""The part of the labels that goes to this stratum, to check the assumption."""
 
 MIN_LABELS = 20
 """Labels that every stratum gets if it has so many cards and the sample is large enough."""
@@ -162,17 +163,28 @@ def population_of(snapshot: Snapshot, evidence: Evidence) -> Population:
 
 
 def allocate(sizes: dict[str, int], n: int) -> dict[str, int]:
-    """Returns the number of labels of each stratum: first ``MIN_LABELS``, then by ``SHARES``; ``n`` in all.
+    """Returns the number of labels of each stratum, by letter; ``n`` in all.
 
-    A stratum with too few cards leaves its other labels to the rest. Each label goes to the stratum that is furthest
-    below its share (D'Hondt's method).
+    Every stratum gets ``MIN_LABELS``, and the one without candidates ``CHECKS`` of the labels. Each other label goes to
+    the stratum where it lowers the variance of the corrected share most. This is Neyman's optimal allocation in whole
+    numbers (Wright 2012, The American Statistician 66:217-224), with one error rate assumed for all strata, because
+    their rates are not known: labels are then proportional to the cards. A stratum with too few cards leaves its other
+    labels to the rest.
     """
     minimum = min(MIN_LABELS, n // len(sizes))
     labels = {letter: min(size, minimum) for letter, size in sizes.items()}
+    if NO_CANDIDATE in sizes and len(sizes) > 1:
+        labels[NO_CANDIDATE] = min(sizes[NO_CANDIDATE], max(minimum, round(CHECKS * n)))
     for _ in range(n - sum(labels.values())):
         available = [letter for letter in sizes if labels[letter] < sizes[letter]]
-        labels[min(available, key=lambda letter: ((labels[letter] + 1) / SHARES[letter], letter))] += 1
+        judged = [letter for letter in available if letter != NO_CANDIDATE] or available
+        labels[max(judged, key=lambda letter: (_gain(sizes[letter], labels[letter]), letter))] += 1
     return labels
+
+
+def _gain(cards: int, labels: int) -> float:
+    """Returns how much one more label of a stratum lowers the standard error, up to a factor."""
+    return cards / math.sqrt(labels * (labels + 1)) if labels else math.inf
 
 
 def draw(population: Population, n: int, seed: int) -> list[SampleRow]:

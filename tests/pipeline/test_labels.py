@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import REPO, write_cards
+from hypothesis import given
+from hypothesis import strategies as st
 
 from peft_census.collect.parquet import Files
 from peft_census.pipeline.census import run_census
-from peft_census.pipeline.label_sample import LABELS, SHARES, STRATA, allocate, population_of
+from peft_census.pipeline.label_sample import LABELS, allocate, population_of
 from peft_census.snapshot.snapshot import find_snapshot
 
 TRUTH = {
@@ -119,13 +121,36 @@ def test_strata_are_what_they_say(census: Any) -> None:
 
 
 def test_allocation_by_hand() -> None:
-    """Each stratum gets its minimum, a small one all its cards, and the rest is divided by the declared shares."""
+    """Each stratum gets its minimum, a small one all its cards, and the rest follows the cards that were judged."""
     assert allocate({"A": 100, "B": 100}, 30) == {"A": 15, "B": 15}
-    assert allocate({"A": 100, "B": 100}, 70) == {"A": 47, "B": 23}
-    assert allocate({"A": 1_000, "B": 5, "F": 1_000}, 201) == {"A": 147, "B": 5, "F": 49}
-    assert allocate({"A": 3, "B": 2}, 5) == {"A": 3, "B": 2}
-    everything = dict.fromkeys(STRATA, 10_000)
-    assert {s: n / 1_000 for s, n in allocate(everything, 1_000).items()} == pytest.approx(SHARES, abs=0.001)
+    assert allocate({"A": 300, "B": 100}, 100) == {"A": 75, "B": 25}
+    assert allocate({"A": 1_000, "B": 5, "F": 1_000}, 201) == {"A": 176, "B": 5, "F": 20}
+    assert allocate({"A": 3, "F": 2}, 5) == {"A": 3, "F": 2}
+    assert allocate({"F": 9}, 5) == {"F": 5}
+    hub = {"A": 20_509, "B": 325, "C": 1_500, "D": 3_000, "E": 15_000, "F": 600_000}
+    assert allocate(hub, 1_000) == {"A": 476, "B": 20, "C": 35, "D": 70, "E": 349, "F": 50}
+
+
+@given(
+    st.lists(st.integers(1, 5_000), min_size=5, max_size=5), st.integers(12, 400), st.sampled_from("ABCDE"),
+)  # fmt: skip
+def test_no_other_allocation_has_less_variance(sizes: list[int], n: int, other: str) -> None:
+    """With one error rate, moving a label to any other stratum never lowers the variance."""
+    cards = dict(zip("ABCDE", sizes, strict=True))
+    n = min(n, sum(sizes))
+    labels = allocate(cards, n)
+    assert sum(labels.values()) == n and all(labels[s] <= cards[s] for s in cards)
+
+    def variance(allocated: dict[str, int]) -> float:
+        return sum(cards[s] ** 2 / allocated[s] for s in cards)
+
+    if labels[other] < cards[other]:
+        minimum = min(20, n // 5)
+        for giver in cards:
+            if giver != other and labels[giver] > minimum:
+                assert variance(labels) <= variance(labels | {giver: labels[giver] - 1, other: labels[other] + 1}) * (
+                    1 + 1e-9
+                )
 
 
 def test_right_labels_confirm_the_share(census: Any) -> None:
@@ -141,6 +166,12 @@ def test_right_labels_confirm_the_share(census: Any) -> None:
     assert sum(s["cards"] for s in found["strata"]) == 150
     text = census("count", "--gold", "labelled.jsonl").stdout
     assert "100 labels used, 0 differ" in text
+    (unjudged,) = (s for s in found["strata"] if s["stratum"] == "F")
+    assert found["unjudged"] == {
+        "cards": 50, "labels": unjudged["labels"], "differing": 0,
+        "not_excluded": pytest.approx(1 - 0.05 ** (1 / unjudged["labels"])),
+    }  # fmt: skip
+    assert "50 cards without a candidate" in text and "not in the interval" in text
     Path("labelled.jsonl").write_bytes(b"\xef\xbb\xbf" + Path("labelled.jsonl").read_bytes())
     assert census("count", "--gold", "labelled.jsonl").stdout == text, "a byte-order mark is skipped"
     assert "83.3%" in text
@@ -155,6 +186,17 @@ def test_wrong_labels_move_the_share_by_their_weight(census: Any) -> None:
     assert found["corrected"]["share"] == pytest.approx(63 / 72)
     assert found["corrected"]["base"] == pytest.approx(72)
     assert found["differing"] == 3
+
+
+def test_an_error_among_cards_without_a_candidate_counts(census: Any) -> None:
+    """One label of such a card says LoRA: it moves the share, and the assumption is no longer stated as kept."""
+    rows = labelled(100, census)
+    next(row for row in rows if row["stratum"] == "F")["cited"] = ["lora"]
+    result = census("count", "--gold", save(rows), "--json")
+    found = json.loads(result.stdout)["corrected"]
+    assert found["unjudged"]["differing"] == 1 and found["unjudged"]["not_excluded"] is None
+    assert found["corrected"]["share"] > 60 / 72
+    assert "show otherwise and count" in census("count", "--gold", "labelled.jsonl").stdout
 
 
 def test_labels_follow_the_rule(census: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peft_census.count.label_error import Estimate, LabelCorrection
+from peft_census.count.label_error import Estimate, LabelCorrection, Unjudged
 from peft_census.publish.text.numbers import count, interval, percent_label, plural
 from peft_census.publish.text.table import Table
 from peft_census.snapshot.snapshot import Snapshot
@@ -30,6 +30,8 @@ def corrected_text(snapshot: Snapshot, correction: LabelCorrection) -> str:
     )
     if not correction.enough:
         lines.append("  few labels differ: the corrected interval is wider than necessary (docs/method.md)")
+    if correction.unjudged is not None:
+        lines.append(f"  {_unjudged_text(correction.unjudged)}")
     if correction.unread:
         lines.append(f"  {plural(correction.unread, 'card')} not read; the others of the stratum represent them")
     if correction.outside_taxonomy:
@@ -37,6 +39,18 @@ def corrected_text(snapshot: Snapshot, correction: LabelCorrection) -> str:
     if correction.without_text:
         lines.append(f"  left out: {plural(correction.without_text, 'model')} counted by configuration only")
     return "\n".join(lines)
+
+
+def _unjudged_text(unjudged: Unjudged) -> str:
+    assumed = f"assumed: {plural(unjudged.cards, 'card')} without a candidate cite no technique"
+    if unjudged.not_excluded is None:
+        return f"{assumed}; {count(unjudged.differing)} of {plural(unjudged.labels, 'label')} show otherwise and count"
+    if not unjudged.not_excluded:
+        return f"{assumed}; all are labelled, and none does"
+    return (
+        f"{assumed}; none of {plural(unjudged.labels, 'label')} does, which excludes rates above "
+        f"{percent_label(unjudged.not_excluded)} (95%); such errors are not in the interval"
+    )
 
 
 def _estimate(label: str, estimate: Estimate, of: str, unit: str) -> str:
