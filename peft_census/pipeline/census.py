@@ -6,6 +6,7 @@ In: a source of cards and the folder of snapshots. Out: an ``Outcome``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -36,6 +37,7 @@ from peft_census.snapshot.snapshot import (
     snapshot_key,
 )
 from peft_census.tag import load_taxonomy
+from peft_census.tag.near_duplicates import NearDuplicates, with_clusters
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,13 @@ def _tag(source: Source, writer: SnapshotWriter, progress: Progress, tag_options
     """Writes the tables ``models`` and ``mentions``."""
     counts = CardCounts()
     batches = over_batches(progress, "tagging cards", source.batches(), source.total())
-    for models, mentions in tagged(batches, tag_options, note=progress.note):
+    near_duplicates = NearDuplicates()
+    for models, mentions in tagged(batches, tag_options, note=progress.note, near_duplicates=near_duplicates):
         writer.append("models", models)
         writer.append("mentions", mentions)
         counts.add(models)
+    with progress.stage("finding near-duplicates"):
+        writer.rewrite("models", partial(with_clusters, clusters=near_duplicates.clusters()))
     writer.finish("models")
     writer.finish("mentions")
     return counts

@@ -34,6 +34,7 @@ from peft_census.snapshot.records import read_record, to_json
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.tag import load_taxonomy
 from peft_census.tag.naive import NAIVE_VERSION, NaiveCount, peft_names
+from peft_census.tag.near_duplicates import NearDuplicates, with_clusters
 
 REPRODUCTION_VERSION = "2"
 """Raised when the same cards and rules give other counts."""
@@ -51,8 +52,12 @@ def count_by_all_rules(source: Source, info: SourceInfo, figure: Figure, progres
             totals.add(batch)
             yield batch
 
-    batches = [(models.select(MODELS), mentions.select(MENTIONS)) for models, mentions in tagged(cards())]
-    models = _table("models", MODELS, [batch for batch, _ in batches])
+    near_duplicates = NearDuplicates()
+    batches = [
+        (models.select(MODELS), mentions.select(MENTIONS))
+        for models, mentions in tagged(cards(), near_duplicates=near_duplicates)
+    ]
+    models = with_clusters(_table("models", MODELS, [batch for batch, _ in batches]), near_duplicates.clusters())
     mentions = _table("mentions", MENTIONS, [batch for _, batch in batches])
     target = Target(figure.technique, int(figure.numerator or 0), int(figure.denominator or 0))
     searches = [

@@ -25,6 +25,7 @@ from peft_census.pipeline.workers import WorkerPool, usable_cpus
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.tag.batch import inputs, may_have_mentions, mentions_of
 from peft_census.tag.candidates import bundled_scanner
+from peft_census.tag.near_duplicates import NearDuplicates
 
 FEW = 4
 """Inputs of up to this many batches are tagged in this process and not cached, because that is faster."""
@@ -34,6 +35,7 @@ WORTH_STARTING = 1_000
 
 Read = Callable[[pa.RecordBatch], pa.RecordBatch]
 Pair = tuple[pa.RecordBatch, pa.RecordBatch]
+Triple = tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def tagged(
     options: TagOptions = IN_PROCESS,
     with_models: bool = True,
     note: Callable[[str], None] = lambda line: None,
+    near_duplicates: NearDuplicates | None = None,
 ) -> Iterator[Pair]:
     """Yields ``(models, mentions)`` for each batch of cards, in order.
 
@@ -65,6 +68,8 @@ def tagged(
         options: how to tag.
         with_models: False to yield the batch of cards instead of ``models``, at no cost.
         note: called with a line if the cache cannot be used.
+        near_duplicates: receives the fingerprints of the cards; until it is applied to the column ``near_duplicate``,
+            that column holds the key of each card alone.
 
     Raises:
         CensusError: a worker process died.
@@ -83,16 +88,22 @@ def tagged(
         read: Read = stack.enter_context(WorkerPool(jobs, 0 if options.jobs else WORTH_STARTING)).read
         if cache:
             read = partial(_read_new, read=read, cache=cache)
-        yield from _in_order(partial(_tag, read=read, with_models=with_models), batches, jobs)
+        tag = partial(_tag, read=read, with_models=with_models)
+        for models, mentions, keys in _in_order(tag, batches, jobs):
+            if near_duplicates:
+                near_duplicates.add(*(column.to_pylist() for column in keys.columns))
+            yield models, mentions
 
 
-def _in_order(work: Callable[[pa.RecordBatch], Pair], batches: Iterator[pa.RecordBatch], jobs: int) -> Iterator[Pair]:
+def _in_order(
+    work: Callable[[pa.RecordBatch], Triple], batches: Iterator[pa.RecordBatch], jobs: int
+) -> Iterator[Triple]:
     """Yields ``work(batch)`` for each batch, in order; with several jobs some batches are in progress at once."""
     if jobs == 1:
         yield from map(work, batches)
         return
     pool = ThreadPoolExecutor(jobs + 1, thread_name_prefix="tag")
-    waiting: deque[Future[Pair]] = deque()
+    waiting: deque[Future[Triple]] = deque()
     try:
         for batch in batches:
             waiting.append(pool.submit(work, batch))
@@ -104,12 +115,12 @@ def _in_order(work: Callable[[pa.RecordBatch], Pair], batches: Iterator[pa.Recor
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _tag(cards: pa.RecordBatch, read: Read, with_models: bool) -> Pair:
-    """Tags one batch: selects the cards that need reading, reads them, and builds the tables."""
+def _tag(cards: pa.RecordBatch, read: Read, with_models: bool) -> Triple:
+    """Tags one batch: selects the cards that need reading, reads them, and builds models, mentions and fingerprints."""
     at = pc.indices_nonzero(may_have_mentions(cards))
     rows = read(inputs(cards).take(at))
     models = _models(cards, at, rows) if with_models else cards
-    return models, mentions_of(rows)
+    return models, mentions_of(rows), rows.select(["near_duplicate", "signature"])
 
 
 def _read_new(cards: pa.RecordBatch, read: Read, cache: TagCache) -> pa.RecordBatch:

@@ -12,7 +12,7 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -209,6 +209,17 @@ class SnapshotWriter:
         self._in_memory[table] = data
         self.append(table, data)
         self.finish(table)
+
+    def rewrite(self, table: str, change: Callable[[pa.Table], pa.Table]) -> None:
+        """Writes the rows so far of ``table`` again, with ``change`` applied to them in parts."""
+        self._file(table).close()
+        del self._open[table]
+        old = self.path / f"{table}.old"
+        (self.path / f"{table}.parquet").rename(old)
+        with pq.ParquetFile(old) as file:
+            for group in range(file.num_row_groups):
+                self.append(table, change(file.read_row_group(group)))
+        old.unlink()
 
     def finish(self, table: str) -> None:
         """Closes ``table`` and records its size and hash; a table without rows is written empty."""

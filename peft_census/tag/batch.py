@@ -15,7 +15,7 @@ from peft_census.snapshot.schema import arrow_schema
 from peft_census.tag.candidates import bundled_scanner
 from peft_census.tag.corrections import bundled_corrections
 from peft_census.tag.mentions import read_card
-from peft_census.tag.near_duplicates import near_duplicate_keys
+from peft_census.tag.near_duplicates import CitingCard, fingerprints
 from peft_census.tag.tagged_card import TaggedCard
 
 _MENTIONS = arrow_schema("mentions")
@@ -32,11 +32,14 @@ TAGGED_CARDS = pa.schema(
         ("base_model", pa.string()),
         ("languages", pa.list_(pa.string())),
         ("near_duplicate", pa.string()),
+        ("signature", pa.string()),
         *((f"config_{name}", pa.string()) for name in _CONFIG_FIELDS),
         ("mentions", pa.list_(pa.struct(list(_MENTIONS)))),
     ]
 )
-"""A tagged card: columns of ``models``, and the rows of ``mentions``. ``base_model`` is that of the front matter."""
+"""A tagged card: columns of ``models``, the rows of ``mentions``, and the ``signature`` of its text.
+
+``base_model`` is that of the front matter, and ``near_duplicate`` the key of the card alone."""
 
 
 def tag(cards: pa.RecordBatch) -> pa.RecordBatch:
@@ -75,9 +78,9 @@ def read_cards(cards: pa.RecordBatch) -> pa.RecordBatch:
     ids, texts, configs = (cards.column(name).to_pylist() for name in INPUTS)
     tagged = [read_card(*card) for card in zip(ids, texts, configs, strict=True)]
     citing = [i for i, card in enumerate(tagged) if card.mentions and texts[i] is not None]
-    keys = near_duplicate_keys([ids[i] for i in citing], [texts[i] for i in citing], [tagged[i].body for i in citing])
-    for i, key in zip(citing, keys, strict=True):
-        tagged[i] = replace(tagged[i], near_duplicate=key)
+    found = fingerprints([CitingCard(ids[i], texts[i], tagged[i]) for i in citing])
+    for i, fingerprint in zip(citing, found, strict=True):
+        tagged[i] = replace(tagged[i], fingerprint=fingerprint)
     rows = [_row(model_id, card) for model_id, card in zip(ids, tagged, strict=True)]
     return pa.RecordBatch.from_pylist(rows, schema=TAGGED_CARDS)
 
@@ -90,7 +93,8 @@ def _row(model_id: str, card: TaggedCard) -> dict[str, object]:
         "generators": card.generators,
         "base_model": card.base_models[0] if card.base_models else None,
         "languages": card.languages,
-        "near_duplicate": card.near_duplicate,
+        "near_duplicate": card.fingerprint.key if card.fingerprint else None,
+        "signature": card.fingerprint.signature if card.fingerprint else None,
         **{f"config_{name}": getattr(card.config, name, None) for name in _CONFIG_FIELDS},
         "mentions": [{"model_id": model_id, **vars(mention)} for mention in card.mentions],
     }

@@ -32,6 +32,19 @@ class Mention:
 
 
 @dataclass(frozen=True)
+class Fingerprint:
+    """What near-duplicates are found by; see ``near_duplicates``.
+
+    Args:
+        key: 16 hex digits, equal for texts that differ only in names, numbers and links.
+        signature: MinHash of the text and hash of the techniques, in hex.
+    """
+
+    key: str
+    signature: str
+
+
+@dataclass(frozen=True)
 class TaggedCard:
     """What the tagger finds in one card.
 
@@ -45,7 +58,7 @@ class TaggedCard:
         base_models: base models that the front matter names.
         languages: languages that the front matter names.
         body: first character after the front matter.
-        near_duplicate: key of the cluster of near-duplicates; None for cards without mentions.
+        fingerprint: what near-duplicates are found by; None for cards without mentions.
     """
 
     mentions: list[Mention] = field(default_factory=list)
@@ -57,4 +70,4 @@ class TaggedCard:
     base_models: list[str] = field(default_factory=list)
     languages: list[str] = field(default_factory=list)
     body: int = 0
-    near_duplicate: str | None = None
+    fingerprint: Fingerprint | None = None

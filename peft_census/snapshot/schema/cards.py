@@ -132,7 +132,8 @@ CARD_TABLES: dict[str, Table] = {
             Column(
                 "near_duplicate",
                 pa.string(),
-                "Cards with the same value differ only in names, numbers and links. Null for cards without a mention.",
+                "Cards with the same value are near-duplicates: they cite the same techniques in almost the same text. "
+                "Null for cards without a mention.",
                 public=Public.CLUSTER,
             ),
             Column(
