@@ -89,16 +89,16 @@ def cover_wilson(share: float, cards: int = 20_834, worlds: int = 2_000, seed: i
     return float(times @ held / worlds)
 
 
-def cover_clusters(world: World, worlds: int = 2_000, draws: int = 200, seed: int = 2026) -> Coverage:
+def cover_clusters(world: World, worlds: int = 2_000, seed: int = 2026) -> Coverage:
     """Returns how often Wilson's and the clustered interval hold the truth in ``worlds`` draws of ``world``."""
     rng, truth = np.random.default_rng(seed), world.truth()
     naive = clustered = 0
     width = effect = 0.0
-    for i in range(worlds):
+    for _ in range(worlds):
         votes, authors = world.draw(rng)
         low, high = wilson(votes.sum(), len(votes))
         naive += low <= truth <= high
-        found = cluster_interval(votes, np.ones(len(votes)), authors, seed=i, draws=draws)
+        found = cluster_interval(votes, np.ones(len(votes)), authors)
         clustered += found.low <= truth <= found.high
         width += found.high - found.low
         effect += len(votes) / found.effective_n
@@ -163,7 +163,7 @@ def cover_corrected(labelling: Labelling, worlds: int = 2_000, seed: int = 2026)
     width = 0.0
     cards = np.rint(labelling.sizes() * labelling.cards).astype(int)
     wanted = allocate(dict(zip("ABCEF", map(int, cards), strict=True)), labelling.labels).values()
-    for i in range(worlds):
+    for _ in range(worlds):
         strata, authors = _tagged(labelling, rng)
         lora, one = (strata == 0).astype(float), (strata <= 1).astype(float)
         low, high = wilson(lora.sum(), one.sum())
@@ -177,7 +177,7 @@ def cover_corrected(labelling: Labelling, worlds: int = 2_000, seed: int = 2026)
         people = Counts((outcome == 0).astype(float), (outcome <= 1).astype(float))
         effect = 1.0
         if authors is not None:
-            effect = one.sum() / cluster_interval(lora, one, authors, seed=i, draws=200).effective_n
+            effect = one.sum() / cluster_interval(lora, one, authors).effective_n
         found = corrected_share(Counts(lora, one), known, people, labelled, effect, silent=frozenset({4}))
         held += found.low <= truth <= found.high
         width += found.high - found.low
@@ -222,7 +222,7 @@ def main() -> None:
     worlds = {"a thousand authors": AUTHORS, "two thousand near-duplicate clusters": NEAR_DUPLICATES} | LIMITS
     print("\nclustered cards: Wilson as if independent → cluster bootstrap (mean width, design effect)")
     for name, world in worlds.items():
-        found = [cover_clusters(replace(world, share=share), draws=500) for share in shares]
+        found = [cover_clusters(replace(world, share=share)) for share in shares]
         cells = [
             f"{c.naive:6.1%} → {c.clustered:6.1%} ({100 * c.width:.1f} points, {c.design_effect:.1f})" for c in found
         ]

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from peft_census.count.arrays import Bools, Ints
+from peft_census.count.arrays import Bools, Floats, Ints
 from peft_census.count.evidence import Evidence, Votes
 from peft_census.count.groups import DIMENSIONS, OTHER
 from peft_census.count.rules import HEADLINE, HEADLINE_TECHNIQUE, Rule
-from peft_census.count.uncertainty import METHOD, wilson
+from peft_census.count.uncertainty import Clusters
 from peft_census.snapshot.schema import arrow_schema
 
 MIN_CARDS, MIN_AUTHORS = 5, 3
@@ -43,14 +43,17 @@ def breakdown(evidence: Evidence, rule: Rule = HEADLINE) -> pa.Table:
             continue
         by_name = name == "month"
         names, group = _groups(dimension.values(evidence).take(pa.array(votes.cards)), keep_all=by_name)
+        authors = evidence.authors[votes.cards]
         sizes = np.bincount(group, minlength=len(names))
-        suppressed = _suppressed(names, sizes, group, evidence.authors[votes.cards])
+        suppressed = _suppressed(names, sizes, group, authors)
+        clusters = Clusters(votes.weight, authors, group, len(names))
+        cells = {technique: share_cells(votes.of(technique), clusters, group) for technique in techniques}
         for i in sorted(range(len(names)), key=lambda i: names[i] if by_name else (-sizes[i], names[i])):
             head = {"rule": rule.name, "dimension": name, "value": names[i], "suppressed": bool(suppressed[i])}
             if suppressed[i]:
                 rows.append(head)
                 continue
-            rows += [head | _cell(votes.of(t)[group == i].sum(), sizes[i]) | {"technique": t} for t in techniques]
+            rows += [head | cells[technique][i] | {"technique": technique} for technique in techniques]
     return pa.Table.from_pylist(rows, schema=arrow_schema("breakdown"))
 
 
@@ -62,17 +65,13 @@ def leading(votes: Votes) -> list[str]:
     return list(dict.fromkeys([HEADLINE_TECHNIQUE, *(t for t, _ in totals[:TOP_TECHNIQUES])]))
 
 
-def _cell(numerator: float, base: float) -> dict[str, Any]:
-    low, high = wilson(numerator, base)
-    share = float(numerator) / float(base)
-    return {
-        "numerator": float(numerator),
-        "base": float(base),
-        "share": share,
-        "low": low,
-        "high": high,
-        "method": METHOD,
-    }
+def share_cells(numerators: Floats, clusters: Clusters, group: Ints) -> list[dict[str, Any]]:
+    """Returns numerator, base, share and interval of each group; the share is null where the base is zero."""
+    sums = np.bincount(group, numerators, len(clusters.bases))
+    return [
+        {"numerator": float(n), "base": float(base), "share": float(n / base) if base else None} | found.cells
+        for n, base, found in zip(sums, clusters.bases, clusters.intervals(numerators), strict=True)
+    ]
 
 
 def _groups(values: pa.Array, keep_all: bool) -> tuple[list[str], Ints]:

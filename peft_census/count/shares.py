@@ -12,35 +12,31 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.count.arrays import Ints
 from peft_census.count.evidence import Evidence, Votes, exact_sum
 from peft_census.count.rules import HEADLINE, HEADLINE_TECHNIQUE, STANDARD, Rule, specifications
-from peft_census.count.uncertainty import METHOD, cluster_interval, coverage_bounds, weighted_interval, wilson
+from peft_census.count.uncertainty import NOTHING, Clusters, coverage_bounds
 from peft_census.snapshot.schema import arrow_schema
 
 POPULATION = "all cards"
 
-CLUSTERED = 12
-"""Techniques of each rule, by votes, that get the interval by authors; each costs a bootstrap."""
-
 ENOUGH = 30
-"""Cards below which a share is marked and takes no part in a range."""
+"""Effective cards below which a share is marked and takes no part in a range."""
 
 
 def count_shares(evidence: Evidence, rules: Iterable[Rule] = STANDARD) -> pa.Table:
-    """Returns the ``shares`` table: for every rule one row for each technique with a vote.
+    """Returns the ``shares`` table: for every rule that counts a card one row for each technique with a vote, and LoRA.
 
     Rows are ordered by rule as given, votes (largest first) and technique id.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for rule in rules:
         votes = evidence.votes(rule)
-        totals = sorted(votes.totals().items(), key=lambda item: (-item[1], item[0]))
-        authors = evidence.authors[votes.cards]
-        for i, (technique, numerator) in enumerate(totals):
-            row = _row(rule, votes, technique, numerator) | {"population": POPULATION}
-            if i < CLUSTERED or technique == HEADLINE_TECHNIQUE:
-                row |= _author_cells(votes, technique, authors)
+        if not votes.base:
+            continue
+        clusters = Clusters(votes.weight, evidence.authors[votes.cards])
+        totals = {HEADLINE_TECHNIQUE: 0.0} | votes.totals()
+        for technique, numerator in sorted(totals.items(), key=lambda item: (-item[1], item[0])):
+            row = _row(rule, votes, technique, numerator, clusters) | {"population": POPULATION}
             if rule.whole_cards:
                 low, high = coverage_bounds(numerator, votes.base, evidence.unread)
                 row |= {"unread_low": low, "unread_high": high}
@@ -58,46 +54,26 @@ def sensitivity(evidence: Evidence, technique: str = HEADLINE_TECHNIQUE) -> pa.T
     rows = []
     for rule in specifications():
         votes = evidence.votes(rule)
-        row = _row(rule, votes, technique, exact_sum(votes.of(technique)))
-        rows.append(row | {"enough": row["cards"] >= ENOUGH})
+        clusters = Clusters(votes.weight, evidence.authors[votes.cards])
+        row = _row(rule, votes, technique, exact_sum(votes.of(technique)), clusters)
+        rows.append(row | {"enough": (row["effective_n"] or 0) >= ENOUGH})
     rows.sort(key=lambda r: (r["share"] is None, r["share"], r["rule"]))
     return pa.Table.from_pylist(rows, schema=arrow_schema("sensitivity"))
 
 
-def _row(rule: Rule, votes: Votes, technique: str, numerator: float) -> dict[str, Any]:
-    """Returns the cells that both tables have."""
+def _row(rule: Rule, votes: Votes, technique: str, numerator: float, clusters: Clusters) -> dict[str, Any]:
+    """Returns the cells that both tables have; share and bounds are null where the base is zero."""
     base = votes.base
-    row: dict[str, Any] = {
+    head = {
         "rule": rule.name,
         "technique": technique,
         "numerator": numerator,
         "base": base,
         "cards": len(votes.cards),
-        "share": None,
-        "method": "none: the base is zero",
     }
     if not base:
-        return row
-    if rule.unit == "downloads":
-        weighted = weighted_interval(votes.of(technique), votes.weight)
-        low, high, method = weighted.low, weighted.high, weighted.method
-    else:
-        (low, high), method = wilson(numerator, base), METHOD
-    return row | {"share": min(1.0, numerator / base), "low": low, "high": high, "method": method}
-
-
-def _author_cells(votes: Votes, technique: str, authors: Ints) -> dict[str, Any]:
-    """Returns the interval with the cards clustered by author.
-
-    It is rounded to ten decimals, because sums of thirds differ in their last digits with the order of the cards.
-    """
-    clustered = cluster_interval(votes.of(technique), votes.weight, authors)
-    return {
-        "author_low": round(clustered.low, 10),
-        "author_high": round(clustered.high, 10),
-        "author_method": clustered.method,
-        "effective_n": round(clustered.effective_n, 10),
-    }
+        return head | dict.fromkeys(NOTHING.cells) | {"share": None, "method": NOTHING.method}
+    return head | {"share": min(1.0, numerator / base)} | clusters.intervals(votes.of(technique))[0].cells
 
 
 @dataclass(frozen=True)
@@ -110,11 +86,12 @@ class Headline:
         n: cards that count for the technique.
         base: all cards that count.
         share: n / base.
-        low: lower bound of Wilson's interval.
+        low: lower bound of the interval to quote, with the cards clustered by author.
         high: upper bound of it.
-        author_low: lower bound with the cards clustered by author.
-        author_high: upper bound of it.
+        method: how it was computed.
         effective_n: independent cards that would be as informative.
+        wilson_low: lower bound of Wilson's interval, which takes cards as independent.
+        wilson_high: upper bound of it.
         unread_low: share if no unread card counted for the technique.
         unread_high: share if all did.
     """
@@ -126,22 +103,23 @@ class Headline:
     share: float | None = None
     low: float | None = None
     high: float | None = None
-    author_low: float | None = None
-    author_high: float | None = None
+    method: str | None = None
     effective_n: float | None = None
+    wilson_low: float | None = None
+    wilson_high: float | None = None
     unread_low: float | None = None
     unread_high: float | None = None
 
 
 def headline(shares: pa.Table) -> Headline:
-    """Returns LoRA's share under rule ``exactly_one`` from the table ``shares``."""
+    """Returns LoRA's share under rule ``exactly_one`` from the table ``shares``.
+
+    The share is None where no card counts, and in an aggregate copy that leaves out a small cell.
+    """
     rows = shares.filter(pc.equal(shares["rule"], HEADLINE.name)).to_pylist()
     base = int(rows[0]["base"]) if rows else 0
     for row in rows:
         if row["technique"] == HEADLINE_TECHNIQUE:
-            n = int(row["numerator"])
-            more = [row[f.name] for f in fields(Headline)[-5:]]
-            return Headline(HEADLINE.name, HEADLINE_TECHNIQUE, n, base, n / base, *wilson(n, base), *more)
-    if not base:
-        return Headline(HEADLINE.name, HEADLINE_TECHNIQUE, 0, 0)
-    return Headline(HEADLINE.name, HEADLINE_TECHNIQUE, 0, base, 0.0, *wilson(0, base))
+            more = {f.name: row[f.name] for f in fields(Headline)[4:]}
+            return Headline(HEADLINE.name, HEADLINE_TECHNIQUE, int(row["numerator"]), base, **more)
+    return Headline(HEADLINE.name, HEADLINE_TECHNIQUE, 0, base)

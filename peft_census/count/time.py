@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from peft_census.count.arrays import Floats, Ints
-from peft_census.count.breakdown import MIN_CARDS, leading
+from peft_census.count.breakdown import MIN_CARDS, leading, share_cells
 from peft_census.count.evidence import Evidence, Votes
 from peft_census.count.groups import FLOOR, NOT_KNOWN, month
 from peft_census.count.rules import HEADLINE, Rule
 from peft_census.count.shares import ENOUGH
-from peft_census.count.uncertainty import METHOD, wilson
+from peft_census.count.uncertainty import NOTHING, Clusters
 from peft_census.snapshot.schema import arrow_schema
 
 CITED = Rule(vote="any", variants="variants_separate")
@@ -35,9 +35,8 @@ def monthly(evidence: Evidence, rule: Rule = HEADLINE) -> pa.Table:
     dated = Dated(evidence, evidence.votes(rule))
     rows: list[dict[str, Any]] = []
     for technique in leading(dated.votes):
-        numerators = dated.sums(dated.votes.of(technique))
-        for name, n, base in zip(dated.months, numerators, dated.bases, strict=True):
-            rows.append({"rule": rule.name, "month": name, "technique": technique, **share_cells(n, base)})
+        for name, cells in zip(dated.months, dated.share_cells(technique), strict=True):
+            rows.append({"rule": rule.name, "month": name, "technique": technique, **cells})
     return pa.Table.from_pylist(rows, schema=arrow_schema("monthly"))
 
 
@@ -138,6 +137,7 @@ class Dated:
         self.known = slice(len(self.months) - len(whole), None)
         self.known_months = whole
         self.bases = self.sums(votes.weight)
+        self.authors = evidence.authors[votes.cards]
 
     def sums(self, values: Floats) -> Floats:
         """Returns the sum of ``values`` (one for each counted card) in every month."""
@@ -145,16 +145,27 @@ class Dated:
         sums = np.bincount(self.place[dated], weights=values[dated], minlength=len(self.months))
         return sums.astype(np.float64)
 
+    def share_cells(self, technique: str) -> list[dict[str, Any]]:
+        """Returns the cells of every month; all but the base are null where there are too few cards."""
+        dated, votes = self.place >= 0, self.votes
+        authors, place = self.authors[dated], self.place[dated]
+        clusters = Clusters(votes.weight[dated], authors, place, len(self.months))
+        cells = share_cells(votes.of(technique)[dated], clusters, place)
+        return [
+            cell | {"enough": cell["effective_n"] >= ENOUGH} if cell["base"] >= MIN_CARDS else _suppressed(cell["base"])
+            for cell in cells
+        ]
 
-def share_cells(numerator: float, base: float) -> dict[str, Any]:
-    """Returns numerator, base, share and interval; all but the base are null where there are too few cards."""
-    cells: dict[str, Any] = {"base": float(base), "enough": bool(base >= ENOUGH)}
-    if base < MIN_CARDS:
-        why = f"suppressed: fewer than {MIN_CARDS} cards" if base else "none: no card"
-        return cells | {"numerator": None, "share": None, "low": None, "high": None, "method": why}
-    low, high = wilson(numerator, base)
-    share = float(numerator / base)
-    return cells | {"numerator": float(numerator), "share": share, "low": low, "high": high, "method": METHOD}
+
+def _suppressed(base: float) -> dict[str, Any]:
+    why = f"suppressed: fewer than {MIN_CARDS} cards" if base else "none: no card"
+    return dict.fromkeys(NOTHING.cells) | {
+        "numerator": None,
+        "base": base,
+        "share": None,
+        "method": why,
+        "enough": False,
+    }
 
 
 def month_number(date: str | None) -> int | None:

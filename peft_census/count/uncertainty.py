@@ -2,15 +2,16 @@
 
 In: votes, as numbers or one-dimensional arrays. Out: bounds with the name of their method, never a NaN.
 
-``wilson`` and ``weighted_interval`` treat cards as independent. ``cluster_interval`` treats the cards of one author, or
-the copies of one card, as correlated. ``coverage_bounds`` gives the worst cases for the unread cards. None of them
-covers wrong labels (``label_error``) or the choice of a rule (table ``sensitivity``).
+``wilson`` takes cards as independent. ``Clusters`` and ``cluster_interval`` take the cards of one author, or the
+copies of one card, as correlated; theirs is the interval to quote. ``coverage_bounds`` gives the worst cases for the
+unread cards. None of them covers wrong labels (``label_error``) or the choice of a rule (table ``sensitivity``).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,19 +22,17 @@ Z = 1.959963984540054
 """The quantile of the normal distribution at (1 + CONFIDENCE) / 2."""
 METHOD = "Wilson 95%"
 
-WEIGHTED = "Wilson 95% on the effective n (Kish)"
-CLUSTERED = "cluster bootstrap 95%, Wilson on the effective n"
-FEW_CLUSTERS = "; few effective clusters"
-LINEARIZED = "clusters linearized 95%, Wilson on the effective n"
-ALL_ALIKE = "Wilson 95% on the effective number of clusters; all cards vote alike"
-ONE_CLUSTER = "Wilson 95% on one cluster"
+CLUSTERED = "author-clustered 95%"
+FEW_CLUSTERS = "author-clustered (few effective authors) 95%"
+ALL_ALIKE = "author-clustered (all cards alike) 95%"
+ONE_CLUSTER = "author-clustered (one author) 95%"
 NO_BASE = "none: the base is zero"
 
-ENOUGH_CLUSTERS = 30
-"""Effective clusters below which the larger of two variances is used; see ``cluster_interval``."""
+ALIKE = 1e-12
+"""A share this near to 0 or 1 is 0 or 1; sums of thirds may be off by as much."""
 
-MOST_PAIRS = 4_096
-"""Distinct clusters above which the bootstrap is linearized, because 2,000 draws would take more than 0.4 s."""
+ENOUGH_CLUSTERS = 30
+"""Effective clusters below which the larger of two variances is used; see ``Clusters``."""
 
 
 @dataclass(frozen=True)
@@ -41,27 +40,32 @@ class Interval:
     """Bounds of a share.
 
     Args:
-        low: lower bound, 0 to 1.
-        high: upper bound, 0 to 1.
+        low: lower bound with the cards of a cluster correlated, 0 to 1; the one to quote.
+        high: upper bound of it.
         method: how they were computed, in words.
-        effective_n: the number of independent, equally weighted cards that would be as informative.
+        effective_n: the number of independent, equally weighted cards that would be as informative; at least 1 where
+            there is a base.
+        wilson_low: lower bound if cards were independent.
+        wilson_high: upper bound of it.
+        clusters: clusters with a counted card.
     """
 
     low: float
     high: float
     method: str
     effective_n: float
+    wilson_low: float
+    wilson_high: float
+    clusters: int
+
+    @property
+    def cells(self) -> dict[str, Any]:
+        """The cells of a counted table, by column."""
+        return {name: value for name, value in vars(self).items() if name != "clusters"}
 
 
-@dataclass(frozen=True)
-class ClusterInterval(Interval):
-    """Bounds of a share of clustered cards.
-
-    Args:
-        n_clusters: clusters with a counted card.
-    """
-
-    n_clusters: int
+NOTHING = Interval(0.0, 1.0, NO_BASE, 0.0, 0.0, 1.0, 0)
+"""The interval without a card."""
 
 
 def wilson(numerator: float, base: float) -> tuple[float, float]:
@@ -92,155 +96,130 @@ def coverage_bounds(numerator: float, base: float, unread: float) -> tuple[float
     return (numerator / total, min(1.0, (numerator + unread) / total)) if total else (0.0, 1.0)
 
 
-def kish(weights: Floats) -> float:
-    """Returns the effective size of a weighted sample, (Σw)² / Σw² (Kish 1965, Survey Sampling, 11.7); 0 of nothing."""
-    squares = float(np.square(weights).sum())
-    return float(weights.sum()) ** 2 / squares if squares else 0.0
-
-
-def weighted_interval(numerators: Floats, bases: Floats) -> Interval:
-    """Returns Wilson's interval of Σ numerators / Σ bases on Kish's effective size of the bases.
-
-    It is for votes of unequal weight (downloads) from cards that are otherwise independent.
-
-    Args:
-        numerators: each card's votes for the technique, 0 to its base.
-        bases: each card's weight.
-    """
-    _check(numerators, bases)
-    size = kish(bases)
-    if not size:
-        return Interval(0.0, 1.0, NO_BASE, 0.0)
-    return Interval(*_wilson_on(float(numerators.sum() / bases.sum()), size), WEIGHTED, size)
-
-
-def cluster_interval(
-    numerators: Floats, bases: Floats, clusters: Ints, seed: int = 0, draws: int = 2_000
-) -> ClusterInterval:
-    """Returns an interval of Σ numerators / Σ bases with the cards of a cluster correlated.
-
-    The variance V is that of the cluster bootstrap: whole clusters are drawn with replacement, as many as there are
-    (Field and Welsh 2007, JRSS B 69:369-390). Clusters with the same sums are interchangeable, so the draws are
-    multinomial draws of the distinct pairs of sums. This has the same distribution and is faster.
-
-    V is too small where few clusters have the rarer outcome and no large cluster has it: at a share of 98.4% its
-    interval covers 80% to 94%, and percentile, BCa and bootstrap-t limits from the same draws perform no better or
-    diverge. So V is compared with the variance that the correlation within clusters implies for clusters of these sizes
-    (with the ANOVA estimator of the correlation, Donner 1986, International Statistical Review 54:67-82). That variance
-    is more stable, and right where the size of a cluster is independent of its votes. Where it is larger, V becomes the
-    mean of both, or the larger one if the clusters are worth fewer than ``ENOUGH_CLUSTERS`` clusters of equal size.
-
-    The limits are Wilson's on the effective sample size share · (1 - share) / V. They stay within 0 and 1 and keep
-    their coverage near both (Korn and Graubard 1998, Survey Methodology 24:193-201; Franco, Little, Louis and Slud
-    2019, Journal of Survey Statistics and Methodology 7:334-364). They are never narrower than for independent cards.
-    ``benchmarks/coverage_of_intervals.py`` measures their coverage.
-
-    Where all cards vote alike V is zero; each cluster then counts as one card, weighted by its size.
-
-    Args:
-        numerators: each card's votes for the technique, 0 to its base.
-        bases: each card's weight; 0 for cards that are not counted.
-        clusters: each card's cluster, any integer code.
-        seed: of the draws.
-        draws: resamples.
+def cluster_interval(numerators: Floats, bases: Floats, clusters: Ints) -> Interval:
+    """Returns the interval of Σ numerators / Σ bases; see ``Clusters``.
 
     Raises:
-        ValueError: arrays of different length, negative or missing numbers, a numerator above its base.
+        ValueError: as ``Clusters`` and ``Clusters.intervals``.
     """
-    _check(numerators, bases, clusters)
-    sums = _by_cluster(numerators, bases, clusters)
-    n_clusters, base = len(sums.base), float(sums.base.sum())
-    if not base:
-        return ClusterInterval(0.0, 1.0, NO_BASE, 0.0, 0)
-    share = min(1.0, float(sums.votes.sum()) / base)
-    alike = kish(sums.base)
-    if n_clusters == 1:
-        return ClusterInterval(*_wilson_on(share, 1.0), ONE_CLUSTER, 1.0, 1)
-    if share in (0.0, 1.0):
-        return ClusterInterval(*_wilson_on(share, alike), ALL_ALIKE, alike, n_clusters)
-    drawn, method = _bootstrap_variance(sums, share, seed, draws)
-    larger = max(drawn, _working_variance(sums, share))
-    few = alike < ENOUGH_CLUSTERS
-    variance = larger if few else (drawn + larger) / 2
-    independent = base**2 / float(sums.squares.sum())
-    size = min(independent, share * (1 - share) / variance) if variance else independent
-    return ClusterInterval(*_wilson_on(share, size), method + (FEW_CLUSTERS if few else ""), size, n_clusters)
+    return Clusters(bases, clusters).intervals(numerators)[0]
 
 
-@dataclass(frozen=True)
-class _Sums:
-    """Sums over each cluster that has a base: of votes, base, base², votes² / base."""
+class Clusters:
+    """Cards by cluster (author) and cell (a group of cards that has its own share): intervals for any of their votes.
 
-    votes: Floats
-    base: Floats
-    squares: Floats
-    within: Floats
+    The variance V of the share p = Σv / Σb of a cell with K clusters, whose sums of votes and bases are v and b, is the
+    usual one of a ratio under cluster sampling, K / (K - 1) · Σ(v - p·b)² / (Σb)² (Taylor linearization; Woodruff 1971,
+    JASA 66:411-414). A bootstrap of whole clusters gives the same intervals and is slower.
+
+    V is too small where few clusters have the rarer outcome and no large cluster has it. So it is compared with the
+    variance that the correlation within clusters implies for clusters of these sizes (with the ANOVA estimator of the
+    correlation, Donner 1986, International Statistical Review 54:67-82). That variance is more stable, and right where
+    the size of a cluster is independent of its votes. Where it is larger, V becomes the mean of both, or the larger one
+    if the clusters are worth fewer than ``ENOUGH_CLUSTERS`` clusters of equal size.
+
+    The limits are Wilson's on the effective sample size p · (1 - p) / V, which is at least 1 and at most the number of
+    cards ((Σw)² / Σw² of cards with weights, Kish 1965). They stay within 0 and 1 and keep their coverage near both
+    (Korn and Graubard 1998, Survey Methodology 24:193-201; Franco, Little, Louis and Slud 2019, Journal of Survey
+    Statistics and Methodology 7:334-364). ``benchmarks/coverage_of_intervals.py`` measures their coverage.
+
+    Where all cards vote alike V is zero; each cluster then counts as one card, weighted by its size. One cluster counts
+    as one card.
+
+    Args:
+        bases: each card's weight; 0 for cards that are not counted.
+        clusters: each card's cluster, any integer code.
+        cells: each card's cell, from 0 to ``n_cells`` - 1; by default one cell.
+        n_cells: number of cells.
+
+    Raises:
+        ValueError: arrays of different length, weights that are negative or missing.
+    """
+
+    def __init__(self, bases: Floats, clusters: Ints, cells: Ints | None = None, n_cells: int = 1) -> None:
+        cells = np.zeros(len(bases), dtype=np.int64) if cells is None else cells
+        _check(bases, bases, clusters, cells)
+        self._weighted = bases > 0
+        self._weight = bases[self._weighted]
+        codes, cluster = np.unique(clusters[self._weighted], return_inverse=True)
+        pairs, self._pair = np.unique(cells[self._weighted] * max(1, len(codes)) + cluster, return_inverse=True)
+        self._cell, self._n_pairs, self._n_cells = pairs // max(1, len(codes)), len(pairs), n_cells
+        self._base, self._squares = self._by_cluster(self._weight), self._by_cluster(np.square(self._weight))
+        self.counts = self._by_cell(np.ones(len(pairs)))
+        self.bases = self._by_cell(self._base)
+        self._independent = _ratio(np.square(self.bases), self._by_cell(self._squares))
+        self._alike = _ratio(np.square(self.bases), self._by_cell(np.square(self._base)))
+
+    def intervals(self, numerators: Floats) -> list[Interval]:
+        """Returns the interval of each cell.
+
+        Args:
+            numerators: each card's votes, 0 to its weight.
+
+        Raises:
+            ValueError: another number of cards than weights, or votes that are negative, missing or above the weight.
+        """
+        votes = numerators[self._weighted] if len(numerators) == len(self._weighted) else numerators
+        _check(votes, self._weight)
+        by_cluster = self._by_cluster(votes)
+        shares = np.minimum(1.0, _ratio(self._by_cell(by_cluster), self.bases))
+        drawn = self._sampling_variance(by_cluster, shares)
+        larger = np.maximum(drawn, self._working_variance(by_cluster, votes, shares))
+        few = self._alike < ENOUGH_CLUSTERS
+        variance = np.where(few, larger, (drawn + larger) / 2)
+        spread = shares * (1 - shares)
+        sizes = np.where(variance > 0, _ratio(spread, variance), self._independent).clip(1.0, None)
+        sizes = np.minimum(sizes, self._independent)
+        methods = np.where(few, FEW_CLUSTERS, CLUSTERED).astype(object)
+        for at, method, size in ((spread < ALIKE, ALL_ALIKE, self._alike), (self.counts == 1, ONE_CLUSTER, 1.0)):
+            methods[at], sizes = method, np.where(at, size, sizes)
+        cells = zip(shares, methods, sizes, self._independent, self.counts, strict=True)
+        return [_interval(*cell) if cell[-1] else NOTHING for cell in cells]
+
+    def _by_cluster(self, values: Floats) -> Floats:
+        """Returns the sums over the cards of each cluster."""
+        return np.bincount(self._pair, values, self._n_pairs).astype(np.float64, copy=False)
+
+    def _by_cell(self, values: Floats) -> Floats:
+        """Returns the sums over the clusters of each cell."""
+        return np.bincount(self._cell, values, self._n_cells).astype(np.float64, copy=False)
+
+    def _sampling_variance(self, votes: Floats, shares: Floats) -> Floats:
+        """Returns the linearized variance of the shares, with whole clusters drawn."""
+        deviations = self._by_cell(np.square(votes - shares[self._cell] * self._base))
+        return _ratio(deviations, np.square(self.bases)) * _ratio(self.counts, self.counts - 1)
+
+    def _working_variance(self, by_cluster: Floats, votes: Floats, shares: Floats) -> Floats:
+        """Returns the variance of the shares if all cards vary alike and those of a cluster have one correlation."""
+        within = self._by_cluster(np.square(votes) / self._weight)
+        spread = (_ratio(self._by_cell(within), self.bases) - np.square(shares)).clip(0.0, None)
+        inside = self._by_cell(within - np.square(by_cluster) / self._base)
+        free = self._by_cell(self._base - self._squares / self._base)
+        together = self._by_cell(np.square(self._base) - self._squares)
+        # Where no cluster has two cards, the correlation is not known and has no effect.
+        known = spread * free > 0
+        correlation = np.where(known, 1 - _ratio(inside, spread * free), 0.0).clip(0.0, 1.0)
+        squares = self._by_cell(self._squares) + correlation * together
+        return spread * _ratio(squares, np.square(self.bases))
 
 
-def _by_cluster(numerators: Floats, bases: Floats, clusters: Ints) -> _Sums:
-    if len(clusters) == 0:
-        return _Sums(*[np.zeros(0)] * 4)
-    first, last = int(clusters.min()), int(clusters.max())
-    dense = last - first <= 4 * len(clusters)
-    codes = clusters - first if dense else np.unique(clusters, return_inverse=True)[1]
-    votes, base = _sums(codes, numerators), _sums(codes, bases)
-    if ((bases == 0) | (bases == 1)).all() and ((numerators == 0) | (numerators == 1)).all():
-        squares, within = base, votes
-    else:
-        part = np.divide(np.square(numerators), bases, out=np.zeros(len(bases)), where=bases > 0)
-        squares, within = _sums(codes, np.square(bases)), _sums(codes, part)
-    counted = base > 0
-    return _Sums(votes[counted], base[counted], squares[counted], within[counted])
+def _interval(share: float, method: str, size: float, independent: float, clusters: float) -> Interval:
+    """Returns the record of one cell.
+
+    It is rounded to ten decimals, because sums of thirds differ in their last digits with the order of the cards.
+    """
+    bounds = *wilson(share * size, size), *wilson(share * independent, independent)
+    low, high, wilson_low, wilson_high = (round(float(bound), 10) for bound in bounds)
+    return Interval(low, high, method, round(float(size), 10), wilson_low, wilson_high, int(clusters))
 
 
-def _sums(codes: Ints, values: Floats) -> Floats:
-    return np.bincount(codes, weights=values).astype(np.float64, copy=False)
+def _ratio(parts: Floats, wholes: Floats) -> Floats:
+    """Returns parts / wholes; 0 where the whole is not positive."""
+    return np.divide(parts, wholes, out=np.zeros(len(parts)), where=wholes > 0)
 
 
-def _bootstrap_variance(sums: _Sums, share: float, seed: int, draws: int) -> tuple[float, str]:
-    """Returns the mean squared deviation of resampled shares from ``share``, and the method."""
-    votes, base, counts = _distinct(sums.votes, sums.base)
-    n_clusters = int(counts.sum())
-    if len(counts) > MOST_PAIRS:
-        errors = counts @ np.square(votes - share * base)
-        return float(errors / np.square(sums.base.sum()) * n_clusters / (n_clusters - 1)), LINEARIZED
-    drawn = np.random.default_rng(seed).multinomial(n_clusters, counts / n_clusters, size=draws)
-    shares = (drawn @ votes) / (drawn @ base)
-    return float(np.mean(np.square(shares - share))), CLUSTERED
-
-
-def _distinct(votes: Floats, base: Floats) -> tuple[Floats, Floats, Ints]:
-    """Returns the distinct pairs and how many clusters have each; the result does not depend on the order of cards."""
-    # Sums of thirds and sevenths differ in their last digits with the order of the cards.
-    votes, base = np.round(votes, 9), np.round(base, 9)
-    width = base.max() + 1
-    if (votes == np.floor(votes)).all() and (base == np.floor(base)).all() and width**2 < 2**53:
-        keys, counts = np.unique((votes * width + base).astype(np.int64), return_counts=True)
-        whole, rest = np.divmod(keys, int(width))
-        return whole.astype(np.float64), rest.astype(np.float64), counts
-    pairs, counts = np.unique(votes + 1j * base, return_counts=True)
-    return pairs.real, pairs.imag, counts
-
-
-def _working_variance(sums: _Sums, share: float) -> float:
-    """Returns the variance of the share if all cards have one variance and those of a cluster one correlation."""
-    base = float(sums.base.sum())
-    spread = float(sums.within.sum() / base - share**2)
-    inside = float((sums.within - np.square(sums.votes) / sums.base).sum())
-    free = float((sums.base - sums.squares / sums.base).sum())
-    together = float((np.square(sums.base) - sums.squares).sum())
-    # Where no cluster has two cards, the correlation is not known and has no effect.
-    correlation = min(1.0, max(0.0, 1 - inside / (spread * free))) if spread > 0 and free > 0 else 0.0
-    return max(0.0, spread) * (float(sums.squares.sum()) + correlation * together) / base**2
-
-
-def _wilson_on(share: float, size: float) -> tuple[float, float]:
-    """Returns Wilson's interval of a share of ``size`` effective cards."""
-    return wilson(share * size, size)
-
-
-def _check(numerators: Floats, bases: Floats, clusters: Ints | None = None) -> None:
-    lengths = {len(values) for values in (numerators, bases, clusters) if values is not None}
+def _check(numerators: Floats, bases: Floats, *codes: Ints) -> None:
+    lengths = {len(values) for values in (numerators, bases, *codes)}
     if len(lengths) > 1:
         raise ValueError(f"arrays of different length: {sorted(lengths)}")
     # A NaN makes the condition false.

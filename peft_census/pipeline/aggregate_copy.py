@@ -21,7 +21,7 @@ from peft_census.count import OTHER, STANDARD, Evidence, Rule, parse_rule
 from peft_census.count.breakdown import MIN_CARDS
 from peft_census.count.evidence import Votes, exact_sum
 from peft_census.count.shares import POPULATION
-from peft_census.count.uncertainty import METHOD, wilson
+from peft_census.count.uncertainty import NOTHING, Clusters
 from peft_census.errors import UsageError
 from peft_census.pipeline.counting import count_tables, instruments_of
 from peft_census.pipeline.public_copy import evidence_of_rows, find_copy, public_manifest, public_rows
@@ -38,6 +38,8 @@ FEW = MIN_CARDS
 OTHER_FACTS = TechniqueFacts("other techniques", OTHER, OTHER)
 """Facts of the technique that stands for all small ones."""
 
+NO_INTERVAL = dict.fromkeys(NOTHING.cells)
+_SEVERAL = "none: several techniques together"
 _SUPPRESSED = f"suppressed: months of fewer than {FEW} cards"
 
 
@@ -126,22 +128,12 @@ def merge_shares(rows: list[Row], evidence: Evidence) -> list[Row]:
         merged += [row for row in cells if row["technique"] not in small]
         if _models_together(votes, small) < FEW:
             continue
-        numerator, base = exact_sum(_together(votes, small)), votes.base
-        low, high = wilson(numerator, base)
-        merged.append(
-            {
-                "rule": name,
-                "population": POPULATION,
-                "technique": OTHER,
-                "numerator": numerator,
-                "base": base,
-                "cards": len(votes.cards),
-                "share": min(1.0, numerator / base),
-                "low": low,
-                "high": high,
-                "method": METHOD,
-            }
-        )
+        together, base = _together(votes, small), votes.base
+        clusters = Clusters(votes.weight, evidence.authors[votes.cards])
+        head = {"rule": name, "population": POPULATION, "technique": OTHER, "base": base, "cards": len(votes.cards)}
+        numerator = exact_sum(together)
+        share = {"numerator": numerator, "share": min(1.0, numerator / base)}
+        merged.append(head | share | clusters.intervals(together)[0].cells)
     return merged
 
 
@@ -196,7 +188,7 @@ def merge_months(rows: list[Row]) -> list[Row]:
             merged += _fold(cells) if cells[0]["base"] else []
         else:
             few[rule] = few.get(rule, 0.0) + cells[0]["base"]
-    empty = {"numerator": None, "share": None, "low": None, "high": None, "method": _SUPPRESSED, "enough": False}
+    empty = NO_INTERVAL | {"numerator": None, "share": None, "method": _SUPPRESSED, "enough": False}
     merged += [{"rule": r, "month": OTHER, "technique": OTHER, "base": n} | empty for r, n in few.items() if n >= FEW]
     return merged
 
@@ -214,8 +206,7 @@ def _fold(cells: list[Row]) -> list[Row]:
     kept = [row for row in cells if row["technique"] not in small]
     if rest < FEW:
         return kept
-    low, high = wilson(rest, base)
-    more = {"numerator": float(rest), "share": float(rest / base), "low": low, "high": high, "method": METHOD}
+    more = NO_INTERVAL | {"numerator": float(rest), "share": float(rest / base), "method": _SEVERAL}
     return [*kept, cells[0] | {"technique": OTHER} | more]
 
 

@@ -91,7 +91,7 @@ def correct(snapshot: Snapshot, file: Path, rule: str | None = None) -> LabelCor
         enough=corrected.differing >= ENOUGH_ERRORS,
         raw=_tagger_estimate(tagger),
         by_author=AuthorInterval(
-            by_author.low, by_author.high, by_author.method, by_author.n_clusters, by_author.effective_n
+            by_author.low, by_author.high, by_author.method, by_author.clusters, by_author.effective_n
         ),
         corrected=_corrected_estimate(corrected),
         strata=[

@@ -33,10 +33,9 @@ class Share:
     low: float
     high: float
     method: str
-    author_low: float | None = None
-    author_high: float | None = None
-    author_method: str | None = None
-    effective_n: float | None = None
+    effective_n: float
+    wilson_low: float
+    wilson_high: float
     unread_low: float | None = None
     unread_high: float | None = None
 

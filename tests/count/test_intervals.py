@@ -22,8 +22,6 @@ from peft_census.count.label_error import Counts, corrected_share
 from peft_census.count.uncertainty import (
     cluster_interval,
     coverage_bounds,
-    kish,
-    weighted_interval,
     wilson,
 )
 
@@ -37,26 +35,21 @@ def test_bounds_of_unread_cards() -> None:
     assert coverage_bounds(0, 0, 0) == (0.0, 1.0)
 
 
-def test_kish_counts_equal_weights_as_they_are() -> None:
-    """Ten equal weights are ten; one heavy weight of nine beside nine of one is (18)² / (81 + 9) = 3.6."""
-    assert kish(np.full(10, 7.0)) == 10
-    assert kish(np.array([9.0] + [1.0] * 9)) == 3.6
-    assert kish(np.zeros(0)) == 0
-
-
-def test_equal_weights_give_wilsons_interval() -> None:
-    """Weights of three each change nothing."""
-    votes = np.array([1.0] * 8 + [0.0] * 2)
-    found = weighted_interval(3 * votes, np.full(10, 3.0))
-    assert (found.low, found.high) == pytest.approx(wilson(8, 10))
-    assert found.effective_n == 10
+def test_equal_weights_are_cards_and_unequal_ones_are_fewer() -> None:
+    """Weights of seven change nothing; one weight of nine beside nine of one is (18)² / (81 + 9) = 3.6 cards."""
+    votes, apart = np.array([1.0] * 8 + [0.0] * 2), np.arange(10)
+    sevens = cluster_interval(7 * votes, np.full(10, 7.0), apart)
+    assert (sevens.wilson_low, sevens.wilson_high) == pytest.approx(wilson(8, 10))
+    heavy = np.array([9.0] + [1.0] * 9)
+    found = cluster_interval(heavy * votes, heavy, apart)
+    assert (found.wilson_low, found.wilson_high) == pytest.approx(wilson(3.6 * 16 / 18, 3.6))
 
 
 def test_cards_that_only_repeat_an_author_add_nothing() -> None:
     """Ten authors of one mind with ten cards each are worth ten cards."""
     votes = np.repeat([1.0] * 5 + [0.0] * 5, 10)
     found = cluster_interval(votes, np.ones(100), np.repeat(np.arange(10), 10))
-    assert found.n_clusters == 10
+    assert found.clusters == 10
     assert found.effective_n == pytest.approx(10, rel=0.15)
     assert found.low < 0.3
     assert found.high > 0.7
@@ -75,7 +68,7 @@ def test_authors_of_one_card_are_independent_cards() -> None:
 @pytest.mark.parametrize(
     ("votes", "clusters", "word"),
     [
-        ([1, 1, 1], [0, 0, 0], "one cluster"),
+        ([1, 1, 1], [0, 0, 0], "one author"),
         ([1, 1, 1], [0, 1, 2], "alike"),
         ([0, 0], [0, 1], "alike"),
         ([], [], "zero"),
@@ -93,9 +86,9 @@ def test_degenerate_cases_say_what_was_done(votes: list[int], clusters: list[int
 def test_intervals_hold_their_share_and_do_not_know_the_order(cards: list[tuple[int, float]], rng: object) -> None:
     """Whatever the clusters, the share lies inside, nothing is NaN, and shuffled cards give the same."""
     clusters, votes = (np.array(column) for column in zip(*cards, strict=True))
-    found = cluster_interval(votes, np.ones(len(votes)), clusters, draws=200)
+    found = cluster_interval(votes, np.ones(len(votes)), clusters)
     assert 0 <= found.low <= votes.mean() + 1e-9 <= found.high + 2e-9 <= 1 + 3e-9
-    turned = cluster_interval(votes[::-1], np.ones(len(votes)), clusters[::-1], draws=200)
+    turned = cluster_interval(votes[::-1], np.ones(len(votes)), clusters[::-1])
     assert (turned.low, turned.high) == pytest.approx((found.low, found.high), abs=1e-9)
 
 

@@ -93,11 +93,19 @@ def test_order_of_mentions_is_irrelevant() -> None:
 
 
 def test_the_headline_is_loras_share() -> None:
-    """The headline is LoRA under rule exactly_one, variants grouped, with Wilson's interval."""
+    """The headline is LoRA under rule exactly_one; its interval is that by author, here one author worth one card."""
     head = headline(count_shares(evidence(CARDS)))
     assert (head.technique, head.n, head.base, head.share) == ("lora", 3, 4, 0.75)
-    assert head.low == pytest.approx(0.3006, abs=1e-4)
-    assert head.high == pytest.approx(0.9544, abs=1e-4)
+    assert (head.low, head.high, head.effective_n) == pytest.approx((*wilson(0.75, 1), 1))
+    assert (head.wilson_low, head.wilson_high) == pytest.approx((0.3006, 0.9544), abs=1e-4)
+
+
+def test_lora_has_a_row_wherever_a_card_counts() -> None:
+    """A counted zero is a row with an interval; without a card there is no row."""
+    table = count_shares(evidence(mentions(("ann/c", "ia3", "prose"), ("bob/d", "ia3", "table"))))
+    zero = headline(table)
+    assert (zero.n, zero.base, zero.share, zero.low) == (0, 2, 0.0, 0.0)
+    assert (zero.high, zero.effective_n) == pytest.approx((wilson(0, 2)[1], 2))
 
 
 def test_the_published_interval_comes_out() -> None:

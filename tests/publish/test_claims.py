@@ -36,8 +36,10 @@ def test_the_headline_says_share_counts_base_source_interval_and_snapshot(make_s
     assert headline.quote == (
         "Of 20,834 model cards that cite exactly one technique (cards.parquet, cards dated 2 March 2022 to "
         "30 April 2025), 20,509 (98.4%) cite LoRA; variants count as the technique they derive from (QLoRA as LoRA) "
-        "(Wilson 95% interval 98.3–98.6%; rule exactly_one; peft_census, snapshot 2025-04-30-0123456789ab)."
+        "(author-clustered 95% interval 98.3–98.6%, effective sample size 10,417; rule exactly_one; peft_census, "
+        "snapshot 2025-04-30-0123456789ab)."
     )
+    assert headline.effective_n == 10417
     assert headline.misquote == "98.4% of models use LoRA."
     assert headline.title == "98.4% of cards that cite exactly one technique cite LoRA"
     assert headline.subtitle.startswith("n = 20,834 cards that cite exactly one technique")
@@ -172,9 +174,17 @@ def test_the_headline_names_the_leader_where_another_technique_leads(make_snapsh
 
 def test_a_counted_zero_is_a_share_of_zero(make_snapshot) -> None:
     """If cards are counted and none cites LoRA, its share is 0% with an interval, not missing."""
-    votes = {"adalora": (10, 1.0, 0.722, 1.0)}
+    votes = {"adalora": (10, 1.0, 0.722, 1.0), "lora": (0, 0.0, 0.0, 0.2775)}
     headline = make_claims(make_snapshot(share_rows("exactly_one", 10, votes)))[0]
     assert (headline.kind, headline.numerator, headline.base, headline.share) == ("share", 0, 10, 0.0)
     assert headline.quote.startswith("Of 10 model cards that cite exactly one technique")
     assert "0 (0%) cite LoRA" in headline.quote
-    assert headline.high == pytest.approx(0.2775, abs=1e-4)
+    assert headline.high == 0.2775
+
+
+def test_a_headline_that_a_copy_leaves_out_is_not_a_zero(make_snapshot) -> None:
+    """An aggregate copy without LoRA's row has no share, and does not say that no card counts."""
+    headline = make_claims(make_snapshot(share_rows("exactly_one", 10, {"adalora": (10, 1.0, 0.722, 1.0)})))[0]
+    assert (headline.kind, headline.share) == ("empty", None)
+    assert "leaves out cells of few cards" in headline.quote
+    assert "no model card cites" not in headline.quote

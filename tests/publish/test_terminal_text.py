@@ -69,6 +69,7 @@ def test_a_run_and_a_snapshot_are_described() -> None:
     assert describe_run(specimen, unchanged=True).startswith("SPECIMEN · made-up cards")
     assert "is unchanged; nothing was written" in describe_run(specimen, unchanged=True)
     text = describe_snapshot(make_literal())
-    assert "LoRA: 98.4% of cards that cite exactly one technique (20,509 of 20,834; 95% interval 98.3–98.6%)" in text
+    assert "LoRA: 98.4% of cards that cite exactly one technique (20,509 of 20,834)" in text
+    assert "author-clustered 95% interval 98.3–98.6%, effective sample size 10,417" in text
     assert "files: no_card (placeholder text)" in text
     assert "cards dated 2 March 2022 to 30 April 2025" in text

@@ -108,7 +108,7 @@ def _note(panels: list[_BarPanel]) -> str:
     if not panels:
         return "Without a card to count there is no share, not even zero."
     text = (
-        "Labels: share and number of cards. Whiskers: 95% confidence interval (sampling error only). "
+        "Labels: share and number of cards. Whiskers: 95% interval, clustered by author (sampling error only). "
         "A mention does not prove use."
     )
     return f"{text} No other technique is cited." if len(panels) == 1 else text

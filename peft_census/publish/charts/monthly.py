@@ -16,7 +16,7 @@ from peft_census.publish.text.wording import interval_text
 from peft_census.snapshot.snapshot import Snapshot
 
 NAME = "monthly"
-_NOTE = f"Band: 95% confidence interval (sampling error only). {GAPS}"
+_NOTE = f"Band: 95% interval, clustered by author (sampling error only). {GAPS}"
 _SCALE = Scale((0.0, 1.0), percent_tick, percent_label)
 
 
@@ -65,15 +65,16 @@ def _claim(snapshot: Snapshot, technique: str, rows: list[dict[str, Any]]) -> Cl
         low=last["low"],
         high=last["high"],
         method=last["method"],
+        effective_n=last["effective_n"],
         quote=(
             f"Of {count(last['base'])} model cards created in {end} that cite exactly one technique, "
             f"{count(last['numerator'])} ({after}) cite {name}, compared with {before} of {count(first['base'])} in "
-            f"{start}; {interval_text(last['low'], last['high'], last['method'])}"
+            f"{start}; {interval_text(last['low'], last['high'], last['method'], last['effective_n'])}"
         ),
         misquote=f"{name} went from {before} to {after} of models.",
         why_not="The months differ in which models a source lists, and a card may have been edited after its month.",
         caveat=(
-            f"{count(len(rows) - len(valued))} of {plural(len(rows), 'month')} have fewer than {ENOUGH} cards and are "
+            f"{count(len(rows) - len(valued))} of {plural(len(rows), 'month')} have an effective sample size below {ENOUGH} and are "
             "left out."
         ),
         title=title,

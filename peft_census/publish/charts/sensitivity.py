@@ -28,7 +28,7 @@ from peft_census.publish.text.wording import capitalized
 from peft_census.snapshot.snapshot import Snapshot
 
 NAME = "sensitivity"
-_NOTE = "Each column is one rule, ordered by share. Vertical lines: 95% confidence intervals (sampling error only)."
+_NOTE = "Each column is one rule, ordered by share. Vertical lines: 95% intervals, clustered by author (sampling error only)."
 
 Medians = list[tuple[Option, float]]
 """Options that some rules have and others do not, with the median share of the rules that have it."""
@@ -67,12 +67,12 @@ def _claim(snapshot: Snapshot, rows: list[dict[str, Any]], medians: Medians) -> 
         low=low,
         high=high,
         method="lowest and highest share over the rules",
-        quote=f"Under {count(len(rows))} rules that each count at least {ENOUGH} cards, {name}'s share ranges {ends}",
+        quote=f"Under {count(len(rows))} rules with an effective sample size of at least {ENOUGH}, {name}'s share ranges {ends}",
         misquote=f"{capitalized(percent(high))} of models use {name}.",
         why_not="This is the highest of many shares, chosen after all of them were computed.",
         caveat="The rules overlap and were not sampled, so their range is not a confidence interval.",
         title=title,
-        subtitle=f"n = {count(len(rows))} rules that count at least {ENOUGH} cards each; each share has its rule's base.",
+        subtitle=f"n = {count(len(rows))} rules with an effective sample size of at least {ENOUGH}; each share has its rule's base.",
         alt_text=f"Specification curve. {title}. Median share of the rules with each option: {options}.",
     )
     return about_cards(claim, snapshot, HEADLINE)

@@ -42,6 +42,7 @@ class Claim:
         share: numerator / base; None on a base of zero.
         low: lower bound of the interval; None if nothing was sampled or counted.
         high: upper bound, likewise.
+        effective_n: independent cards that would give such an interval; None if the method has no such size.
         evidence_level: which evidence levels were counted; None if no card was counted.
         accuracy: accuracy of the tagger on labelled cards; None if no card was counted.
         coverage: how much of the source could be read.
@@ -72,6 +73,7 @@ class Claim:
     share: float | None = None
     low: float | None = None
     high: float | None = None
+    effective_n: float | None = None
     evidence_level: str | None = None
     accuracy: str | None = None
     coverage: str | None = None

@@ -94,12 +94,16 @@ def instrument_lines(snapshot: Snapshot) -> list[str]:
 
 def _card_row(snapshot: Snapshot, headline: Claim) -> ComparisonRow:
     cards = snapshot.manifest.cards
-    bounds = headline.low is not None and headline.high is not None
+    bounds = "–"
+    if headline.low is not None and headline.high is not None:
+        bounds = interval_text(headline.low, headline.high, headline.method, headline.effective_n)
     return ComparisonRow(
         source="Model cards, rule exactly_one",
         figure="no share" if headline.share is None else f"{headline.name} {percent(headline.share)}",
         base=f"{count(headline.base)} cards that cite exactly one technique",
-        range=interval_text(headline.low or 0, headline.high or 0, headline.method) if bounds else "–",
+        range=interval_text(headline.low or 0, headline.high or 0, headline.method, headline.effective_n)
+        if bounds
+        else "–",
         date=card_span(snapshot),
         coverage=_sentences(
             f"{count(cards.with_text)} of {count(cards.rows)} models listed have a card with text",

@@ -7,10 +7,10 @@ claim says *cites*, never *uses*, and holds a sentence that must not be written 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 
 from peft_census.count import HEADLINE as RULE
-from peft_census.count import Rule, headline
+from peft_census.count import Rule
+from peft_census.count.rules import HEADLINE_TECHNIQUE
 from peft_census.publish.claims.claim import Claim, about_cards, coverage_text
 from peft_census.publish.snapshot_reader import (
     Share,
@@ -21,7 +21,7 @@ from peft_census.publish.snapshot_reader import (
     technique_name,
 )
 from peft_census.publish.text.numbers import count, interval, percent, plural
-from peft_census.publish.text.wording import base_text, capitalized, counting_text, interval_text, quote, title
+from peft_census.publish.text.wording import base_text, bounds_text, capitalized, counting_text, quote, title
 from peft_census.snapshot.snapshot import Snapshot
 
 HEADLINE, COVERAGE = "headline", "coverage"
@@ -51,10 +51,10 @@ def make_claims(snapshot: Snapshot) -> list[Claim]:
     """Returns the snapshot's claims: the headline, the same under other rules, the largest others, coverage."""
     rows = read_shares(snapshot)
     counted = select(rows, RULE.name)
-    if not counted:
-        return [_empty_claim(snapshot, len(rows) > 0), *_comparisons(snapshot, rows, None), _coverage_claim(snapshot)]
-    first = _headline_share(snapshot, counted)
-    others = [s for s in counted if s.technique != first.technique]
+    first = next((s for s in counted if s.technique == HEADLINE_TECHNIQUE), None)
+    if first is None:
+        return [_empty_claim(snapshot, rows, counted), *_comparisons(snapshot, rows, None), _coverage_claim(snapshot)]
+    others = [s for s in counted if s is not first]
     return [
         _headline_claim(snapshot, first, others),
         *_comparisons(snapshot, rows, first.technique),
@@ -111,16 +111,6 @@ def change_claim(snapshot: Snapshot, lines: Sequence[str], technique: str, rule:
     return about_cards(claim, snapshot, rule)
 
 
-def _headline_share(snapshot: Snapshot, counted: list[Share]) -> Share:
-    """Returns the share that ``count.headline`` names; a counted zero if no card cites its technique."""
-    head = headline(snapshot.table("shares"))
-    if cited := [s for s in counted if s.technique == head.technique]:
-        return cited[0]
-    figures = asdict(head)
-    numerator = float(figures.pop("n"))
-    return replace(counted[0], name=technique_name(snapshot, head.technique), numerator=numerator, **figures)
-
-
 def _comparisons(snapshot: Snapshot, rows: list[Share], technique: str | None) -> list[Claim]:
     """Returns the claims under the other rules for ``technique``, or else for the leading technique."""
     claims = []
@@ -141,7 +131,6 @@ def _headline_claim(snapshot: Snapshot, share: Share, others: list[Share]) -> Cl
 def _share_claim(
     snapshot: Snapshot, share: Share, claim_id: str | None = None, finding: str | None = None, alt: str | None = None
 ) -> Claim:
-    bounds = interval_text(share.low, share.high, share.method)
     claim = Claim(
         id=claim_id or f"{share.rule}.{share.technique}",
         kind="share",
@@ -154,6 +143,7 @@ def _share_claim(
         low=share.low,
         high=share.high,
         method=share.method,
+        effective_n=share.effective_n,
         quote=quote(share, source_label(snapshot), card_span(snapshot), snapshot.id),
         misquote=f"{capitalized(percent(share.share))} of models use {share.name}.",
         why_not=(
@@ -164,17 +154,25 @@ def _share_claim(
         title=finding or title(share),
         subtitle=_subtitle(share.parsed_rule, share.base, share.cards),
         data=f"{HEADLINE}.csv" if claim_id == HEADLINE else None,
-        alt_text=alt or f"{title(share)}: {count(share.numerator)} of {count(share.base)}, {bounds}.",
+        alt_text=alt or f"{title(share)}: {count(share.numerator)} of {count(share.base)}, {bounds_text(share)}.",
     )
     return about_cards(claim, snapshot, share.parsed_rule)
 
 
-def _empty_claim(snapshot: Snapshot, counted_elsewhere: bool) -> Claim:
-    """Returns the headline of a snapshot in which no card cites exactly one technique."""
+def _empty_claim(snapshot: Snapshot, rows: list[Share], counted: list[Share]) -> Claim:
+    """Returns the headline of a snapshot without the share of the headline's technique.
+
+    No card cites exactly one technique, or the snapshot is an aggregate copy that leaves the small cell out.
+    """
     cards = snapshot.manifest.cards
     read = f"{plural(cards.with_text, 'card')} could be read"
-    more = "cards that cite several are counted under other rules" if counted_elsewhere else "none of them cites any"
-    finding = "No card cites exactly one technique, so there is no share to show"
+    more = "cards that cite several are counted under other rules" if rows else "none of them cites any"
+    finding, what = "No card cites exactly one technique", "no model card cites exactly one technique"
+    if counted:
+        more = "this copy leaves out cells of few cards"
+        finding = what = "too few cards cite exactly one technique and that technique is LoRA"
+        finding = capitalized(finding)
+    finding += ", so there is no share to show"
     claim = Claim(
         id=HEADLINE,
         kind="empty",
@@ -183,7 +181,7 @@ def _empty_claim(snapshot: Snapshot, counted_elsewhere: bool) -> Claim:
         base=0,
         method="none: the base is zero",
         quote=(
-            f"In {source_label(snapshot)}, {card_span(snapshot)}, no model card cites exactly one technique: of "
+            f"In {source_label(snapshot)}, {card_span(snapshot)}, {what}: of "
             f"{plural(cards.rows, 'model')} listed, {read}; {more} (peft_census, snapshot {snapshot.id})."
         ),
         misquote="No model uses parameter-efficient fine-tuning.",
@@ -235,7 +233,7 @@ def _chart_alt(first: Share, others: list[Share]) -> str:
     small = f"Lower panel, the other techniques on an enlarged scale: {', '.join(bars)}." if bars else "No others."
     return (
         f"Bar chart in two panels. {title(first)}. Upper panel: {first.name} {count(first.numerator)} of "
-        f"{plural(first.base, 'card')} ({percent(first.share)}, {interval_text(first.low, first.high, first.method)}), "
+        f"{plural(first.base, 'card')} ({percent(first.share)}, {bounds_text(first)}), "
         f"all other techniques together {count(votes)} ({percent(votes / first.base)}). {small}"
     )
 
@@ -247,11 +245,10 @@ def _subtitle(rule: Rule, base: float, cards: int) -> str:
 def _caveat(share: Share) -> str:
     """Returns what the interval leaves out, with the effect of a plausible error under the headline's rule."""
     text = "The interval covers sampling error only, not tagging errors or the choice of rule."
-    if share.author_low is not None and share.author_high is not None and share.effective_n is not None:
+    if share.wilson_high - share.wilson_low < share.high - share.low:
         text += (
-            f" It treats cards as independent; clustered by author it is "
-            f"{interval(share.author_low, share.author_high)}, with an effective sample size of "
-            f"{plural(round(share.effective_n), 'card')}."
+            f" It takes the cards of an author as correlated; if all cards were independent it would be "
+            f"{interval(share.wilson_low, share.wilson_high)} (Wilson)."
         )
     if share.unread_low is not None and share.unread_high is not None and share.unread_low < share.unread_high:
         text += (

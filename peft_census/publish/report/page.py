@@ -38,7 +38,7 @@ from peft_census.publish.snapshot_reader import (
     technique_name,
 )
 from peft_census.publish.text.difference import ChangeSection
-from peft_census.publish.text.numbers import count, interval, percent, percent_label
+from peft_census.publish.text.numbers import count, interval, percent, percent_label, size_text
 from peft_census.publish.text.table import Table
 from peft_census.publish.text.wording import base_text, capitalized, counting_text
 from peft_census.snapshot.snapshot import Snapshot
@@ -171,8 +171,11 @@ def _leading(snapshot: Snapshot, shares: list[Share]) -> list[tuple[str, list[tu
 
 def _rule(shares: list[Share]) -> RuleSection:
     first, rule = shares[0], shares[0].parsed_rule
-    rows = [(s.name, count(s.numerator), percent_label(s.share), interval(s.low, s.high)) for s in shares]
-    table = Table(("Technique", "votes", "share", "95% interval"), rows, right=(1, 2, 3))
+    rows = [
+        (s.name, count(s.numerator), percent_label(s.share), interval(s.low, s.high), size_text(s.effective_n))
+        for s in shares
+    ]
+    table = Table(("Technique", "votes", "share", "95% interval", "effective n"), rows, right=(1, 2, 3, 4))
     return RuleSection(first.rule, base_text(rule, first.base, first.cards), counting_text(rule), table)
 
 

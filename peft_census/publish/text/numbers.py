@@ -50,6 +50,11 @@ def count(number: float) -> str:
     return f"{number:,.{places}f}"
 
 
+def size_text(effective_n: float) -> str:
+    """Returns an effective sample size: ``1.8``, ``29``, ``1,214``."""
+    return f"{effective_n:.1f}" if effective_n < 9.95 else f"{effective_n:,.0f}"
+
+
 def plural(number: float, noun: str) -> str:
     """Returns ``1 card``, ``2 cards``."""
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"

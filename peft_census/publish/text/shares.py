@@ -16,7 +16,7 @@ from peft_census.count import HEADLINE as RULE
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.claims.shares import coverage_of, headline_of
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK, Share, source_line
-from peft_census.publish.text.numbers import count, interval, percent_label
+from peft_census.publish.text.numbers import count, interval, percent_label, size_text
 from peft_census.publish.text.table import Table, markdown_safe
 from peft_census.publish.text.wording import base_text, counting_text
 from peft_census.snapshot.schema import TABLES
@@ -84,12 +84,20 @@ def quote_md(claim: Claim) -> list[str]:
 def _rule_md(rule: str, rows: list[Share]) -> list[str]:
     first, parsed = rows[0], rows[0].parsed_rule
     table = Table(
-        ("technique", "n", "base", "share", "interval", "method"),
+        ("technique", "n", "base", "share", "interval", "effective n", "method"),
         [
-            (s.name, count(s.numerator), count(s.base), percent_label(s.share), interval(s.low, s.high), s.method)
+            (
+                s.name,
+                count(s.numerator),
+                count(s.base),
+                percent_label(s.share),
+                interval(s.low, s.high),
+                size_text(s.effective_n),
+                s.method,
+            )
             for s in rows
         ],
-        right=(1, 2, 3, 4),
+        right=(1, 2, 3, 4, 5),
     )
     return [
         f"## {rule}",

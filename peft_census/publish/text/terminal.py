@@ -17,9 +17,9 @@ from peft_census.count import HEADLINE, headline, parse_rule
 from peft_census.count.shares import ENOUGH
 from peft_census.publish.claims.comparison import instrument_lines
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK, card_span, technique_name
-from peft_census.publish.text.numbers import count, interval, percent, percent_label, plural
+from peft_census.publish.text.numbers import count, interval, percent, percent_label, plural, size_text
 from peft_census.publish.text.table import Table
-from peft_census.publish.text.wording import base_text
+from peft_census.publish.text.wording import base_text, interval_text
 from peft_census.snapshot.schema.counts import COUNTED_TABLES
 from peft_census.snapshot.snapshot import Snapshot
 
@@ -34,17 +34,15 @@ _UNITS = {column.name: column.unit for _, columns in COUNTED_TABLES.values() for
 def headline_text(snapshot: Snapshot) -> str:
     """Returns the headline with base, intervals and rule, one line each."""
     head = headline(snapshot.table("shares"))
-    if head.share is None or head.low is None or head.high is None:
+    if not head.base:
         return f"no card cites exactly one technique: nothing to count under rule {head.rule}"
+    name = technique_name(snapshot, head.technique)
+    if head.share is None or head.low is None or head.high is None or head.method is None:
+        return f"{name}: not shown, because this copy leaves out cells of few cards ({count(head.base)} cards counted)"
     lines = [
-        f"{technique_name(snapshot, head.technique)}: {percent(head.share)} of {HEADLINE.cards} "
-        f"({count(head.n)} of {count(head.base)}; 95% interval {interval(head.low, head.high)})"
+        f"{name}: {percent(head.share)} of {HEADLINE.cards} ({count(head.n)} of {count(head.base)})",
+        f"  {interval_text(head.low, head.high, head.method, head.effective_n)}",
     ]
-    if head.author_low is not None and head.author_high is not None and head.effective_n is not None:
-        lines.append(
-            f"  clustered by author: {interval(head.author_low, head.author_high)}, "
-            f"effective sample size {count(round(head.effective_n, 1))}"
-        )
     if head.unread_low is not None and head.unread_high is not None and head.unread_low < head.unread_high:
         lines.append(f"  if none or all of the unread cards cited it: {interval(head.unread_low, head.unread_high)}")
     return "\n".join([*lines, f"  rule {head.rule}: {HEADLINE.meaning}"])
@@ -119,21 +117,24 @@ def shares_text(snapshot: Snapshot, shares: pa.Table) -> str:
         base = base_text(rule, block[0]["base"], block[0]["cards"])
         lines += ["", f"rule {name}: n = {base}", f"  {rule.meaning}"]
         lines += Table(
-            ("technique", "n", "share", "interval"),
+            ("technique", "n", "share", "interval", "effective n"),
             [
                 (
                     technique_name(snapshot, row["technique"]),
                     count(row["numerator"]),
                     percent_label(row["share"]),
                     interval(row["low"], row["high"]),
+                    size_text(row["effective_n"]),
                 )
                 for row in block
             ],
-            right=(1, 2, 3),
+            right=(1, 2, 3, 4),
         ).text("  ")
     if not rows:
         lines.append("no card cites a technique")
-    return "\n".join([*lines, "", f"snapshot {snapshot.id}; intervals: sampling error only"]).lstrip("\n")
+    return "\n".join(
+        [*lines, "", f"snapshot {snapshot.id}; 95% intervals, clustered by author: sampling error only"]
+    ).lstrip("\n")
 
 
 def table_text(snapshot: Snapshot, table: pa.Table) -> str:
@@ -153,10 +154,10 @@ def _range_over_rules(table: pa.Table) -> str:
     """Returns the range of a specification curve."""
     shares = [row["share"] for row in table.to_pylist() if row["enough"]]
     if not shares:
-        return f"range: not enough to say; none of {count(table.num_rows)} rules counts {ENOUGH} cards"
+        return f"range: not enough to say; none of {count(table.num_rows)} rules counts {ENOUGH} effective cards"
     return (
         f"range: {interval(min(shares), max(shares))} over the {count(len(shares))} of {count(table.num_rows)} rules "
-        f"that count at least {ENOUGH} cards"
+        f"that count at least {ENOUGH} effective cards"
     )
 
 

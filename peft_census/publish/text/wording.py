@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from peft_census.count import Rule
 from peft_census.publish.snapshot_reader import Share
-from peft_census.publish.text.numbers import count, interval, percent, plural
+from peft_census.publish.text.numbers import count, interval, percent, plural, size_text
 
 
 def base_text(rule: Rule, base: float, cards: int) -> str:
@@ -56,15 +56,24 @@ def quote(share: Share, label: str, span: str, snapshot_id: str) -> str:
     options = dict.fromkeys((rule.options[1], *rule.changed))
     clauses = [o.meaning for o in options if (o != rule.options[0] or rule.divided) and not o.verb]
     return (
-        f"{'; '.join([sentence, *clauses])} ({interval_text(share.low, share.high, share.method)}; rule {rule.name}; "
-        f"peft_census, snapshot {snapshot_id})."
+        f"{'; '.join([sentence, *clauses])} ({bounds_text(share)}; rule {rule.name}; peft_census, "
+        f"snapshot {snapshot_id})."
     )
 
 
-def interval_text(low: float, high: float, method: str) -> str:
-    """Returns an interval with its method: ``Wilson 95% interval 98.3–98.6%``, ``range of readings 71.0–71.5%``."""
+def bounds_text(share: Share) -> str:
+    """Returns the interval to quote with a share: its method, its ends and the effective sample size."""
+    return interval_text(share.low, share.high, share.method, share.effective_n)
+
+
+def interval_text(low: float, high: float, method: str, effective_n: float | None = None) -> str:
+    """Returns an interval with its method: ``range of readings 71.0–71.5%``, ``Wilson 95% interval 98.3–98.6%``.
+
+    With ``effective_n`` the effective sample size follows: ``…, effective sample size 812``.
+    """
     kind = "" if method.startswith("range") else " interval"
-    return f"{method}{kind} {interval(low, high)}"
+    size = "" if effective_n is None else f", effective sample size {size_text(effective_n)}"
+    return f"{method}{kind} {interval(low, high)}{size}"
 
 
 def capitalized(text: str) -> str:

@@ -24,6 +24,29 @@ _MONTH = _column(
     "Month of creation, `2025-04`; `before 2022-03` for everything older than the Hub's dates.",
     nullable=False,
 )
+_INTERVAL = (
+    _column(
+        "low",
+        pa.float64(),
+        "Lower bound of the interval to quote, which takes the cards of an author as correlated.",
+        "fraction",
+    ),
+    _column("high", pa.float64(), "Upper bound of it.", "fraction"),
+    _column("method", pa.string(), "How it was computed, or why there is none."),
+    _column(
+        "effective_n",
+        pa.float64(),
+        "Number of independent cards that would give an interval of the same width.",
+        "cards",
+    ),
+    _column(
+        "wilson_low",
+        pa.float64(),
+        "Lower bound of Wilson's interval, which takes cards as independent: too narrow where authors have many cards.",
+        "fraction",
+    ),
+    _column("wilson_high", pa.float64(), "Upper bound of it.", "fraction"),
+)
 _SHARE = (
     _column("numerator", pa.float64(), "Votes for the technique.", "votes", nullable=False),
     _column(
@@ -35,19 +58,15 @@ _SHARE = (
     ),
     _column("cards", pa.int64(), "Cards that count under the rule.", "cards", nullable=False),
     _column("share", pa.float64(), "numerator / base; null where the base is zero.", "fraction"),
-    _column("low", pa.float64(), "Lower bound of the interval that takes cards as independent.", "fraction"),
-    _column("high", pa.float64(), "Upper bound of the same interval.", "fraction"),
-    _column("method", pa.string(), "How the interval was computed.", nullable=False),
+    *_INTERVAL,
 )
 _CELLS = (
     _column("numerator", pa.float64(), "Votes for the technique.", "votes"),
     _column("base", pa.float64(), "All votes of the cell.", "votes"),
     _column("share", pa.float64(), "numerator / base; null where the cell is suppressed or empty.", "fraction"),
-    _column("low", pa.float64(), "Lower bound of the interval.", "fraction"),
-    _column("high", pa.float64(), "Upper bound of the interval.", "fraction"),
-    _column("method", pa.string(), "How the interval was computed, or why there is none."),
+    *_INTERVAL,
 )
-_ENOUGH = _column("enough", pa.bool_(), "Whether the row has at least 30 cards.", nullable=False)
+_ENOUGH = _column("enough", pa.bool_(), "Whether effective_n is at least 30.", nullable=False)
 
 
 def _models(name: str, meaning: str) -> Column:
@@ -62,25 +81,6 @@ COUNTED_TABLES: dict[str, Table] = {
             _column("population", pa.string(), "Which cards were considered.", nullable=False),
             _TECHNIQUE,
             *_SHARE,
-            _column(
-                "author_low",
-                pa.float64(),
-                "Lower bound of the interval that takes the cards of an author as correlated.",
-                "fraction",
-            ),
-            _column(
-                "author_high",
-                pa.float64(),
-                "Upper bound of the same interval; null for techniques with few votes.",
-                "fraction",
-            ),
-            _column("author_method", pa.string(), "How that interval was computed."),
-            _column(
-                "effective_n",
-                pa.float64(),
-                "Number of independent cards that would give an interval of the same width.",
-                "cards",
-            ),
             _column("unread_low", pa.float64(), "Share if no unread card voted for the technique.", "fraction"),
             _column(
                 "unread_high",
@@ -204,7 +204,7 @@ COUNTED_TABLES: dict[str, Table] = {
             ),
             _column("effective_number", pa.float64(), "1 / hhi.", "techniques"),
             _column("shannon_number", pa.float64(), "exp of the Shannon entropy of the shares.", "techniques"),
-            _ENOUGH,
+            _column("enough", pa.bool_(), "Whether base is at least 30.", nullable=False),
         ),
     ),
     "popular": Table(
