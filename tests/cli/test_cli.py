@@ -66,7 +66,8 @@ def test_census_prints_the_headline_for_people(run: Any, tmp_path: Path) -> None
     """Without --json the headline, its rule, base and interval are in the text."""
     write_cards(tmp_path / "cards.parquet", ROWS)
     text = run("census", "-s", "cards.parquet").stdout
-    assert "LoRA: 75.0% of cards that cite exactly one technique (3 of 4; 95% interval 30.1–95.4%)" in text
+    assert "LoRA: 75.0% of cards that cite exactly one technique (3 of 4)" in text
+    assert "author-clustered (one author) 95% interval 11.8–98.5%, effective sample size 1.0" in text
     assert "7 models listed, 6 with a card to read (1 no card)" in text
     assert "rule exactly_one: cards that cite exactly one technique" in text
 
