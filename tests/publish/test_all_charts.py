@@ -31,7 +31,7 @@ from peft_census.publish.charts.save import chart_style
 from peft_census.publish.charts.spec import ChartSpec, Missing
 from peft_census.publish.claims.shares import headline_of, make_claims
 from peft_census.publish.folder import publish
-from peft_census.publish.text.numbers import count, interval, percent_label
+from peft_census.publish.text.numbers import count, interval, percent_label, size_text
 
 KINDS = ("mixed", "all_lora", "none_lora", "one_card", "empty", "hostile")
 
@@ -226,8 +226,9 @@ def claimed(folder: Path) -> set[str]:
             for row in csv.DictReader(file):
                 for value in row.values():
                     allowed |= written(value)
-                if row.get("low") and row.get("high"):
-                    allowed |= numbers(interval(float(row["low"]), float(row["high"])))
+                for low, high in (("low", "high"), ("wilson_low", "wilson_high")):
+                    if row.get(low) and row.get(high):
+                        allowed |= numbers(interval(float(row[low]), float(row[high])))
     return allowed
 
 
@@ -238,7 +239,7 @@ def written(value: Any) -> set[str]:
     except (TypeError, ValueError):
         return numbers(value) if isinstance(value, str) else set()
     ways = numbers(str(value)) | {f"{number:.3f}", f"{number:.2f}"}
-    ways |= numbers(count(number)) | numbers(count(round(number, 1)))
+    ways |= numbers(count(number)) | numbers(count(round(number, 1))) | {size_text(number)}
     return ways | numbers(percent_label(number)) if 0 <= number <= 1 else ways
 
 
