@@ -40,6 +40,11 @@ COMMANDS = {
 STOPPED = "stopped; nothing incomplete was kept. Run the same command again to resume."
 
 
+NO_MEMORY = (
+    "this machine has not enough memory\n  use --jobs 1, or set PEFT_CENSUS_BATCH_ROWS to a smaller number than 2048."
+)
+
+
 class LazyGroup(click.Group):
     """A group that imports commands when they run and turns errors into one message and an exit code."""
 
@@ -73,6 +78,9 @@ class LazyGroup(click.Group):
         except CensusError as error:
             print_error(f"error: {error}")
             ctx.exit(error.exit_code)
+        except MemoryError:
+            print_error(f"error: {NO_MEMORY}")
+            ctx.exit(FAILED)
         except KeyboardInterrupt:
             print_error(STOPPED)
             ctx.exit(FAILED)

@@ -6,7 +6,6 @@ An instrument is a data source that is not cards: GitHub's code search, Civitai,
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from peft_census.collect.http.common import Report, on_this_machine
+from peft_census.collect.http.tokens import secrets
 from peft_census.collect.problem_log import Problems
 from peft_census.collect.response_store import Campaign, open_campaign
 from peft_census.errors import SourceError
@@ -81,10 +81,9 @@ class InstrumentRun:
 
     def report(self, stage: str) -> Report:
         """Returns a function that writes to the problem log."""
-        secrets = tuple(os.environ.get(name, "").strip() for name in ("GITHUB_TOKEN", "CIVITAI_TOKEN"))
 
         def record(where: str, what: str) -> None:
-            with Problems(self.raw / PROBLEMS, secrets) as problems:
+            with Problems(self.raw / PROBLEMS, secrets()) as problems:
                 problems.record(stage, where, what)
 
         return record

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from peft_census.collect.ledger_rows import (
@@ -28,7 +29,10 @@ from peft_census.collect.ledger_rows import (
 )
 from peft_census.collect.raw_shards import Outcome
 from peft_census.errors import SourceError, output_error
+from peft_census.snapshot.database import close_sealed, database_error, open_checked, unseal
 from peft_census.snapshot.manifest import Retrieval
+
+_HINT = "run `peft-census verify --repair`, or remove this folder to crawl from the start."
 
 _TO_READ = """crawl = :crawl AND (status IS NULL OR status = 'failed'
   OR (status = 'gone' AND read_crawl IS NOT :crawl) OR read_sha IS NOT sha
@@ -90,40 +94,47 @@ class Ledger:
         self.path = folder / "ledger.sqlite"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, isolation_level=None)
+            self._db = open_checked(self.path)
             self._prepare()
         except OSError as error:
             raise output_error(folder, error) from error
-        except sqlite3.DatabaseError as error:
-            raise self._unusable(str(error)) from error
+        except sqlite3.Error as error:
+            raise database_error(self.path, error, _HINT) from error
 
     def _prepare(self) -> None:
         """Creates the tables. Closes a file that is not a ledger of this release."""
         try:
-            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536"):
+            for pragma in ("synchronous = NORMAL", "cache_size = -65536"):
                 self._db.execute(f"PRAGMA {pragma}")
-            exists = self._one("SELECT count(*) FROM sqlite_master WHERE name = 'model'")
-            if exists and self._one("PRAGMA user_version") != VERSION:
-                raise self._unusable("written by another release")
-            self._db.executescript(SCHEMA + f"PRAGMA user_version = {VERSION};")
+            if not self._one("SELECT count(*) FROM sqlite_master WHERE name = 'model'"):
+                self._db.executescript(SCHEMA + f"PRAGMA user_version = {VERSION};")
+            elif self._one("PRAGMA user_version") != VERSION:
+                raise SourceError(f"{self.path}: written by another release", _HINT)
         except (sqlite3.DatabaseError, SourceError):
             self._db.close()
             raise
 
-    def _unusable(self, reason: str) -> SourceError:
-        return SourceError(f"{self.path}: cannot be opened ({reason})", "remove this folder to crawl from the start.")
-
     def close(self) -> None:
         """Closes the file."""
-        self._db.close()
+        close_sealed(self._db, self.path)
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+        if isinstance(error, sqlite3.Error):
+            raise database_error(self.path, error, _HINT) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        unseal(self.path)
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # after some faults, such as a full disk, SQLite has rolled back already
+                self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
 

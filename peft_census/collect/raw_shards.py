@@ -1,6 +1,7 @@
 """Raw shards: the files read from the Hub, in Parquet. A shard is complete or absent, and never changes.
 
-In: outcomes of reading a file of a model. Out: texts by shard and row. Every shard is sorted by model id. So a pass
+In: outcomes of reading a file of a model. Out: texts by shard and row. The name of a shard is its number and the begin
+of its SHA-256, which is compared when the shard is opened. Every shard is sorted by model id. So a pass
 over all models in that order reads each shard once from front to back, with one row group of each in memory, whatever
 the number of crawls that wrote them.
 """
@@ -8,6 +9,7 @@ the number of crawls that wrote them.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from peft_census.errors import SourceError, output_error
-from peft_census.snapshot.files import replaced_file
+from peft_census.snapshot.files import known_sha256, remove_leftovers, write_atomically
 
 ROW_GROUP = 128
+_DIGITS = 16
+"""Hexadecimal digits of the SHA-256 in the name of a shard."""
 _OPEN_GROUPS = 512
 """Row groups kept while reading. If more shards than this overlap, row groups are read again."""
 
@@ -75,25 +79,29 @@ class Shards:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._files: dict[int, Path] = {}
         self._groups: OrderedDict[int, tuple[int, pa.Array]] = OrderedDict()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for unfinished in folder.glob("*.partial"):
-                unfinished.unlink()
+            remove_leftovers(folder)
         except OSError as error:
             raise output_error(folder, error) from error
 
     def numbers(self) -> list[int]:
         """Returns the numbers of all shards."""
-        return sorted(int(p.stem) for p in self.folder.glob("*.parquet") if p.stem.isdigit())
+        return list(shard_files(self.folder))
 
     def write(self, outcomes: list[Outcome]) -> tuple[int, list[Outcome]]:
         """Writes one shard; returns its number and the outcomes in the order of its rows."""
         ordered = sorted(outcomes, key=lambda o: o.model_id)
         number = max(self.numbers(), default=0) + 1
         table = pa.table({name: [getattr(o, name) for o in ordered] for name in SCHEMA.names}, SCHEMA)
-        with replaced_file(self._path(number)) as temporary:
-            pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP, write_page_checksum=True)
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd", row_group_size=ROW_GROUP)
+        data = buffer.getvalue()
+        path = self.folder / f"{number:06d}-{hashlib.sha256(data).hexdigest()[:_DIGITS]}.parquet"
+        write_atomically(path, data)
+        self._files[number] = path
         return number, ordered
 
     def outcomes(self, number: int) -> list[Outcome]:
@@ -117,14 +125,27 @@ class Shards:
         """Returns the size of all shards."""
         return sum(p.stat().st_size for p in self.folder.glob("*.parquet"))
 
-    def _path(self, number: int) -> Path:
-        return self.folder / f"{number:06d}.parquet"
-
     def _open(self, number: int) -> pq.ParquetFile:
-        path = self._path(number)
+        if number not in self._files:
+            self._files = shard_files(self.folder)
+        path = self._files.get(number, self.folder / f"{number:06d}-*.parquet")
         try:
-            return pq.ParquetFile(path, page_checksum_verification=True)
+            if not is_as_written(path, known_sha256(path)):
+                raise OSError("it changed since it was written")
+            return pq.ParquetFile(path)
         except (pa.ArrowException, OSError) as error:
             raise SourceError(
                 f"{path}: damaged raw shard ({error})", "remove this file and run again; its cards are read again."
             ) from error
+
+
+def shard_files(folder: Path) -> dict[int, Path]:
+    """Returns the shards in ``folder`` by number, in order."""
+    files = ((path.stem.partition("-")[0], path) for path in sorted(folder.glob("*.parquet")))
+    return {int(number): path for number, path in files if number.isdigit()}
+
+
+def is_as_written(shard: Path, sha256: str) -> bool:
+    """Returns whether ``sha256``, that of the bytes of a shard, is the one in its name."""
+    digest = shard.stem.partition("-")[2]
+    return len(digest) == _DIGITS and sha256.startswith(digest)

@@ -11,12 +11,13 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from peft_census.errors import SourceError, output_error
+from peft_census.snapshot.database import close_sealed, database_error, open_checked, unseal
 from peft_census.snapshot.lock import exclusive_lock
 from peft_census.snapshot.records import read_record, to_json
 
@@ -30,7 +31,7 @@ CREATE TABLE IF NOT EXISTS answer (
 """
 FRESH_DAYS = 6
 """An older campaign is not continued; a weekly census therefore asks again each week."""
-_HINT = "move it away and run again."
+_HINT = "run `peft-census verify --repair`, then run this again."
 Body = TypeVar("Body")
 
 
@@ -49,11 +50,10 @@ class Campaign:
 
     def put(self, key: str, asked_at: datetime, body: object) -> None:
         """Stores ``body`` (a record) under ``key``; it is on disk when this returns."""
-        with self._base:
-            self._base.execute(
-                "INSERT INTO answer VALUES (?, ?, ?, ?)",
-                (self._number, key, asked_at.isoformat(), json.dumps(to_json(body))),
-            )
+        self._base.execute(
+            "INSERT INTO answer VALUES (?, ?, ?, ?)",
+            (self._number, key, asked_at.isoformat(), json.dumps(to_json(body))),
+        )
 
     def answers(self, prefix: str, kind: type[Body]) -> Iterator[tuple[str, datetime, Body]]:
         """Yields ``(key, asked_at, body)`` in the order in which they were stored."""
@@ -74,8 +74,7 @@ class Campaign:
 
     def drop(self, key: str) -> None:
         """Removes one answer, so that it is requested again."""
-        with self._base:
-            self._base.execute("DELETE FROM answer WHERE campaign = ? AND key = ?", (self._number, key))
+        self._base.execute("DELETE FROM answer WHERE campaign = ? AND key = ?", (self._number, key))
 
     def _read(self, body: str, key: str, kind: type[Body]) -> Body:
         return read_record(kind, json.loads(body), f"{self._store}, answer {key}", SourceError, _HINT)
@@ -100,20 +99,23 @@ def open_campaign(store: Path, source: str, plan: dict[str, Any], fresh: bool = 
     sha = hashlib.sha256(text.encode()).hexdigest()
     try:
         store.parent.mkdir(parents=True, exist_ok=True)
-        with exclusive_lock(store.with_suffix(".lock")), closing(sqlite3.connect(store)) as base:
-            base.execute("PRAGMA journal_mode=WAL")
-            base.executescript(_SCHEMA)
-            number = None if fresh else _last(base, source, sha)
-            if number is None:
-                with base:
+        with exclusive_lock(store.with_suffix(".lock")):
+            base = open_checked(store)
+            try:
+                unseal(store)
+                base.executescript(_SCHEMA)
+                number = None if fresh else _last(base, source, sha)
+                if number is None:
                     inserted = base.execute(
                         "INSERT INTO campaign (source, plan_sha256, plan, opened_at) VALUES (?, ?, ?, ?)",
                         (source, sha, text, datetime.now(UTC).isoformat()),
                     )
-                number = int(inserted.lastrowid or 0)
-            yield Campaign(base, number, store)
-    except sqlite3.DatabaseError as error:
-        raise SourceError(f"{store}: damaged ({error})", _HINT) from error
+                    number = int(inserted.lastrowid or 0)
+                yield Campaign(base, number, store)
+            finally:
+                close_sealed(base, store)
+    except sqlite3.Error as error:
+        raise database_error(store, error, _HINT) from error
     except OSError as error:
         raise output_error(store, error) from error
 

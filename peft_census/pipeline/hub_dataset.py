@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,14 @@ import pyarrow.compute as pc
 import yaml
 
 from peft_census.collect.hub.upload import check_repo, push_folder
-from peft_census.errors import OutputError, UsageError, output_error
+from peft_census.errors import UsageError
 from peft_census.pipeline.aggregate_copy import aggregate_copy
 from peft_census.pipeline.public_copy import public_copy, publishable
 from peft_census.pipeline.settings import settings
 from peft_census.publish.claims.shares import COVERAGE, HEADLINE, make_claims
 from peft_census.publish.folder import publish
 from peft_census.publish.text.table import markdown_safe
+from peft_census.snapshot.files import refuse_other_files, replaced_folder
 from peft_census.snapshot.schema import TABLES, columns_of, data_dictionary
 from peft_census.snapshot.snapshot import Snapshot
 
@@ -68,23 +68,11 @@ def publish_dataset(
 
 
 def write_dataset(snapshot: Snapshot, out: Path, repo: str, aggregate: bool = False) -> None:
-    """Writes the folder of the dataset whole or not at all; an earlier one is replaced."""
-    out = out.resolve()
-    if out.exists() and not (out.is_dir() and ((out / MARK).is_file() or not any(out.iterdir()))):
-        raise OutputError(
-            f"{out} holds something else, so it is not replaced", "choose a new or empty folder with --out."
-        )
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True) as room:
-            made = Path(room) / "new"
-            made.mkdir()
-            _write(_copy(snapshot, Path(room), aggregate), made, repo)
-            if out.exists():
-                out.rename(Path(room) / "old")
-            made.rename(out)
-    except OSError as error:
-        raise output_error(out, error) from error
+    """Writes the folder of the dataset; an earlier one is replaced."""
+    if not (out / MARK).is_file():
+        refuse_other_files(out, (), "publish --for hub")
+    with replaced_folder(out) as new:
+        _write(_copy(snapshot, new.parent, aggregate), new, repo)
 
 
 def _copy(snapshot: Snapshot, folder: Path, aggregate: bool) -> Snapshot:

@@ -8,7 +8,6 @@ run reads their content again.
 from __future__ import annotations
 
 import hashlib
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -22,8 +21,10 @@ import pyarrow.parquet as pq
 
 from peft_census.collect.hub.session import LOCK as CRAWL_LOCK
 from peft_census.collect.ledger import Ledger
+from peft_census.collect.raw_shards import is_as_written, shard_files
 from peft_census.errors import CensusError, SnapshotError
-from peft_census.snapshot.files import PARTIAL
+from peft_census.snapshot.database import DAMAGED, has_log, is_changed
+from peft_census.snapshot.files import file_sha256, leftovers, remove_leftover
 from peft_census.snapshot.lock import exclusive_lock
 from peft_census.snapshot.manifest import SchemaVersionError
 from peft_census.snapshot.snapshot import LOCK as SNAPSHOTS_LOCK
@@ -126,7 +127,7 @@ def verify(snapshots: Path, raw: Path, repair: bool = False) -> Verification:
         shards = 0
         for crawl in crawls:
             if crawl / LEDGER not in damaged:
-                shards += sum(len(_files(crawl / kind)) for kind in MODEL_TABLES)
+                shards += sum(len(shard_files(crawl / kind)) for kind in MODEL_TABLES)
                 problems += _shards(crawl)
         findings = [_repair(problem) if repair else problem.finding for problem in problems]
     return Verification(len(folders), len(databases), shards, findings)
@@ -143,12 +144,11 @@ def _repair(problem: _Problem) -> Finding:
 
 
 def _leftovers(snapshots: Path, raw: Path) -> Iterator[_Problem]:
-    """Yields partial files. Those of a running process are found too; its lock prevents a repair."""
-    paths = [*snapshots.glob(f"{PARTIAL}-*")] if snapshots.is_dir() else []
-    paths += [*raw.rglob(f"*{PARTIAL}")] if raw.is_dir() else []
-    what = "partial file of a killed or running process"
-    for path in sorted(paths):
-        yield _Problem(Finding(Kind.LEFTOVER, path, what, "removed"), partial(_remove, path))
+    """Yields what killed processes left; the partial files of running ones are no problem."""
+    folders = [snapshots, *(path for path in raw.rglob("*") if path.is_dir()), raw]
+    for path in sorted(left for folder in folders for left in leftovers(folder)):
+        finding = Finding(Kind.LEFTOVER, path, "partial file of a killed process", "removed")
+        yield _Problem(finding, partial(remove_leftover, path))
 
 
 def _snapshot(folder: Path) -> Iterator[_Problem]:
@@ -171,12 +171,14 @@ def _snapshot(folder: Path) -> Iterator[_Problem]:
 
 
 def _database(file: Path) -> Iterator[_Problem]:
-    """Yields one problem if SQLite reports a damaged file."""
+    """Yields one problem if a closed file is not as it was written, or if SQLite reports a damaged one."""
     try:
         with closing(_open(file)) as db:
             rows = [str(row[0]) for row in db.execute("PRAGMA integrity_check(3)")]
     except sqlite3.Error as error:
         rows = [str(error)]
+    if is_changed(file, file_sha256):
+        rows = [DAMAGED]
     if rows != ["ok"]:
         what = f"damaged database ({rows[0][:_MAX_ERROR]})"
         remedy = f"renamed to {BACKUP}{file.name}; the next run reads its content again"
@@ -187,7 +189,7 @@ def _shards(crawl: Path) -> Iterator[_Problem]:
     """Yields the differences between the raw files of a crawl and its ledger."""
     with closing(_open(crawl / LEDGER)) as db:
         for kind in MODEL_TABLES:
-            files = _files(crawl / kind)
+            files = shard_files(crawl / kind)
             recorded = {int(row[0]) for row in db.execute("SELECT number FROM shard WHERE kind = ?", (kind,))}
             for number in sorted(recorded | set(files)):
                 rows = db.execute(_ROWS[kind], (number,)).fetchall()
@@ -203,15 +205,12 @@ def _shards(crawl: Path) -> Iterator[_Problem]:
                     yield _Problem(finding, partial(_forget, crawl, kind, number, file))
 
 
-def _files(folder: Path) -> dict[int, Path]:
-    """Returns the raw files of a folder by number."""
-    return {int(path.stem): path for path in sorted(folder.glob("*.parquet")) if path.stem.isdigit()}
-
-
 def _damage(file: Path, rows: list[tuple[int, str, str | None]]) -> str:
     """Returns how a raw file differs from the rows of the ledger; an empty string if it does not."""
     try:
-        table = pq.ParquetFile(file, page_checksum_verification=True).read(columns=["model_id", "text"])
+        if not is_as_written(file, file_sha256(file)):
+            return "damaged raw file (its bytes changed since it was written)"
+        table = pq.ParquetFile(file).read(columns=["model_id", "text"])
     except (pa.ArrowException, OSError) as error:
         return f"damaged raw file ({str(error).splitlines()[0][:_MAX_ERROR]})"
     ids, texts = table["model_id"], table["text"]
@@ -225,7 +224,9 @@ def _damage(file: Path, rows: list[tuple[int, str, str | None]]) -> str:
 
 
 def _open(database: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
+    """Opens a database for reading; leaves no file next to it if it was closed."""
+    mode = "mode=ro" if has_log(database) else "immutable=1"
+    return sqlite3.connect(f"{database.resolve().as_uri()}?{mode}", uri=True)
 
 
 def _forget(crawl: Path, kind: str, number: int, file: Path | None) -> None:
@@ -237,18 +238,11 @@ def _forget(crawl: Path, kind: str, number: int, file: Path | None) -> None:
 
 
 def _back_up(path: Path) -> None:
-    """Renames ``path``, and SQLite's files next to it, to a name that no command reads."""
-    for part in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+    """Renames ``path``, and the files that belong to a database, to a name that no command reads."""
+    for part in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", ".sha256"))):
         if part.exists():
             backup, n = part.with_name(BACKUP + part.name), 1
             while backup.exists():
                 n += 1
                 backup = part.with_name(f"{BACKUP}{n}-{part.name}")
             part.rename(backup)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -5,12 +5,10 @@ In: a snapshot. Out: the folder, complete or unchanged. A folder with other file
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
 from peft_census.count.difference import Comparison
-from peft_census.errors import OutputError, output_error
 from peft_census.publish.charts.draw import SUFFIXES, draw_charts
 from peft_census.publish.charts.registry import chart_names, make_charts
 from peft_census.publish.charts.spec import ChartSpec, Missing
@@ -24,6 +22,7 @@ from peft_census.publish.text.citation import write_citation
 from peft_census.publish.text.difference import change_csv, change_section
 from peft_census.publish.text.post import post_md
 from peft_census.publish.text.shares import claims_json, coverage_csv, shares_csv, shares_md
+from peft_census.snapshot.files import refuse_other_files, replaced_folder
 from peft_census.snapshot.snapshot import Snapshot
 
 FILES = ("coverage.csv", "shares.csv", "shares.md", "claims.json", "report.html")
@@ -59,21 +58,11 @@ def publish(
         SnapshotError: the snapshot contradicts itself.
         UsageError: there is no chart of one of the names.
     """
-    out = out.resolve()  # the folder is replaced, not a link to it
-    try:
-        _refuse_other_files(out)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True) as tmpdir:
-            new = Path(tmpdir) / "new"  # one level below, because the temporary folder is closed to other users
-            new.mkdir()
-            _write_all(snapshot, new, Path(tmpdir), charts, blog, since)
-            _replace(out, new, Path(tmpdir) / "old")
-    except OSError as error:
-        raise output_error(out, error) from error
-    except OutputError as error:
-        if isinstance(error.__cause__, OSError):  # name the folder asked for, not the temporary one
-            raise output_error(out, error.__cause__) from error
-        raise
+    names = (name + suffix for name in chart_names() for suffix in SUFFIXES)
+    refuse_other_files(out, {*FILES, POST, CHANGES, *CITATION_FILES, *names}, "publish")
+    with replaced_folder(out) as new:
+        _write_all(snapshot, new, new.parent, charts, blog, since)
+    out = out.resolve()
     return [*sorted(p for p in out.iterdir() if p.name not in FILES), *(out / name for name in FILES)]
 
 
@@ -105,35 +94,3 @@ def _write_all(
         write_citation(headline, folder)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
-
-
-def _refuse_other_files(out: Path) -> None:
-    """Raises OutputError if replacing ``out`` would destroy files that ``publish`` did not write."""
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out} is a file, not a folder", "choose another folder with --out.")
-    written = {
-        *FILES,
-        POST,
-        CHANGES,
-        *CITATION_FILES,
-        *(name + suffix for name in chart_names() for suffix in SUFFIXES),
-    }
-    others = sorted(p.name for p in out.iterdir() if p.name not in written) if out.exists() else []
-    if others:
-        raise OutputError(
-            f"{out} is not replaced: it has files that `publish` did not write ({', '.join(others[:3])})",
-            "choose a new or empty folder with --out.",
-        )
-
-
-def _replace(out: Path, new: Path, backup: Path) -> None:
-    """Moves ``new`` to ``out``; restores ``out`` if that fails."""
-    if not out.exists():
-        new.rename(out)
-        return
-    out.rename(backup)
-    try:
-        new.rename(out)
-    except OSError:
-        backup.rename(out)
-        raise

@@ -6,10 +6,11 @@ manifest with names that could point outside the folder of the snapshot is rejec
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from peft_census.snapshot.records import read_record, record, to_json
 from peft_census.snapshot.schema import SCHEMA_VERSION, TABLES
 
 MANIFEST = "manifest.json"
+_NO_DIGEST = "0" * 64
+_ENTRY = '"manifest_sha256": "{}"'
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HINT = "run the census again, or `peft-census verify`."
 _NEWER = "it is from a newer release: upgrade peft-census."
@@ -140,7 +143,12 @@ class GoldScores:
 
 @record
 class Manifest:
-    """Everything that a snapshot records about itself; ``SnapshotWriter`` fills in ``tables``."""
+    """Everything that a snapshot records about itself; ``SnapshotWriter`` fills in ``tables`` and ``report``.
+
+    Args:
+        report: SHA-256 of each file of the report, by its path in the snapshot.
+        manifest_sha256: SHA-256 of the bytes of ``manifest.json`` with zeros in the place of this digest.
+    """
 
     snapshot_id: str
     schema_version: int
@@ -157,10 +165,13 @@ class Manifest:
     instruments: dict[str, Description] = field(default_factory=dict)
     public: bool = False
     aggregate: bool = False
+    report: dict[str, str] = field(default_factory=dict)
+    manifest_sha256: str = _NO_DIGEST
 
     def to_json(self) -> str:
         """Returns the text of ``manifest.json``."""
-        return json.dumps(to_json(self), indent=1, sort_keys=True) + "\n"
+        text = json.dumps(to_json(replace(self, manifest_sha256=_NO_DIGEST)), indent=1, sort_keys=True) + "\n"
+        return text.replace(_ENTRY.format(_NO_DIGEST), _ENTRY.format(_digest(text)))
 
 
 def read_manifest(file: Path) -> Manifest:
@@ -171,7 +182,8 @@ def read_manifest(file: Path) -> Manifest:
         SnapshotError: it cannot be read, or is not what this project writes.
     """
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_bytes().decode("utf-8")
+        data = json.loads(text)
         version = data["schema_version"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SnapshotError(f"{file}: not a snapshot manifest ({error})", _HINT) from error
@@ -179,6 +191,8 @@ def read_manifest(file: Path) -> Manifest:
         newer = isinstance(version, int) and version > SCHEMA_VERSION
         what = f"{file.parent}: written with schema {version!s:.20}, but this release reads schema {SCHEMA_VERSION}"
         raise SchemaVersionError(what, _NEWER if newer else _OLDER)
+    if not _is_as_written(text, data.get("manifest_sha256")):
+        raise SnapshotError(f"{file}: changed since it was written", _HINT)
     manifest = read_record(Manifest, data, file, SnapshotError, _HINT)
     if not _NAME.fullmatch(manifest.snapshot_id):
         raise SnapshotError(f"{file}: its snapshot_id is not a valid name", _HINT)
@@ -186,3 +200,13 @@ def read_manifest(file: Path) -> Manifest:
         if name not in TABLES:
             raise SnapshotError(f"{file}: unknown table {name[:50]!r}", _HINT)
     return manifest
+
+
+def _is_as_written(text: str, digest: object) -> bool:
+    """Returns whether ``digest`` is that of the manifest ``text``."""
+    entry = _ENTRY.format(digest)
+    return text.count(entry) == 1 and digest == _digest(text.replace(entry, _ENTRY.format(_NO_DIGEST)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

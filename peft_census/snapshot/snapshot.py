@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
-import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from peft_census.errors import SnapshotError, UsageError, output_error
-from peft_census.snapshot.files import file_sha256, sync
+from peft_census.snapshot.files import file_sha256, known_sha256, remove_leftovers, sync, temporary_folder
 from peft_census.snapshot.manifest import MANIFEST, Manifest, TableInfo, read_manifest
 from peft_census.snapshot.parquet import GroupedFile
 from peft_census.snapshot.schema import SCHEMA_VERSION, arrow_schema, check
@@ -38,8 +35,7 @@ REPORT = "report"
 LOCK = ".lock"
 """The file in a folder of snapshots that a census locks."""
 
-_TEMPORARY = ".partial-"
-_STALE_SECONDS = 86_400
+_TEMPORARY = "snapshot"
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ class Snapshot:
         return arrow_schema(name, self.public)
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """Returns one of the tables, or some of its columns.
+        """Returns one of the tables, or some of its columns; checks the hash of its file, once per process.
 
         Raises:
             SnapshotError: the snapshot has no such table, or its file is damaged.
@@ -93,6 +89,7 @@ class Snapshot:
         file = self.path / f"{name}.parquet"
         known = {field.name: field.type for field in self.schema(name)}
         try:
+            self._check(file, known_sha256(file), self.manifest.tables[name].sha256)
             if {f.name: f.type for f in pq.read_schema(file)} == known:
                 return pq.read_table(file, columns=columns)
         except (pa.ArrowException, OSError) as error:
@@ -101,11 +98,16 @@ class Snapshot:
         raise SnapshotError(f"{file}: its columns are not those of the schema", "run the census again.")
 
     def verify(self) -> None:
-        """Raises SnapshotError unless the bytes of every table are those that were written."""
-        for name, info in self.manifest.tables.items():
-            file = self.path / f"{name}.parquet"
-            if not file.is_file() or file_sha256(file) != info.sha256:
-                raise SnapshotError(f"{file}: changed since it was written", "run the census again.")
+        """Raises SnapshotError unless the bytes of every table and of the report are those that were written."""
+        tables = {f"{name}.parquet": info.sha256 for name, info in self.manifest.tables.items()}
+        for name, digest in {**tables, **self.manifest.report}.items():
+            file = self.path / name
+            self._check(file, file_sha256(file) if file.is_file() else None, digest)
+
+    def _check(self, file: Path, found: str | None, written: str) -> None:
+        if found != written:
+            what = "missing" if found is None else "changed since it was written"
+            raise SnapshotError(f"{file}: {what}", "run the census again.")
 
 
 def snapshot_key(inputs: dict[str, Any]) -> str:
@@ -226,7 +228,7 @@ class SnapshotWriter:
         self._file(table).close()
         del self._open[table]
         file = self.path / f"{table}.parquet"
-        self.tables[table] = TableInfo(pq.read_metadata(file).num_rows, file.stat().st_size, file_sha256(file))
+        self.tables[table] = TableInfo(pq.read_metadata(file).num_rows, file.stat().st_size, known_sha256(file))
 
     def _file(self, table: str) -> GroupedFile:
         if table not in self._open:
@@ -234,10 +236,12 @@ class SnapshotWriter:
         return self._open[table]
 
     def abandon(self) -> None:
-        """Closes open files and removes the folder."""
+        """Closes open files."""
         for file in self._open.values():
-            file.abandon()
-        shutil.rmtree(self.path, ignore_errors=True)
+            try:
+                file.abandon()
+            except (OSError, pa.ArrowException):  # a full disk; the first error is the one to report
+                continue
 
     def preview(self, manifest: Manifest) -> Snapshot:
         """Returns the tables finished so far as a snapshot in the temporary folder."""
@@ -247,6 +251,8 @@ class SnapshotWriter:
     def write(self, manifest: Manifest, root: Path) -> Snapshot:
         """Writes the manifest and moves the folder to ``root / snapshot_id``."""
         final = root / manifest.snapshot_id
+        report = sorted(file for file in (self.path / REPORT).rglob("*") if file.is_file())
+        manifest = replace(manifest, report={p.relative_to(self.path).as_posix(): file_sha256(p) for p in report})
         text = self.preview(manifest).manifest.to_json()
         (self.path / MANIFEST).write_text(text, encoding="utf-8", newline="\n")
         for file in self.path.rglob("*"):
@@ -256,8 +262,7 @@ class SnapshotWriter:
             self.path.rename(final)
         except OSError:
             if not (final / MANIFEST).is_file():
-                raise
-            self.abandon()  # another run has written the same snapshot
+                raise  # else another run has written the same snapshot
         return read_snapshot(final)
 
 
@@ -272,32 +277,15 @@ def new_snapshot(root: Path, public: bool = False) -> Iterator[SnapshotWriter]:
     Raises:
         OutputError: no permission, no space.
     """
-    writer = None
     try:
         root.mkdir(parents=True, exist_ok=True)
-        _remove_stale(root)
-        folder = root / f"{_TEMPORARY}{secrets.token_hex(6)}"
-        folder.mkdir()
-        writer = SnapshotWriter(folder, public)
-        yield writer
-    except BaseException as error:
-        if writer:
-            _abandon_quietly(writer)
-        if isinstance(error, OSError):
-            raise output_error(root, error) from error
-        raise
-
-
-def _abandon_quietly(writer: SnapshotWriter) -> None:
-    """Abandons ``writer``; where a full disk prevents the closing of files, the first error is the one to report."""
-    try:
-        writer.abandon()
-    except (OSError, pa.ArrowException):
-        shutil.rmtree(writer.path, ignore_errors=True)
-
-
-def _remove_stale(root: Path) -> None:
-    """Removes the temporary folders of runs that were killed more than a day ago."""
-    for path in root.glob(f"{_TEMPORARY}*"):
-        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
+        remove_leftovers(root)
+        with temporary_folder(root, _TEMPORARY) as folder:
+            (folder / "new").mkdir()
+            writer = SnapshotWriter(folder / "new", public)
+            try:
+                yield writer
+            finally:
+                writer.abandon()
+    except OSError as error:
+        raise output_error(root, error) from error

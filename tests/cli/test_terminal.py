@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 from helpers import REPO, commands, write_cards
@@ -81,6 +82,18 @@ def test_sigterm_stops_like_an_interrupt(run: Any, monkeypatch: pytest.MonkeyPat
     assert result.exit_code == 1
     assert result.stderr.startswith("stopped; nothing incomplete was kept.")
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("error", [MemoryError, pa.ArrowMemoryError])
+def test_too_little_memory_is_one_error(run: Any, monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    """It says what to change and is not a traceback."""
+
+    def fails(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("peft_census.cli.census.run_census", fails)
+    result = run("census", "--quiet")
+    assert result.exit_code == 1 and "not enough memory" in result.stderr and "PEFT_CENSUS_BATCH_ROWS" in result.stderr
 
 
 def test_long_stages_are_named_on_stderr(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from peft_census.collect.ledger import Ledger
 from peft_census.collect.response_store import FRESH_DAYS, open_campaign
-from peft_census.errors import BusyError, SourceError
+from peft_census.errors import BusyError, OutputError, SourceError
+from peft_census.snapshot.database import unseal
 from peft_census.snapshot.records import record
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -70,6 +72,7 @@ def test_old_and_unwanted_campaigns_are_not_reused(tmp_path: Path) -> None:
         with sqlite3.connect(store) as base:
             base.execute("UPDATE campaign SET opened_at = ?", (opened,))
         base.close()
+        unseal(store)
         with open_campaign(store, "github", PLAN) as campaign:
             assert campaign.get("a", Body) is None
             campaign.put("a", NOW, Body(1))
@@ -92,3 +95,16 @@ def test_a_damaged_store_is_named(tmp_path: Path) -> None:
     store.write_bytes(b"not a database, but long enough to be read as one" * 20)
     with pytest.raises(SourceError, match="damaged"), open_campaign(store, "github", PLAN):
         pass
+
+
+def test_a_full_disk_is_not_called_damage(tmp_path: Path) -> None:
+    """SQLite reports it as a fault of the database; the error says what it is."""
+    with (
+        pytest.raises(OutputError, match=r"no space left while writing .*l\.sqlite"),
+        open_campaign(tmp_path / "l.sqlite", "github", PLAN) as campaign,
+    ):
+        campaign._base.execute("PRAGMA max_page_count = 1")
+        campaign.put("a", NOW, {"text": "x" * 100_000})
+    with pytest.raises(OutputError, match=r"no space left while writing .*ledger\.sqlite"), Ledger(tmp_path) as ledger:
+        ledger._db.execute("PRAGMA max_page_count = 1")
+        ledger.keep_fact("a", "x" * 100_000)

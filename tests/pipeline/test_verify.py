@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +16,7 @@ from helpers import write_cards
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.ledger_rows import ListedModel
 from peft_census.collect.raw_shards import Outcome, Shards
-from peft_census.errors import BusyError
+from peft_census.errors import BusyError, SourceError
 from peft_census.pipeline.verify import Kind, verify
 from peft_census.snapshot.lock import exclusive_lock
 
@@ -42,8 +43,8 @@ def intact(run: Any, tmp_path: Path) -> Path:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """The bytes of all files except locks and the files that SQLite keeps next to an open database."""
-    beside = (".lock", "lock", "ledger.sqlite-wal", "ledger.sqlite-shm", "tags.sqlite-wal", "tags.sqlite-shm")
+    """The bytes of all files except locks."""
+    beside = (".lock", "lock")
     return {str(p): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in beside}
 
 
@@ -80,12 +81,14 @@ def lose_table(snapshot: Path) -> None:
 
 
 def leave_half(snapshot: Path) -> None:
-    (SNAPSHOTS / ".partial-abc").mkdir()
-    (SNAPSHOTS / ".partial-abc/models.parquet").write_bytes(b"PAR1")
+    (SNAPSHOTS / ".snapshot.abc.partial").mkdir()
+    (SNAPSHOTS / ".snapshot.abc.partial/models.parquet").write_bytes(b"PAR1")
+    (SNAPSHOTS / ".snapshot.abc.partial/lock").touch()
 
 
 def leave_half_shard(snapshot: Path) -> None:
-    (CRAWL / "cards/000003.partial").write_bytes(b"PAR1")
+    (CRAWL / "cards/.000003.parquet.9.partial").write_bytes(b"PAR1")
+    os.utime(CRAWL / "cards/.000003.parquet.9.partial", (1e9, 1e9))
 
 
 def shard(number: int) -> Path:
@@ -117,12 +120,12 @@ def spoil_ledger(snapshot: Path) -> None:
     [
         (spoil_table, "changed since it was written"),
         (spoil_manifest, "not a snapshot manifest"),
-        (lose_table, "changed since it was written"),
+        (lose_table, "missing"),
         (leave_half, "partial file"),
         (leave_half_shard, "partial file"),
         (lose_shard, "is missing"),
         (cut_shard, "damaged raw file"),
-        (swap_shards, "as recorded in the ledger"),
+        (swap_shards, "damaged raw file"),
         (spoil_ledger, "damaged database"),
     ],
 )
@@ -140,7 +143,7 @@ def test_each_kind_of_damage_is_found_and_repaired(run: Any, intact: Path, damag
     assert after.exit_code == 0, after.stdout
     if damage not in (leave_half, leave_half_shard):
         kept = [v for k, v in tree(Path("data")).items()]
-        lost = [k for k, v in before.items() if v not in kept and not k.endswith(".sqlite")]
+        lost = [k for k, v in before.items() if v not in kept and not k.endswith((".sqlite", ".sha256"))]
         assert lost == []
 
 
@@ -150,6 +153,44 @@ def test_what_a_damaged_shard_held_is_read_again(run: Any, intact: Path, damage:
     damage(intact)
     assert run("verify", "--repair").exit_code == 3
     assert to_read() == again
+
+
+def flip(file: Path, bit: int) -> None:
+    """Inverts one bit of a file."""
+    data = bytearray(file.read_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(data)
+
+
+def test_any_flipped_bit_is_found(intact: Path) -> None:
+    """In a table, the manifest, the report, the crawl state and the raw files; back as it was, all is intact."""
+    stored = [*CRAWL.rglob("*.parquet"), *CRAWL.glob("*.sqlite"), *(f for f in intact.rglob("*") if f.is_file())]
+    assert {"manifest.json", "ledger.sqlite", "models.parquet", "report.html"} <= {f.name for f in stored}
+    dice = random.Random(7)
+    for file in stored:
+        bits = 8 * file.stat().st_size
+        for bit in (0, bits - 1, *dice.sample(range(bits), 3)):
+            flip(file, bit)
+            assert verify(SNAPSHOTS, RAW).findings, (file, bit)
+            flip(file, bit)
+    assert verify(SNAPSHOTS, RAW).findings == []
+
+
+def test_what_is_damaged_is_not_counted(run: Any, intact: Path) -> None:
+    """A command that reads a table, a manifest or a raw file with a flipped bit names it and exits with 1."""
+    for name in ("models.parquet", "manifest.json"):
+        flip(intact / name, 4000)
+        refused = run("count", "--table", "monthly") if name == "manifest.json" else run("explain", "a/m1")
+        assert refused.exit_code == 1 and f"{name}: changed since it was written" in refused.stderr, refused.output
+        flip(intact / name, 4000)
+    place = Shards(CRAWL / "cards").outcomes(1)[0]
+    assert place.text == "Card of a/m0."
+    flip(shard(0), 400)
+    with pytest.raises(SourceError, match="damaged raw shard"):
+        Shards(CRAWL / "cards").text((1, 0))
+    flip(CRAWL / "ledger.sqlite", 60_000)
+    with pytest.raises(SourceError, match=r"ledger\.sqlite: damaged"):
+        Ledger(CRAWL)
 
 
 def test_a_damaged_snapshot_is_made_again(run: Any, intact: Path) -> None:
@@ -178,7 +219,7 @@ def test_nothing_is_repaired_while_a_census_runs(intact: Path) -> None:
         assert [f.kind for f in verify(SNAPSHOTS, RAW).findings] == [Kind.LEFTOVER]
         with pytest.raises(BusyError):
             verify(SNAPSHOTS, RAW, repair=True)
-    assert (SNAPSHOTS / ".partial-abc").is_dir()
+    assert (SNAPSHOTS / ".snapshot.abc.partial").is_dir()
 
 
 def test_missing_folders_have_no_finding(run: Any) -> None:

@@ -4,7 +4,7 @@ In: a corpus of files and the faults wanted. Out: ``GET /search/code`` and ``GET
 the real service (see docs/sources/github.md for what that rests on). Not imitated: ranking, the index's lag.
 
 Run by hand: ``python tests/replica/github_replica.py --port 4020`` and
-``GITHUB_API_URL=http://127.0.0.1:4020 GITHUB_TOKEN=replica``.
+``GITHUB_API_URL=http://127.0.0.1:4020 GITHUB_TOKEN=replica-of-github-only``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 import planted
 from serving import Faults, Replica, Reply, Request, run, say
 
-TOKEN = "replica"
+TOKEN = "replica-of-github-only"
 """For use by hand; tests send the planted token."""
 CAP = 1000
 LANGUAGES = {".py": "python", ".ipynb": "jupyter notebook", ".md": "markdown"}

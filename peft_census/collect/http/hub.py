@@ -39,6 +39,7 @@ from peft_census.collect.http.common import (
     send_with_retries,
 )
 from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Allowance, Clock, Pacer, retry_after, server_time
+from peft_census.collect.http.tokens import checked_token, environment_token
 from peft_census.errors import SourceError
 
 HUB = "https://huggingface.co"
@@ -104,7 +105,7 @@ class HubClient:
     def __post_init__(self) -> None:
         if origin(self.base)[0] not in ("http", "https") or not origin(self.base)[1]:
             raise SourceError(f"HF_ENDPOINT {self.base!r} is not an http(s) address", "correct or unset it.")
-        self.token = get_token()
+        self.token = hub_token()
         self.pacer = Pacer(self.clock)
         _install_session(self.limits)
 
@@ -231,6 +232,16 @@ class HubClient:
         if "/resolve/" in path or path.startswith("/api/resolve-cache/"):
             return "resolvers"
         return "api" if path.startswith("/api/") else "pages"
+
+
+def hub_token() -> str | None:
+    """Returns the token of huggingface_hub, from HF_TOKEN or its file; None without one.
+
+    Raises:
+        SourceError: it cannot be a token.
+    """
+    environment_token("HF_TOKEN")  # huggingface_hub would join the lines of a value with line breaks
+    return checked_token(get_token(), "HF_TOKEN")
 
 
 def _install_session(limits: Limits) -> None:

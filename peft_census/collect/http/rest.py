@@ -32,6 +32,7 @@ from peft_census.collect.http.common import (
     send_with_retries,
 )
 from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock, retry_after, server_time
+from peft_census.collect.http.tokens import environment_token
 from peft_census.errors import SourceError, UsageError
 
 USER_AGENT = f"peft-census/{__version__} (census of PEFT techniques; reads public search counts)"
@@ -147,8 +148,7 @@ class RestClient:
                     self._next = max(self._next, self.clock.monotonic() + _until_reset(headers))
                 body = redact(_read(response), self.token)
         except requests.RequestException as error:
-            # The text of some of these errors holds the URL, never a header, and so never the token.
-            raise TransientError(f"no complete answer: {type(error).__name__}") from error
+            raise TransientError(f"no complete answer: {type(error).__name__}") from None  # it may name a header
         answer = Answer(response.status_code, headers, body, asked_at=asked_at)
         self._check(answer, path)
         return answer
@@ -196,8 +196,7 @@ def api_client(
 ) -> RestClient:
     """Returns a client for ``endpoint``, or for ``{name}_API_URL`` if that is set, with the token ``{name}_TOKEN``."""
     endpoint = os.environ.get(f"{name}_API_URL", "").strip() or endpoint
-    token = os.environ.get(f"{name}_TOKEN", "").strip() or None
-    return RestClient(endpoint, pace_for(endpoint, floor_s), token, note, report)
+    return RestClient(endpoint, pace_for(endpoint, floor_s), environment_token(f"{name}_TOKEN"), note, report)
 
 
 def pace_for(endpoint: str, floor_s: float) -> Pace:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -107,7 +107,7 @@ class HubApi:
     def session(self) -> Iterator[tuple[HubClient, Ledger]]:
         """Opens client and ledger, and locks the folder for this process."""
         hub = hub_session(self.folder, self.base, self.limits, self.kind)
-        with hub as client, closing(Ledger(self.folder)) as ledger:
+        with hub as client, Ledger(self.folder) as ledger:
             yield client, ledger
 
     def list_models(self, client: HubClient, ledger: Ledger) -> int:
@@ -130,7 +130,7 @@ class HubApi:
     def info(self) -> SourceInfo:
         """Returns the provenance. The hash depends on what was read, not on how or when."""
         content = hashlib.sha256()
-        with closing(Ledger(self.folder)) as ledger:
+        with Ledger(self.folder) as ledger:
             for row in ledger.models(self.crawl):
                 config = self._config(ledger, row.model_id)
                 fields = [row.model_id, row.revision, row.status, row.reason, row.text_sha256]
@@ -148,7 +148,7 @@ class HubApi:
 
     def total(self) -> int:
         """Returns the number of models listed."""
-        with closing(Ledger(self.folder)) as ledger:
+        with Ledger(self.folder) as ledger:
             return ledger.n_listed(self.crawl)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -157,7 +157,7 @@ class HubApi:
         Models that only an earlier crawl listed (deleted, private) stay in the ledger and are not yielded.
         """
         cards, configs = Shards(self.folder / "cards"), Shards(self.folder / "configs")
-        with closing(Ledger(self.folder)) as ledger:
+        with Ledger(self.folder) as ledger:
             models = ledger.models(self.crawl)
             while rows := list(islice(models, self.batch_rows)):
                 columns: dict[str, pa.Array | list[object]] = {c: [getattr(r, c) for r in rows] for c in _SHARED}

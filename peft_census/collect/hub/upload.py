@@ -1,7 +1,7 @@
 """Uploads a folder to a dataset repository of the Hub, in one commit.
 
 In: a folder that may be published. Out: the address of the commit. ``huggingface_hub`` reads the token (``hf auth
-login`` or HF_TOKEN); it is not read or stored here. Never run against the live service.
+login`` or HF_TOKEN); it is checked and not stored. Never run against the live service.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 from huggingface_hub.utils._validators import validate_repo_id
 
-from peft_census.collect.http.hub import endpoint
+from peft_census.collect.http.hub import endpoint, hub_token
 from peft_census.errors import SourceError, UsageError
 
 _HINTS = {
@@ -53,7 +53,7 @@ def push_folder(folder: Path, repo: str, message: str, leave: Collection[str] = 
         SourceError: the Hub rejected the upload or did not answer; nothing was committed.
     """
 
-    api = HfApi(endpoint(), library_name="peft_census")
+    api = HfApi(endpoint(), token=hub_token(), library_name="peft_census")
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in leave)
     names = [p.relative_to(folder).as_posix() for p in files]
     try:

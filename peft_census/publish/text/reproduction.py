@@ -18,11 +18,10 @@ from peft_census.count.attempts import Attempt, ChangeEffect
 from peft_census.count.nearness import MIN_FACTOR
 from peft_census.count.placebo import DRAWS, MIN_VOTES, NEAR, Placebo
 from peft_census.count.reproduction import DECLARED, CountedSource, Figure, PlannedRevision, ReadingPlan, Report
-from peft_census.errors import OutputError
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK
 from peft_census.publish.text.numbers import count, factor_text, percent_label, plural, signed, votes_text
 from peft_census.publish.text.table import Table, markdown_safe
-from peft_census.snapshot.files import write_atomically
+from peft_census.snapshot.files import refuse_other_files, replaced_folder
 from peft_census.snapshot.records import to_json
 
 MEASURE = (
@@ -123,10 +122,10 @@ def reproduction_json(report: Report) -> dict[str, Any]:
 def write_reproduction(report: Report, out: Path, top: int) -> list[Path]:
     """Writes the report as Markdown, CSV and JSON into the folder ``out`` and returns the files.
 
-    Existing files of the same names are replaced; others stay.
+    The folder of an earlier run is replaced; one with other files is refused.
 
     Raises:
-        OutputError: ``out`` is not a folder, or cannot be written.
+        OutputError: ``out`` has other files, or cannot be written.
     """
     facts = reproduction_json(report)
     texts = {
@@ -135,10 +134,10 @@ def write_reproduction(report: Report, out: Path, top: int) -> list[Path]:
         "changes.csv": Table.of(_CHANGE_COLUMNS, facts["changes"]).csv(),
         "reproduction.json": json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
     }
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out} is a file, not a folder", "choose another folder with --out.")
-    for name, text in texts.items():
-        write_atomically(out / name, text)
+    refuse_other_files(out, texts, "reproduce")
+    with replaced_folder(out) as folder:
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return [out / name for name in texts]
 
 
