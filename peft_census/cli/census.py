@@ -1,4 +1,4 @@
-"""The commands that read cards: ``census``, ``estimate`` and ``tag``."""
+"""The commands that read cards: ``census``, ``estimate``, ``tag`` and ``templates``."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from peft_census.pipeline.sources import estimate_source, make_source
 from peft_census.pipeline.spark import write_mentions_with_spark
 from peft_census.pipeline.summary import summarize
 from peft_census.pipeline.tagging import TagOptions
+from peft_census.pipeline.templates import MIN_AUTHORS, MIN_CARDS, report_templates
 from peft_census.publish.text.numbers import plural
 from peft_census.publish.text.terminal import describe_run
 
@@ -144,3 +145,35 @@ def tag(
     text = f"{plural(summary.mentions, 'mention')} in {plural(summary.cards, 'card')} → {summary.out}"
     print_result(summary, text, output)
     finish(summary.gaps, source=source.spec)
+
+
+@click.command(cls=SourceCommand)
+@source_options
+@click.option("--min-cards", default=MIN_CARDS, show_default=True, type=click.IntRange(min=2), help="Cards at least.")
+@click.option(
+    "--min-authors", default=MIN_AUTHORS, show_default=True, type=click.IntRange(min=1), help="Authors at least."
+)
+@tag_options
+@output_options
+def templates(
+    source: SourceOptions, min_cards: int, min_authors: int, tagging: TagOptions, output: OutputOptions
+) -> None:
+    """List sentences with a technique that recur in cards of several authors.
+
+    A tool wrote such a sentence. Those of the card generators that generators.toml describes are left out. A census
+    counts the mentions in a sentence that recurs in at least 10 cards of at least 3 authors as generated.
+
+    \b
+    Example:
+      peft-census templates --source cards.parquet
+    """
+    cards = make_source(source.spec, source.keep_first, output.quiet, source.hub)
+    report = report_templates(cards, min_cards, min_authors, output.progress, tagging)
+    lines = [
+        f"{plural(t.cards, 'card')} by {plural(t.authors, 'author')}, {t.technique} in {t.location}: {t.text}\n"
+        f"    first in {t.example}"
+        for t in report.templates
+    ]
+    total = f"{plural(len(report.templates), 'template')} in {plural(report.cards, 'card')}"
+    print_result(report, "\n".join([*lines, total]), output)
+    finish(report.gaps, source=source.spec)

@@ -24,6 +24,7 @@ COMMANDS = {
     "census": ("census:census", "Run all stages and write a snapshot."),
     "estimate": ("census:estimate", "Print the requests and minutes that a census would cost."),
     "tag": ("census:tag", "Tag cards and write only the table of mentions."),
+    "templates": ("census:templates", "List sentences with a technique that recur in cards of several authors."),
     "count": ("snapshots:count", "Count a snapshot again by the rules of this release."),
     "publish": ("publish:publish", "Write a snapshot's charts, tables, claims and page into a folder."),
     "show": ("snapshots:show", "Show the headline, coverage and provenance of a snapshot."),

@@ -22,6 +22,7 @@ from peft_census.pipeline.public_copy import public_view
 from peft_census.pipeline.rule_inputs import RuleInputs, rule_inputs
 from peft_census.pipeline.settings import settings
 from peft_census.pipeline.tagging import IN_PROCESS, TagOptions, tagged
+from peft_census.pipeline.templates import Sentences, find_templates, with_templates
 from peft_census.publish.folder import publish
 from peft_census.snapshot.lock import exclusive_lock
 from peft_census.snapshot.manifest import Manifest, SourceInfo, TaxonomyInfo
@@ -107,16 +108,20 @@ def _key(rules: RuleInputs, info: SourceInfo, results: CollectedInstruments) -> 
 
 def _tag(source: Source, writer: SnapshotWriter, progress: Progress, tag_options: TagOptions) -> CardCounts:
     """Writes the tables ``models`` and ``mentions``."""
-    counts = CardCounts()
+    counts, sentences = CardCounts(), Sentences()
     batches = over_batches(progress, "tagging cards", source.batches(), source.total())
     near_duplicates = NearDuplicates()
     for models, mentions in tagged(batches, tag_options, note=progress.note, near_duplicates=near_duplicates):
         writer.append("models", models)
         writer.append("mentions", mentions)
         counts.add(models)
+        sentences.add(mentions)
     with progress.stage("finding near-duplicates"):
         writer.rewrite("models", partial(with_clusters, clusters=near_duplicates.clusters()))
     writer.finish("models")
+    with progress.stage("finding templates"):
+        if len(templates := find_templates(sentences.table())):
+            writer.rewrite("mentions", partial(with_templates, templates=templates))
     writer.finish("mentions")
     return counts
 

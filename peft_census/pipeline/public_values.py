@@ -17,7 +17,7 @@ from peft_census.snapshot.closed_lists import closed_lists, reason_form
 from peft_census.snapshot.manifest import Techniques
 from peft_census.snapshot.schema import columns_of
 from peft_census.snapshot.schema.column import Public
-from peft_census.tag.generators import load_generators
+from peft_census.tag.generators import TEMPLATE, load_generators
 
 HUB_ID = re.compile(r"(https://huggingface\.co/)?((spaces|datasets)/)?[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)?")
 """An id as the Hub publishes it, or its address there."""
@@ -100,7 +100,7 @@ def known_generator(value: str) -> str:
     """Returns a known card generator, with its release where that is a version number; else ``other``."""
 
     name, _, release = value.partition("/")
-    if name not in {generator.id for generator in load_generators()}:
+    if name not in {TEMPLATE, *(generator.id for generator in load_generators())}:
         return OTHER
     return value if VERSION.fullmatch(release) else name
 

@@ -17,8 +17,9 @@ from peft_census.tag.card_structure import CardStructure
 from peft_census.tag.disambiguation import AcceptedCandidate
 from peft_census.tag.front_matter import FrontMatter
 from peft_census.tag.interpretation import Cue, Interpretation, SentenceContext, interpret_sentence
+from peft_census.tag.names import without_own_name
 from peft_census.tag.sentence_patterns import COMMENTED_OUT, NEGATED_CELL, SWITCHED_OFF
-from peft_census.tag.sentences import sentence_around
+from peft_census.tag.sentences import sentence_around, sentence_hash
 from peft_census.tag.techniques import HERE
 
 _SETTING = re.compile(
@@ -101,11 +102,13 @@ class CardInterpreter:
         accepted: Sequence[AcceptedCandidate],
     ) -> None:
         self._text = text
+        self._model_id = model_id
         self._front = front
         self._structure = structure
         self._card = find_card_context(text, model_id, front, accepted)
         self._title = next((h for h in structure.headings if h.level == 1), None)
         self._tables: dict[int, _Table] = {}
+        self._last_sentence = -1, ""
         self._in_tables = [(a.candidate.start, a.candidate.technique) for a in accepted if a.location == "table"]
         self._tags = {a.candidate.technique for a in accepted if a.location == "front_matter"}
 
@@ -133,10 +136,28 @@ class CardInterpreter:
             return self._interpret_code(candidate)
         return self._interpret_text(candidate, location)
 
+    def sentence_hash(self, accepted: AcceptedCandidate) -> int | None:
+        """Returns the hash of the sentence or line around a candidate; None where it says nothing about who wrote it.
+
+        Names, tags and the entries of bibliographies are the same in many cards, whoever writes them.
+        """
+        candidate, location = accepted.candidate, accepted.location
+        if location in ("front_matter", "citation", "name"):
+            return None
+        sentence = self._line_around(candidate) if location == "code" else self._sentence(candidate, location)
+        return sentence_hash(without_own_name(self._model_id, sentence.lower()), candidate.technique)
+
+    def _sentence(self, candidate: Candidate, location: str) -> str:
+        """Returns the sentence around a candidate, which is replaced by ``HERE``."""
+        if self._last_sentence[0] != candidate.start:
+            floor, ceiling = self._paragraph(candidate.start, location)
+            sentence = sentence_around(self._text, candidate.start, candidate.end, floor, ceiling)
+            self._last_sentence = candidate.start, sentence
+        return self._last_sentence[1]
+
     def _interpret_text(self, candidate: Candidate, location: str) -> Interpretation:
         """Interprets the sentence around a mention."""
-        floor, ceiling = self._paragraph(candidate.start, location)
-        sentence = sentence_around(self._text, candidate.start, candidate.end, floor, ceiling)
+        sentence = self._sentence(candidate, location)
         headings = tuple(self._structure.section(candidate.start)[:2])
         is_title = location == "heading" and bool(headings) and headings[0] == self._title
         context = SentenceContext(sentence, location, headings, self._card, is_title)

@@ -23,6 +23,8 @@ from peft_census.tag.techniques import Id, Release, Text
 from peft_census.tag.toml_file import read_toml
 
 GENERATORS_FILE = Path(__file__).with_name("generators.toml")
+TEMPLATE = "template"
+"""The generator of a sentence that recurs in the cards of several authors, whatever tool wrote it."""
 _HINT = "see the head of generators.toml."
 _BLOCK_END = re.compile(r"</details>|^#{1,6} ", re.MULTILINE)
 

@@ -128,6 +128,7 @@ def _mention(
         applied=interpretation.applied,
         cue=interpretation.cue,
         generator=span.generator if span else None,
+        sentence=interpreter.sentence_hash(accepted),
     )
 
 

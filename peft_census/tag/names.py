@@ -170,3 +170,12 @@ def _is_compound_name(run: str, start: int, end: int, location: str) -> bool:
     if any(c.isdigit() for p in parts for c in p if not _DIGIT_WORD.fullmatch(p)):
         return True
     return len(parts) > 1 or "_" in run
+
+
+def without_own_name(model_id: str, text: str) -> str:
+    """Returns a lower-case text without the name and the owner of its model."""
+    owner, _, name = model_id.lower().rpartition("/")
+    for part in (name, name.replace("-", " ").replace("_", " "), owner):
+        if len(part) > 2:
+            text = text.replace(part, " ")
+    return text

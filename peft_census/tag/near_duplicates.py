@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from rensa import RMinHash
 
 from peft_census.tag.candidates import bundled_scanner
+from peft_census.tag.names import without_own_name
 from peft_census.tag.tagged_card import Fingerprint, TaggedCard
 
 SIMILAR = 0.8
@@ -123,16 +124,8 @@ def _cited(card: CitingCard) -> bytes:
 
 def _plain(cards: Sequence[CitingCard], texts: list[str]) -> list[str]:
     """Returns lower-case texts without the model's name and owner, links, repository ids, numbers and punctuation."""
-    named = [_without_own_name(card.model_id, text) for card, text in zip(cards, texts, strict=True)]
+    named = [without_own_name(card.model_id, text) for card, text in zip(cards, texts, strict=True)]
     return pc.utf8_trim(pc.replace_substring_regex(pa.array(named, pa.string()), _IGNORED, " "), " ").to_pylist()  # type: ignore[no-any-return]
-
-
-def _without_own_name(model_id: str, text: str) -> str:
-    owner, _, name = model_id.lower().rpartition("/")
-    for part in (name, name.replace("-", " ").replace("_", " "), owner):
-        if len(part) > 2:
-            text = text.replace(part, " ")
-    return text
 
 
 def _shingles(text: str) -> set[str]:

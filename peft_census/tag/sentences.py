@@ -1,10 +1,12 @@
 """Finds the sentence around a mention.
 
-In: a card and the span of a mention. Out: the sentence without markup, with the mention replaced by ``HERE``.
+In: a card and the span of a mention. Out: the sentence without markup, with the mention replaced by ``HERE``, and a
+hash by which the same sentence is found in other cards.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from peft_census.tag.techniques import HERE
@@ -17,6 +19,10 @@ _SENTENCE_END = re.compile(
     r"\n(?=[ \t>]*(?:[-*+•|#]|\d{1,3}[.)])[ \t])|(?i:<br ?/?>|</(?:p|li|td|tr|h\d)>)",
 )
 _TARGET = re.compile(r"\]\([^)\s]{0,500}\)?")
+_VARIABLE = re.compile(r"`[^`]*`|(?<!\S)[^\s\d/_@\\]*[\d/_@\\]\S*|[^\w\s\0]+")
+"""Code, numbers, links and names of models, which differ between the cards of one template; and punctuation."""
+_DISTINCTIVE = 30
+"""Bytes of letters from which a sentence is not written twice by chance."""
 
 
 def sentence_around(text: str, start: int, end: int, floor: int, ceiling: int) -> str:
@@ -41,3 +47,17 @@ def sentence_around(text: str, start: int, end: int, floor: int, ceiling: int) -
 def _plain(text: str) -> str:
     """Returns the text without link targets, emphasis and line breaks, which the patterns ignore."""
     return re.sub(r"\s+", " ", _TARGET.sub("]", text).replace("**", "").replace("\u00a0", " "))
+
+
+def sentence_hash(sentence: str, technique: str) -> int | None:
+    """Returns a hash of a technique and its sentence, without names, numbers and links; None for a short sentence.
+
+    Args:
+        sentence: in lower case, with ``HERE`` instead of the mention.
+        technique: id of the technique.
+    """
+    words = _VARIABLE.sub(" ", sentence).split()
+    if len("".join(words).encode()) < _DISTINCTIVE:
+        return None
+    digest = hashlib.sha256(" ".join((technique, *words)).encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

@@ -28,6 +28,7 @@ class Mention:
     applied: bool = False
     cue: Cue | None = None
     generator: str | None = None
+    sentence: int | None = None
     correction: str | None = None
 
 

@@ -24,6 +24,7 @@ class ExplainedMention:
     applied: bool
     cue: str | None
     generator: str | None
+    sentence: int | None
     correction: str | None
     quote: str = ""
 

@@ -239,8 +239,15 @@ CARD_TABLES: dict[str, Table] = {
             Column(
                 "generator",
                 pa.string(),
-                "The card generator that wrote this place; null for a person.",
+                "The card generator that wrote this place; `template` for a sentence that recurs in cards of several "
+                "authors; null for a person.",
                 public=Public.GENERATOR,
+            ),
+            Column(
+                "sentence",
+                pa.int64(),
+                "Hash of the sentence or line without the mention, names, numbers and links. Null for tags, names, "
+                "citations, configurations and short sentences.",
             ),
             Column("correction", pa.string(), "Reason of the declared correction that changed this row."),
         ),
