@@ -59,6 +59,10 @@ class SourceError(CensusError):
     """A server sent no usable answer."""
 
 
+class UnrecoverableError(SourceError):
+    """Repeating the request cannot succeed: a rejected token, a redirect, a wait of hours."""
+
+
 class BusyError(CensusError):
     """Another process writes to the same folder."""
 

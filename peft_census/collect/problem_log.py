@@ -7,6 +7,7 @@ is written; headers and query strings are never passed in.
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +45,11 @@ class Problems:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stream.close()
+
+
+def announce(line: str) -> None:
+    """Prints a line on stderr, above the progress bar."""
+    tqdm.write(line, file=sys.stderr)
 
 
 def progress(what: str, unit: str, total: int | None, quiet: bool, done: int = 0) -> tqdm[Any]:

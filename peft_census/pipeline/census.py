@@ -86,7 +86,7 @@ def run_census(
             return Outcome(existing, True, results.gaps)
         with new_snapshot(out) as writer:
             counts = _tag(source, writer, progress, tag_options)
-            rows = counts.rows(info.kind) + coverage_rows(results)
+            rows = counts.rows(info.kind, info.gaps) + coverage_rows(results)
             writer.put("coverage", pa.Table.from_pylist(rows, schema=arrow_schema("coverage")))
             for name, table in results.tables.items():
                 writer.put(name, table)

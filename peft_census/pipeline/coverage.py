@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -13,18 +14,18 @@ from peft_census.snapshot.snapshot import Snapshot
 
 
 def is_gap(status: str, reason: str | None) -> bool:
-    """Returns whether a model could not be read as it is.
+    """Returns whether a model could not be read as it is, or is missing from the listing.
 
     A card that does not exist is not a gap, nor is a gated one.
     """
-    return status == "failed" or (status == "text" and reason is not None)
+    return status in ("failed", "missing") or (status == "text" and reason is not None)
 
 
 def find_gaps(snapshot: Snapshot) -> dict[str, int]:
     """Returns the number of models of each kind of gap, by reason."""
     gaps: Counter[str] = Counter()
     for row in snapshot.table("coverage").to_pylist():
-        if is_gap(row["status"], row["reason"]):
+        if row["source"] == snapshot.manifest.source.kind and is_gap(row["status"], row["reason"]):
             gaps[row["reason"] or row["status"]] += row["n"]
     return dict(gaps)
 
@@ -63,7 +64,8 @@ class CardCounts:
                 gaps[reason or status] += n
         return dict(gaps)
 
-    def rows(self, source: str) -> list[dict[str, Any]]:
-        """Returns the rows of the ``coverage`` table."""
-        ordered = sorted(self._n.items(), key=lambda item: (item[0][0], item[0][1] or ""))
+    def rows(self, source: str, missing: Mapping[str, int]) -> list[dict[str, Any]]:
+        """Returns the rows of the ``coverage`` table; ``missing`` are models that the listing lacks, by reason."""
+        counted = self._n + Counter({("missing", reason): n for reason, n in missing.items()})
+        ordered = sorted(counted.items(), key=lambda item: (item[0][0], item[0][1] or ""))
         return [{"source": source, "status": status, "reason": reason, "n": n} for (status, reason), n in ordered]

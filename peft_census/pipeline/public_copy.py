@@ -8,6 +8,7 @@ withholds and rows without a valid Hub id; its tables are counted again without 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from peft_census.count import OTHER, Evidence
 from peft_census.errors import UsageError
 from peft_census.pipeline.counting import count_tables, instruments_of
 from peft_census.pipeline.coverage import CardCounts
-from peft_census.pipeline.public_values import COMMIT, SHA256, is_hub_id, known_source, restricted
+from peft_census.pipeline.public_values import COMMIT, SHA256, is_hub_id, known_reason, known_source, restricted
 from peft_census.pipeline.settings import settings
 from peft_census.publish.folder import publish
 from peft_census.snapshot.closed_lists import closed_lists
@@ -158,7 +159,9 @@ def public_rows(snapshot: Snapshot) -> PublicRows:
     counts = CardCounts()
     for batch in models.to_batches():
         counts.add(batch)
-    cards = pa.Table.from_pylist(counts.rows(kind), schema=arrow_schema("coverage", public=True))
+    cards = pa.Table.from_pylist(
+        counts.rows(kind, public_source(snapshot.manifest.source).gaps), schema=arrow_schema("coverage", public=True)
+    )
     return PublicRows(models, mentions, pa.concat_tables([cards, others]), counts.totals())
 
 
@@ -189,6 +192,9 @@ def public_source(source: SourceInfo) -> SourceInfo:
     population = details.get("population")
     if isinstance(population, str) and _POPULATION.fullmatch(population):
         kept["population"] = population
+    gaps: Counter[str] = Counter()
+    for reason, n in source.gaps.items():
+        gaps[known_reason(reason)] += n
     kind = known_source(source.kind)
     label = source.label
     if not _LABEL.fullmatch(label):
@@ -201,6 +207,7 @@ def public_source(source: SourceInfo) -> SourceInfo:
         specimen=source.specimen,
         retrieved=source.retrieved,
         details=kept,
+        gaps=gaps,
     )
 
 

@@ -53,6 +53,7 @@ class SourceInfo:
         specimen: whether the cards were written for this project, so that shares mean nothing.
         retrieved: when it was read; None for files, whose date of retrieval is not known.
         details: other facts, JSON-ready; their keys depend on ``kind``.
+        gaps: how many models are missing from the listing, by reason.
     """
 
     kind: str
@@ -62,6 +63,7 @@ class SourceInfo:
     specimen: bool = False
     retrieved: Retrieval | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    gaps: dict[str, int] = field(default_factory=dict)
 
 
 @record

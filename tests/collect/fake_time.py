@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 from peft_census.collect.http.rate_limit import Clock
 
 
 class FakeTime:
-    """A clock whose ``sleep`` returns at once and advances the time.
+    """A clock whose ``sleep`` returns at once and advances the time; its day begins with it.
 
     Args:
         tick: seconds that pass with each look at the clock.
@@ -17,7 +18,11 @@ class FakeTime:
     def __init__(self, tick: float = 0.0) -> None:
         self.now, self.tick = 1000.0, tick
         self.slept: list[float] = []
-        self.clock = Clock(self.monotonic, self.sleep)
+        self.clock = Clock(self.monotonic, self.sleep, self.time_of_day)
+
+    def time_of_day(self) -> datetime:
+        """Returns the time as a date."""
+        return datetime(2026, 11, 28, tzinfo=UTC) + timedelta(seconds=self.now - 1000)
 
     def monotonic(self) -> float:
         """Returns the time."""

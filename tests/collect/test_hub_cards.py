@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from hashlib import sha256
+
 import pytest
 
 from peft_census.collect.http.common import Answer, TransientError
 from peft_census.collect.http.hub import HubClient
 from peft_census.collect.hub.cards import COMMIT_GONE, Reader, _decode, _refusal
 from peft_census.collect.ledger_rows import FileRequest
+from peft_census.errors import UnrecoverableError
 from tests.collect.conftest import Start
 from tests.replica.catalogue import Catalogue, Record, commit_of, git_blob
 from tests.replica.crawl import QUICK
@@ -70,22 +74,20 @@ def test_missing_gated_and_vanished_are_told_apart(replica: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "gated", "expected"),
+    ("status", "headers", "expected"),
     [
-        (401, {}, "", "gone"),
-        (401, {}, "auto", "gated"),
-        (403, {"x-error-code": "GatedRepo"}, "", "gated"),
-        (404, {}, "", "failed"),
-        (404, {"x-error-code": "RepoNotFound"}, "", "gone"),
-        (403, {"x-error-message": "Access to this resource is disabled."}, "", "gone"),
-        (418, {}, "", "failed"),
+        (401, {}, "failed"),
+        (403, {}, "failed"),
+        (403, {"x-error-code": "GatedRepo"}, "gated"),
+        (404, {}, "failed"),
+        (404, {"x-error-code": "RepoNotFound"}, "gone"),
+        (403, {"x-error-message": "Access to this resource is disabled."}, "gone"),
+        (418, {}, "failed"),
     ],
 )
-def test_refusals_are_read_by_code_then_by_what_was_listed(
-    status: int, headers: dict[str, str], gated: str, expected: str
-) -> None:
-    """A 401 without an error code means gated only if the listing says so; a 404 without one is a failure."""
-    assert _refusal(Answer(status, headers, b""), gated, "README.md")[0] == expected
+def test_refusals_are_believed_only_if_they_say_why(status: int, headers: dict[str, str], expected: str) -> None:
+    """Without an error code of the Hub, a 401, 403 or 404 is a failure: a firewall answers so too."""
+    assert _refusal(Answer(status, headers, b""), "README.md")[0] == expected
 
 
 def test_a_body_with_a_wrong_length_is_noticed_by_its_etag(replica: Start) -> None:
@@ -98,25 +100,50 @@ def test_a_body_with_a_wrong_length_is_noticed_by_its_etag(replica: Start) -> No
     assert read(b"", client) == ("text", None, text.decode())
 
 
-def test_an_etag_that_never_was_a_hash_is_no_longer_compared() -> None:
-    """After five models whose ETag does not match, and none whose ETag did, the comparison is switched off."""
-    reader = Reader(HubClient(QUICK))
-    answer = Answer(200, {"x-repo-commit": "a" * 40, "etag": f'"{"b" * 40}"'}, b"# Title\n")
+@pytest.mark.parametrize("etag", ["b" * 40, "b" * 64, "5-abc", ""])
+def test_bodies_that_do_not_match_stop_the_crawl(replica: Start, etag: str) -> None:
+    """The comparison is never switched off: after five models in a row the error names the likely cause."""
+    catalogue = Catalogue(
+        [
+            Record(f"o/m{i}", commit_of(i), str(i) * 24, "", "", {".gitattributes": b"", "README.md": b"# x"})
+            for i in range(6)
+        ]
+    )
+    replica(catalogue, faults=Faults(etag=f'"{etag}"'))
+    reader = Reader(HubClient(replace(QUICK, attempts=2)))
     for i in range(4):
-        with pytest.raises(TransientError, match="does not match"):
-            reader._check(answer, FileRequest(f"o/m{i}", "a" * 40, ""))
-    reader._check(answer, FileRequest("o/m4", "a" * 40, ""))
-    assert reader.etag_is_hash is False
+        outcome = reader.read(FileRequest(f"o/m{i}", commit_of(i)))
+        assert (outcome.status, outcome.reason) == ("failed", "a body that does not match its ETag after 2 attempts")
+    with pytest.raises(UnrecoverableError, match="5 cards in a row") as caught:
+        reader.read(FileRequest("o/m4", commit_of(4)))
+    assert "proxy" in caught.value.hint
 
 
-def test_an_etag_that_once_was_a_hash_is_always_compared() -> None:
-    """The number of broken bodies after that does not matter."""
+def test_what_a_proxy_adds_to_an_etag_is_ignored(replica: Start) -> None:
+    """Apache and nginx mark the ETag of a compressed body; the hash in it is still compared."""
+    server = replica(catalogue_of(b"# x"))
+    for etag in (f'W/"{git_blob(b"# x")}"', f'"{git_blob(b"# x")}-gzip"', f'"{sha256(b"# x").hexdigest()}"'):
+        server.faults.etag = etag
+        assert read(b"") == ("text", None, "# x")
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/json"])
+@pytest.mark.parametrize("status", [401, 403, 407])
+def test_a_run_of_refusals_without_a_cause_stops_the_crawl(replica: Start, status: int, kind: str) -> None:
+    """Single ones are failures, which are read again; ten in a row are about the caller, not about the models."""
+    server = replica(catalogue_of(b"# x"), faults=Faults(wall=(status, kind)))
     reader = Reader(HubClient(QUICK))
-    right = Answer(200, {"x-repo-commit": "a" * 40, "etag": f'W/"{git_blob(b"# x")}"'}, b"# x")
-    reader._check(right, FileRequest("o/m", "a" * 40, ""))
-    for i in range(9):
-        with pytest.raises(TransientError, match="does not match"):
-            reader._check(Answer(200, right.headers, b"#"), FileRequest(f"o/m{i}", "a" * 40, ""))
+    for _ in range(9):
+        outcome = reader.read(FileRequest("o/m", commit_of(1), "auto"))
+        assert outcome.status == "failed" and "without an error code" in str(outcome.reason)
+    server.faults.wall = None
+    assert reader.read(FileRequest("o/m", commit_of(1))).status == "text"
+    server.faults.wall = (status, kind)
+    for _ in range(9):
+        reader.read(FileRequest("o/m", commit_of(1)))
+    with pytest.raises(UnrecoverableError, match=f"HTTP {status}") as caught:
+        reader.read(FileRequest("o/m", commit_of(1)))
+    assert "resumes" in caught.value.hint
 
 
 def test_a_card_kept_on_another_host_is_a_failure_of_that_card(replica: Start) -> None:

@@ -10,7 +10,7 @@ from huggingface_hub import HfApi, get_session
 
 from peft_census.collect.http.common import Answer, NoAnswerError, TransientError
 from peft_census.collect.http.hub import HubClient, Limits, endpoint
-from peft_census.errors import SourceError
+from peft_census.errors import SourceError, UnrecoverableError
 from tests.collect.conftest import Start
 from tests.collect.fake_time import FakeTime
 from tests.replica.catalogue import from_generator
@@ -149,15 +149,75 @@ def test_a_429_is_waited_for_as_long_as_the_server_says(replica: Start, retry_af
     assert server.windows.refused["resolvers"] == 1
 
 
-def test_a_named_wait_is_kept_up_to_five_minutes(replica: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A 503 with Retry-After is repeated after that wait, but a wait of an hour is cut."""
-    replica(from_generator(3), faults=Faults(error=1.0))
-    for named, kept in ((40.0, 40.0), (3600.0, 300.0)):
-        time = FakeTime()
-        monkeypatch.setattr("peft_census.collect.http.hub.retry_after", lambda headers, named=named: named)
-        with pytest.raises(NoAnswerError):
-            HubClient(replace(QUICK, attempts=3), clock=time.clock).get(CARD, 10_000)
-        assert time.slept == [kept, kept]
+@pytest.mark.parametrize("named", [40, 3600])
+def test_a_named_wait_is_kept_and_announced_if_it_is_long(replica: Start, named: int) -> None:
+    """A 503 with Retry-After is repeated after that wait; the line says why and until when."""
+    replica(from_generator(3), faults=Faults(error=1.0, retry_after=str(named)))
+    time, lines = FakeTime(), []
+    with pytest.raises(NoAnswerError):
+        HubClient(replace(QUICK, attempts=3), note=lines.append, clock=time.clock).get(CARD, 10_000)
+    assert time.slept == [named, named]
+    ends = ("01:00:00", "02:00:00")
+    assert lines == [f"127.0.0.1: waiting until {end} UTC (HTTP 503)" for end in ends if named > 60]
+
+
+@pytest.mark.parametrize("faults", [Faults(error=1.0, retry_after="7200"), Faults(throttle_seconds=7200)])
+def test_a_wait_of_more_than_an_hour_ends_the_run(replica: Start, faults: Faults) -> None:
+    """Every thread of a crawl stops with one line that says how long the server asks to wait."""
+    replica(from_generator(3), faults=faults)
+    client = HubClient(QUICK, clock=FakeTime().clock)
+    for _ in range(2):
+        with pytest.raises(UnrecoverableError, match="asks to wait 120 minutes"):
+            client.get(CARD, 10_000)
+
+
+def test_a_long_window_is_announced_once_for_all_threads(replica: Start) -> None:
+    """The wait for the next window is one line, whichever thread meets it."""
+    time, lines = FakeTime(), []
+    windows = Windows({"api": 10, "resolvers": 1, "pages": 10}, 290.0, monotonic=time.monotonic)
+    replica(from_generator(3), windows=windows, faults=Faults(ignores=("cache",)))
+    client = HubClient(QUICK, note=lines.append, clock=time.clock)
+    for _ in range(3):
+        assert client.get(CARD, 10_000).status == 200
+    assert [line.partition("(")[2] for line in lines] == ["rate limit of resolvers)"] * 2
+
+
+@pytest.mark.parametrize("location", ["http://[bad", "http://127.0.0.1:99999/x", "http://\x7f", "//"])
+def test_a_redirect_to_nonsense_is_a_fault_of_that_answer(replica: Start, location: str) -> None:
+    """It is reported in words, or refused as another host; nothing else is raised."""
+    replica(from_generator(3), faults=Faults(location=location))
+    with pytest.raises(SourceError):
+        HubClient(QUICK).get(CARD, 10_000)
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "9" * 400, "Mon, 99 Foo 0000", "1.5", "\u00b2"])
+def test_a_wait_that_is_nonsense_is_not_kept(replica: Start, value: str) -> None:
+    """The client waits as if none was named, or says that the wait is too long."""
+    replica(from_generator(3), faults=Faults(error=1.0, retry_after=value))
+    with pytest.raises(SourceError):
+        HubClient(replace(QUICK, attempts=2), clock=FakeTime().clock).get(CARD, 10_000)
+
+
+@pytest.mark.parametrize("status", [520, 522, 524, 525, 599])
+def test_every_5xx_may_pass(replica: Start, status: int) -> None:
+    """The statuses that proxies invent are retried as 503 is."""
+    server = replica(from_generator(3), faults=Faults(once={"/resolve/": status}))
+    assert HubClient(QUICK).get(CARD, 10_000).status == 200
+    assert server.counts.paths[CARD] == 2
+
+
+@pytest.mark.parametrize("gzip", ["", "cut", "damaged", "br"])
+def test_a_body_is_unpacked_completely_or_not_taken(replica: Start, gzip: str) -> None:
+    """A gzip body that was cut short never passes for a shorter body."""
+    catalogue = from_generator(3)
+    server = replica(catalogue, faults=Faults(gzip=gzip or "whole"))
+    if gzip:
+        with pytest.raises(NoAnswerError, match=r"gzip|encoding"):
+            HubClient(QUICK).get(CARD, 10_000)
+    else:
+        answer = HubClient(QUICK).get(CARD, 10_000)
+        assert answer.body == catalogue.models["owner-001/model-0000001"].files["README.md"]
+    assert server.counts.requests.total() > 1
 
 
 def test_the_real_clients_listing_gets_a_time_out_through_our_session(replica: Start) -> None:
@@ -179,12 +239,17 @@ def test_offline_mode_is_kept(replica: Start, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_rejected_token_is_an_error_that_says_so(replica: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong token ends the crawl at once; it must not make every model look gated."""
+    """A wrong or expired token ends the crawl at once; it must not make every model look gated."""
     server = replica(from_generator(3))
     monkeypatch.setenv("HF_TOKEN", planted.token("hf_refused"))
     with pytest.raises(SourceError, match="rejects the token"):
         HubClient(QUICK).get(CARD, 10_000)
     assert sum(server.counts.requests.values()) == 1
+    server.faults.token_expires_after = 0
+    monkeypatch.setenv("HF_TOKEN", planted.HUB)
+    with pytest.raises(UnrecoverableError, match=r"rejects the token \(it is expired\)"):
+        HubClient(QUICK).get(CARD, 10_000)
+    assert sum(server.counts.requests.values()) == 2
 
 
 def test_an_endpoint_that_is_no_address_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import planted
@@ -12,7 +13,7 @@ import pytest
 from peft_census.collect.http.common import Answer
 from peft_census.collect.http.hub import HubClient
 from peft_census.collect.hub.listed_model import parse_model
-from peft_census.collect.hub.listing import look_up_ids, next_page, read_listing
+from peft_census.collect.hub.listing import UNPROVED, look_up_ids, next_page, read_listing
 from peft_census.collect.hub.options import is_model_id
 from peft_census.collect.ledger import Ledger
 from peft_census.errors import SourceError
@@ -83,7 +84,7 @@ def test_every_model_of_a_tag_is_listed_once_over_many_pages(replica: Start, tmp
     limits = type(QUICK)(**{**vars(QUICK), "page_items": 50})
     ids = listed(tmp_path, "peft", HubClient(limits))
     assert ids == sorted(m.id for m in catalogue.models.values() if "peft" in m.tags)
-    assert server.counts.pages == 1 + 5  # the probe, and 234 models in fifties
+    assert server.counts.pages == 1 + 5 + 2  # the probe, 234 models in fifties, and the last page in two halves
 
 
 def test_models_that_come_and_go_between_pages_cost_no_other_model(replica: Start, tmp_path: Path) -> None:
@@ -112,13 +113,89 @@ def test_malformed_items_are_reported_and_skipped(replica: Start, tmp_path: Path
     ids = listed(tmp_path, None, HubClient(QUICK, report=lambda where, what: reported.append(what)))
     assert len(ids) == 6 and "o/dated" in ids
     assert [r for r in reported if r.endswith("; skipped")] == [
-        "item is not an object; skipped",
-        "item is not an object; skipped",
-        "item has no valid model id; skipped",
-        "item has no valid model id; skipped",
+        "an item of the listing is not an object; skipped",
+        "an item of the listing is not an object; skipped",
+        "an item of the listing has a model id that is not valid; skipped",
+        "an item of the listing has no model id; skipped",
     ]
     with closing(Ledger(tmp_path)) as ledger:
         assert ledger.cursor(1, "all").items == 6
+        assert ledger.gaps(1) == {
+            "an item of the listing is not an object": 2,
+            "an item of the listing has a model id that is not valid": 1,
+            "an item of the listing has no model id": 1,
+        }
+        assert ledger.is_proved(1)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 49, 50, 51, 100, 101])
+def test_a_listing_of_any_length_is_proved(replica: Start, tmp_path: Path, n: int) -> None:
+    """A full last page without a next page is the end, which two further requests prove."""
+    replica(from_generator(n))
+    assert len(listed(tmp_path, None, HubClient(replace(QUICK, page_items=50)))) == n
+    with closing(Ledger(tmp_path)) as ledger:
+        assert ledger.gaps(1) == {}
+
+
+@pytest.mark.parametrize("wrong", ["no_link", "empty", "short", "gap"])
+@pytest.mark.parametrize("page", [2, 3, 5])
+def test_a_page_that_is_wrong_once_costs_no_model(replica: Start, tmp_path: Path, wrong: str, page: int) -> None:
+    """A page without its Link, without items or with half of them is noticed, and what is missing is read."""
+    replica(from_generator(170), faults=Faults(pages={page: wrong}))
+    found = listed(tmp_path, None, HubClient(replace(QUICK, page_items=50)))
+    with closing(Ledger(tmp_path)) as ledger:
+        lacking = sum(ledger.gaps(1).values())
+    assert len(found) == 170 or (page, wrong, len(found), lacking) == (2, "gap", 145, 25)
+
+
+def test_an_end_that_cannot_be_proved_is_a_gap(replica: Start, tmp_path: Path) -> None:
+    """A server that names no page after the second is not believed."""
+    replica(from_generator(170), faults=Faults(no_link_later=True))
+    assert len(listed(tmp_path, None, HubClient(replace(QUICK, page_items=50)))) == 100
+    with closing(Ledger(tmp_path)) as ledger:
+        assert ledger.gaps(1) == {UNPROVED: 1}
+        assert not ledger.is_proved(1)
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["nonsense", "</api/models?x>", "<http://[bad>; rel=next", "</api/models", "<http://h:9x/>; rel=next", ";;,"],
+)
+def test_a_malformed_link_is_one_error(replica: Start, tmp_path: Path, link: str) -> None:
+    """It neither ends the listing nor gives a traceback."""
+    replica(from_generator(170), faults=Faults(link=link))
+    with pytest.raises(SourceError, match="malformed Link"):
+        listed(tmp_path, None, HubClient(replace(QUICK, page_items=50)))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '</api/models?p=2>; title="a, <b>; rel=prev"; rel="next"',
+        '</api/models?p=0>; rel="prev", </api/models?p=2>;rel=next',
+        '</api/models?p=2>; REL="last next"',
+        '</api/models?p=2> ; rel = "next"',
+    ],
+)
+def test_a_link_is_read_as_rfc_8288_says(link: str) -> None:
+    """Titles with signs, several relations, and any case."""
+    assert next_page(Answer(200, {"link": link}, b""), "/api/models", "https://hub.example") == "/api/models?p=2"
+
+
+def test_a_page_that_comes_again_ends_the_listing_with_an_error(replica: Start, tmp_path: Path) -> None:
+    """A server that leads in a circle does not keep the crawl for ever."""
+    server = replica(from_generator(170))
+    server.faults.link = f'<{server.base}/api/models?limit=50&x=1>; rel="next"'
+    with pytest.raises(SourceError, match=r"repeats page|ignores"):
+        listed(tmp_path, None, HubClient(replace(QUICK, page_items=50)))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_id_that_is_refused_without_a_cause_is_not_gone(replica: Start, tmp_path: Path, status: int) -> None:
+    """A firewall before the API does not make the models of a list disappear."""
+    replica(from_generator(9), faults=Faults(always={"/api/models/": status}))
+    with closing(Ledger(tmp_path)) as ledger, pytest.raises(SourceError, match="without an error code"):
+        look_up_ids(HubClient(QUICK), ledger, ledger.open_crawl(3600), ["owner-001/model-0000001"], lambda n: None)
 
 
 def test_a_link_to_another_host_is_refused_and_nothing_sent_there(

@@ -160,17 +160,48 @@ def test_a_wait_of_hours_is_refused() -> None:
     """A server that asks for a wait of hours gets an error that says how long."""
     with (
         serve(Script(Reply({}, 429, {"Retry-After": "86400"}))) as url,
-        pytest.raises(SourceError, match="1440 minutes"),
+        pytest.raises(SourceError, match="1,440 minutes"),
     ):
         RestClient(url, QUICK).get("/x", [])
 
 
 def test_long_waits_are_announced() -> None:
-    """A wait of more than ten seconds is one line for people, with host and reason."""
-    script, lines = Script(Reply({}, 503, {"Retry-After": "30"}), Reply({}, 503, {"Retry-After": "5"}), OK), []
+    """A wait of more than a minute is one line for people, with host, end and reason."""
+    script, lines = Script(Reply({}, 503, {"Retry-After": "90"}), Reply({}, 503, {"Retry-After": "60"}), OK), []
     with serve(script) as url:
         RestClient(url, QUICK, note=lines.append, clock=FakeTime().clock).get("/x", [])
-    assert lines == ["127.0.0.1: waiting 30 s (HTTP 503: {})"]
+    assert lines == ["127.0.0.1: waiting until 00:01:30 UTC (HTTP 503: {})"]
+
+
+@pytest.mark.parametrize("reset", ["99999999999", "soon", "-5", "9" * 400])
+def test_a_reset_that_is_nonsense_does_not_hold_the_run(reset: str) -> None:
+    """A window that ends in years is an error in one line; one that ends never or before is a minute's wait."""
+    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset}
+    waits = FakeTime()
+    with serve(Script(Reply({}, 200, headers), OK)) as url:
+        client = RestClient(url, QUICK, clock=waits.clock)
+        client.get("/x", [])
+        if reset.startswith("9"):
+            with pytest.raises(SourceError, match="asks to wait"):
+                client.get("/x", [])
+        else:
+            client.get("/x", [])
+    assert sum(waits.slept) < 61
+
+
+@pytest.mark.parametrize("status", [520, 522, 524, 525])
+def test_every_5xx_may_pass(status: int) -> None:
+    """The statuses that proxies invent are retried as 503 is."""
+    script = Script(Reply({}, status), OK)
+    with serve(script) as url:
+        assert RestClient(url, QUICK).get("/x", []).status == 200
+
+
+@pytest.mark.parametrize("location", ["http://[bad", "http://h:99999/", "http://\x7f/", ""])
+def test_a_redirect_to_nonsense_is_one_error(location: str) -> None:
+    """No redirect is followed, and none is more than a line."""
+    with serve(Script(Reply({}, 302, {"Location": location}))) as url, pytest.raises(SourceError):
+        RestClient(url, QUICK).get("/x", [])
 
 
 def test_the_pace_has_a_floor() -> None:

@@ -35,6 +35,31 @@ class Faults:
     """Listing pages of more items than this answer 504."""
     malformed: tuple[object, ...] = ()
     """Items put on the first page of a listing."""
+    once: dict[str, int] = field(default_factory=dict)
+    """Part of a path → status that the first request for it gets."""
+    retry_after: str | None = None
+    """Retry-After of every error."""
+    throttle_seconds: int = 0
+    """Every answer is a 429 whose window ends in so many seconds."""
+    location: str | None = None
+    """Where every card is redirected to."""
+    gzip: str = ""
+    """Files are sent with gzip: whole, cut, damaged; or br, which nobody asked for."""
+    token_expires_after: int | None = None
+    """Requests with a token after which it is expired."""
+    wall: tuple[int, str] | None = None
+    """Status and content type of what a firewall answers to each request for a file."""
+    wall_after: int = 0
+    """Requests for files that the firewall lets through."""
+    pages: dict[int, str] = field(default_factory=dict)
+    """Number of a page of a listing → what is wrong with it: no_link, empty, short (half of it, without Link) or gap
+    (half of it, with its Link)."""
+    no_link_later: bool = False
+    """No page but the first names a next one."""
+    link: str | None = None
+    """The Link header of every page of a listing."""
+    etag: str | None = None
+    """The ETag of every file."""
 
     def draw(self, path: str, ordinal: int) -> str | None:
         """Returns the fault of the ``ordinal``-th request for ``path``; the same for the same seed."""

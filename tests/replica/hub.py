@@ -8,6 +8,7 @@ the Hub's behaviour, not from the Hub: ``docs/sources/hub.md`` lists what must b
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import json
 import socket
@@ -171,6 +172,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.rate = self._rate(bucket, left, reset)
         if replica.faults.delay:
             time.sleep(replica.faults.delay)
+        if replica.faults.throttle_seconds:
+            self.rate = self._rate(bucket, 0, replica.faults.throttle_seconds)
+            allowed = False
         if not allowed:
             wait = {"Retry-After": str(reset + 1)} if replica.windows.retry_after else self.rate
             self._send(429, b'{"error":"Too many requests"}', wait, plain=True)
@@ -179,8 +183,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(401, b'{"error":"Invalid credentials in Authorization header"}', {}, plain=True)
             return
         fixed = next((s for part, s in replica.faults.always.items() if part in self.path_only), None)
+        for part in [p for p in replica.faults.once if p in self.path_only]:
+            fixed = replica.faults.once.pop(part)
         if fixed:
             self._error(fixed)
+            return
+        if self._refused():
             return
         self.fault = replica.faults.draw(self.path_only + parts.query, ordinal)
         if self.fault:
@@ -189,6 +197,19 @@ class _Handler(BaseHTTPRequestHandler):
         if self._broken_before():
             return
         self._route()
+
+    def _refused(self) -> bool:
+        """Handles callers that are refused: an expired token, a firewall."""
+        faults, counts = self.replica.faults, self.replica.counts
+        expires = faults.token_expires_after
+        if expires is not None and "Authorization" in self.headers and counts.with_token > expires:
+            self._send(401, b'{"error":"User Access Token \\"census\\" is expired"}', {}, plain=True)
+            return True
+        if faults.wall and "/resolve" in self.path_only and counts.requests["resolvers"] > faults.wall_after:
+            status, kind = faults.wall
+            self._send(status, b"<html>Are you a person?</html>", {"Content-Type": kind}, plain=True)
+            return True
+        return False
 
     def _count(self, bucket: str) -> int:
         counts = self.replica.counts
@@ -264,6 +285,10 @@ class _Handler(BaseHTTPRequestHandler):
             replica.counts.pages += 1
             records, following = replica.catalogue.page(tag, limit, cursor)
             happening = replica.after_page.pop(replica.counts.pages, None)
+            wrong = faults.pages.get(replica.counts.pages, "")
+        records = {"empty": [], "short": records[: limit // 2], "gap": records[: limit // 2]}.get(wrong, records)
+        if wrong in ("no_link", "empty", "short") or (faults.no_link_later and cursor):
+            following = None
         if "sort" in faults.ignores:
             records = sorted(records, key=lambda r: r.created_at)
         items: list[Any] = [r.item(expand) for r in records]
@@ -274,6 +299,8 @@ class _Handler(BaseHTTPRequestHandler):
             query = [(k, v) for k, values in self.query.items() for v in values if k != "cursor"]
             link = f"{faults.link_base or replica.base}/api/models?{urlencode([*query, ('cursor', following)])}"
             headers["Link"] = f'<{link}>; rel="next"'
+        if faults.link is not None:
+            headers["Link"] = faults.link
         self._send(200, json.dumps(items).encode(), headers)
         if happening and isinstance(replica.catalogue, Catalogue):
             with replica.counts.lock:
@@ -303,6 +330,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, "RevisionNotFound", "Invalid rev id")
         elif self.replica.catalogue.file(model_id, sha, name) is None:
             self._refuse(404, "EntryNotFound", "Entry not found", {"X-Repo-Commit": sha})
+        elif self.replica.faults.location is not None:
+            self._send(307, b"", {"Location": self.replica.faults.location})
         elif "cache" in self.replica.faults.ignores:
             self._file(record, sha, name)
         else:
@@ -324,11 +353,23 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {
             "Content-Type": "text/plain; charset=utf-8",
             "X-Repo-Commit": sha,
-            "ETag": f'"{git_blob(body)}"',
+            "ETag": self.replica.faults.etag or f'"{git_blob(body)}"',
         }
+        body = self._packed(body, headers)
         if self._send(200, body, headers) and self.command == "GET":
             with self.replica.counts.lock:
                 self.replica.counts.served[record.id, sha, name] += 1
+
+    def _packed(self, body: bytes, headers: dict[str, str]) -> bytes:
+        """Returns the body as a proxy would compress it, well or badly."""
+        how = self.replica.faults.gzip
+        if not how:
+            return body
+        headers["Content-Encoding"] = "br" if how == "br" else "gzip"
+        packed = gzip.compress(body)
+        if how == "cut":
+            return packed[: len(packed) - 20]
+        return packed[:12] + b"\xff" * 8 + packed[20:] if how == "damaged" else packed
 
     def _dataset(self, rest: str) -> None:
         if "/commits/" in rest:
@@ -443,7 +484,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _error(self, status: int) -> None:
         said = f"<html>the server is busy; {self._sent()}</html>"
-        self._send(status, said.encode(), {"Content-Type": "text/html"}, plain=True)
+        wait = self.replica.faults.retry_after
+        headers = {"Content-Type": "text/html", **({} if wait is None else {"Retry-After": wait})}
+        self._send(status, said.encode(), headers, plain=True)
 
     def _sent(self) -> str:
         """What careless servers repeat in their errors: the header that carried the token."""

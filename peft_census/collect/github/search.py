@@ -16,11 +16,11 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from peft_census.collect.http.common import Answer, Report, UnrecoverableError, on_this_machine
+from peft_census.collect.http.common import Answer, Report, on_this_machine
 from peft_census.collect.http.rest import RestClient, api_client
 from peft_census.collect.instrument import READINGS, Note, Progress
 from peft_census.collect.response_store import Campaign
-from peft_census.errors import SourceError, UsageError
+from peft_census.errors import SourceError, UnrecoverableError, UsageError
 from peft_census.snapshot.records import record
 from peft_census.snapshot.schema import arrow_schema
 
@@ -169,7 +169,8 @@ def ask_rounds(
         progress(len(due) - len(missing))
         before = campaign.times(f"count|{number - 1}|")
         if missing and before:
-            client.clock.sleep(max(0.0, (min(before) + gap - datetime.now(UTC)).total_seconds()))
+            wait = (min(before) + gap - client.clock.now()).total_seconds()
+            client.wait(wait, f"{GAP_S / 60:.0f} minutes lie between two readings")
         for query in missing:
             reading = _ask(client, campaign, query, number)
             progress(1)

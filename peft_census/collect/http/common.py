@@ -17,11 +17,9 @@ from urllib.parse import urlsplit
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from peft_census.collect.http.rate_limit import Clock
-from peft_census.errors import SourceError, UsageError
+from peft_census.errors import SourceError, UnrecoverableError, UsageError
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-TRANSIENT = frozenset({408, 500, 502, 503, 504})
-"""Statuses that another attempt may change. 429 is handled by each client's pacing."""
 SECRET = "(secret)"  # noqa: S105 - what stands in place of one
 Report = Callable[[str, str], None]
 """Receives path and fault of each attempt that failed."""
@@ -106,10 +104,6 @@ class NoAnswerError(SourceError):
         self.reason, self.attempts, self.overloaded, self.answer = reason, attempts, overloaded, answer
 
 
-class UnrecoverableError(SourceError):
-    """Repeating the request cannot succeed: a rejected token, a redirect, a wait of hours."""
-
-
 class ElsewhereError(UnrecoverableError):
     """The server redirects to another host than the endpoint's."""
 
@@ -165,6 +159,11 @@ def _fault(state: RetryCallState) -> TransientError:
     if not isinstance(fault, TransientError):
         raise TypeError("only a TransientError is retried")
     return fault
+
+
+def is_transient(status: int) -> bool:
+    """Returns whether another attempt may change the answer; each client's pacing handles 429."""
+    return status == 408 or status >= 500
 
 
 def decode_json(body: str | bytes) -> Any:

@@ -8,7 +8,9 @@ come from a CDN, without the token).
 from __future__ import annotations
 
 import os
+import re
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,28 +28,38 @@ from tenacity import wait_random_exponential
 from peft_census import __version__
 from peft_census.collect.http.common import (
     REDIRECTS,
-    TRANSIENT,
     Answer,
     ElsewhereError,
     Report,
     TransientError,
     clean_headers,
+    is_transient,
     may_receive_token,
     origin,
     plain_address,
     redact,
     send_with_retries,
 )
-from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Allowance, Clock, Pacer, retry_after, server_time
+from peft_census.collect.http.rate_limit import (
+    SYSTEM_CLOCK,
+    Allowance,
+    Clock,
+    Pacer,
+    retry_after,
+    server_time,
+    wait_line,
+)
 from peft_census.collect.http.tokens import checked_token, environment_token
-from peft_census.errors import SourceError
+from peft_census.errors import SourceError, UnrecoverableError
 
 HUB = "https://huggingface.co"
 USER_AGENT = f"peft_census/{__version__}; hf_hub/{hub_version}; python/{'.'.join(map(str, sys.version_info[:3]))}"
-_LONGEST_WAIT = 300.0
 _MOST_REDIRECTS = 5
 _THROTTLES = 30
 """429s in a row after which a request counts as failed; the wait that each one asks for is kept."""
+
+_BAD_TOKEN = re.compile(rb"invalid credentials|token.{0,200}(expired|revoked|invalid)", re.IGNORECASE | re.DOTALL)
+"""What the Hub says of a token that it does not accept; the answer has no error code."""
 
 Check = Callable[[Answer], None]
 
@@ -71,6 +83,8 @@ class Limits:
     shard_bytes: int = 16_000_000
     failures_in_a_row: int = 40
     """Cards that fail one after the other before the crawl stops: the Hub is unavailable, not the cards."""
+    refusals_in_a_row: int = 10
+    """The same for answers with status 401 or 403 that name no cause: the caller is refused, not the cards."""
 
 
 def endpoint() -> str:
@@ -89,6 +103,7 @@ class HubClient:
     Args:
         limits: time-outs, attempts, sizes.
         report: called with path and fault of each attempt that failed.
+        note: called with one line when a wait is longer than a minute.
         base: the endpoint, read from the environment when the client is made.
         clock: time for pacing and retries.
         requests: how many were sent.
@@ -97,6 +112,7 @@ class HubClient:
 
     limits: Limits = field(default_factory=Limits)
     report: Report = lambda where, what: None
+    note: Callable[[str], None] = lambda line: None
     base: str = field(default_factory=endpoint)
     clock: Clock = SYSTEM_CLOCK
     requests: int = 0
@@ -106,7 +122,7 @@ class HubClient:
         if origin(self.base)[0] not in ("http", "https") or not origin(self.base)[1]:
             raise SourceError(f"HF_ENDPOINT {self.base!r} is not an http(s) address", "correct or unset it.")
         self.token = hub_token()
-        self.pacer = Pacer(self.clock)
+        self.pacer = Pacer(self.clock, lambda seconds, bucket: self._announce(seconds, f"rate limit of {bucket}"))
         _install_session(self.limits)
 
     def get(self, url: str, max_bytes: int, check: Check | None = None) -> Answer:
@@ -119,8 +135,13 @@ class HubClient:
 
         Raises:
             NoAnswerError: no usable answer after all attempts.
-            SourceError: the server redirects to another host, or rejects the token.
+            UnrecoverableError: the server redirects to another host, rejects the token, or asks to wait for hours.
         """
+
+        def on_fault(fault: TransientError, wait: float) -> None:
+            self.report(where, str(fault))
+            self._announce(wait, str(fault))
+
         where = urlsplit(url).path
         url = url if urlsplit(url).scheme else f"{self.base}/{url.lstrip('/')}"
         return send_with_retries(
@@ -129,8 +150,12 @@ class HubClient:
             self.limits.attempts,
             wait_random_exponential(multiplier=self.limits.backoff_seconds, max=self.limits.longest_backoff),
             self.clock,
-            lambda fault, wait: self.report(where, str(fault)),
+            on_fault,
         )
+
+    def _announce(self, seconds: float, reason: str) -> None:
+        if line := wait_line(urlsplit(self.base).hostname or "", seconds, reason, self.clock):
+            self.note(line)
 
     @contextmanager
     def stream(
@@ -145,7 +170,7 @@ class HubClient:
         """
         earlier: list[Mapping[str, str]] = []
         for _ in range(_MOST_REDIRECTS + 1):
-            if not elsewhere and origin(url) != origin(self.base):
+            if not elsewhere and _origin(url) != origin(self.base):
                 raise ElsewhereError(
                     f"{self.base} redirects to another host ({urlsplit(url).hostname}), which is refused",
                     "set HF_ENDPOINT to the host that serves the Hub's API; nothing was sent to the other host.",
@@ -155,7 +180,7 @@ class HubClient:
                     yield response, tuple(earlier)
                     return
                 earlier.append(clean_headers(response.headers, self.token))
-                url = urljoin(url, response.headers["location"])
+                url = _joined(url, response.headers["location"])
         raise TransientError("too many redirects")
 
     @contextmanager
@@ -181,12 +206,12 @@ class HubClient:
                         wait = retry_after(response.headers)
                         if wait is None:
                             raise TransientError("HTTP 429")
-                        self.pacer.block(ticket, wait)
+                        self.pacer.block(ticket, wait)  # the next reservation announces it
             except httpx2.TimeoutException:
                 raise TransientError("timed out", overloaded=True) from None
             except httpx2.RemoteProtocolError:
                 raise TransientError("connection lost or body cut short") from None
-            except (httpx2.TransportError, httpx2.DecodingError) as error:
+            except (httpx2.TransportError, httpx2.InvalidURL, UnicodeError) as error:
                 raise TransientError(type(error).__name__) from None
             finally:
                 if not settled:
@@ -194,30 +219,43 @@ class HubClient:
         raise TransientError("HTTP 429")
 
     def _send(self, url: str, max_bytes: int, check: Check | None) -> Answer:
-        with self.stream(url) as (response, earlier):
+        with self.stream(url, _ENCODINGS) as (response, earlier):
             status = response.status_code
-            if status in TRANSIENT:
-                wait = retry_after(response.headers)
-                wait = None if wait is None else min(wait, _LONGEST_WAIT)
-                raise TransientError(f"HTTP {status}", wait, overloaded=status >= 500)
+            if is_transient(status):
+                raise TransientError(f"HTTP {status}", retry_after(response.headers), overloaded=status >= 500)
             body, cut = self._read(response, max_bytes)
             answer = Answer(status, clean_headers(response.headers, self.token), body, cut, earlier)
-        if status == 401 and b"Invalid credentials" in body:
-            raise SourceError(f"{self.base} rejects the token", "check HF_TOKEN, or unset it to continue without.")
+        if self.token and status in (401, 403) and answer.header("x-error-code") is None and _BAD_TOKEN.search(body):
+            raise UnrecoverableError(
+                f"{self.base} rejects the token{' (it is expired)' if b'expired' in body.lower() else ''}",
+                "make a new token and set HF_TOKEN, or unset it; then run the same command again, it resumes here.",
+            )
         if status == 200 and check:
             check(answer)  # before the token is redacted: the body must match its hash
         return replace(answer, body=redact(body, self.token))
 
     def _read(self, response: httpx2.Response, max_bytes: int) -> tuple[bytes, bool]:
-        """Returns the body, cut at ``max_bytes``, and whether it was longer."""
+        """Returns the body, cut at ``max_bytes``, and whether it was longer.
+
+        The body is unpacked here, because the library takes a gzip body that was cut short for a complete one.
+        """
         until = self.clock.monotonic() + self.limits.answer_seconds
+        encoding = response.headers.get("content-encoding", "identity").lower()
+        if encoding not in ("identity", "gzip"):
+            raise TransientError(f"a body in the encoding {encoding[:20]!r}, which was not asked for")
+        unpack = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
         body = bytearray()
-        for part in response.iter_bytes():
-            body += part
+        for part in response.iter_raw():
+            try:
+                body += part if unpack is None else unpack.decompress(part, max_bytes + 1)
+            except zlib.error:
+                raise TransientError("a damaged gzip body") from None
             if len(body) > max_bytes:
                 return bytes(body[:max_bytes]), True
             if self.clock.monotonic() > until:
                 raise TransientError("timed out", overloaded=True)
+        if unpack is not None and not unpack.eof:
+            raise TransientError("a gzip body cut short")
         return bytes(body), False
 
     def _headers(self, url: str) -> dict[str, str]:
@@ -232,6 +270,24 @@ class HubClient:
         if "/resolve/" in path or path.startswith("/api/resolve-cache/"):
             return "resolvers"
         return "api" if path.startswith("/api/") else "pages"
+
+
+_ENCODINGS = {"accept-encoding": "gzip"}
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    try:
+        return origin(url)
+    except ValueError:  # the port
+        raise TransientError("a redirect to an address that is not valid") from None
+
+
+def _joined(url: str, location: str) -> str:
+    """Returns the address that a redirect from ``url`` names."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise TransientError("a redirect to an address that is not valid") from None
 
 
 def hub_token() -> str | None:

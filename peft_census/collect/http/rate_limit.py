@@ -10,7 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+
+from peft_census.errors import UnrecoverableError
 
 ANONYMOUS = {"api": 500, "resolvers": 3000, "pages": 100}
 """The Hub's documented quotas per 300 seconds without a token: assumed until a response reports others."""
@@ -19,16 +22,22 @@ _SPREAD = 0.9
 """The second half of a quota is spread over this part of the remaining time, as the Hub's documentation asks. The
 last second is left out, because a server may round the reset; otherwise the window could end with quota unused."""
 
+LONGEST_WAIT = 3660.0
+"""Seconds. A server that asks for more than an hour (and a minute, because clocks differ) ends the run."""
+ANNOUNCED_WAIT = 60.0
+"""Seconds; longer waits are announced."""
+
 _POLL_SECONDS = 0.1
 """Longest sleep of a waiting thread: responses to other threads may shorten its wait."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The monotonic time in seconds, and how to wait for it to pass."""
+    """The monotonic time in seconds, how to wait for it to pass, and the time of day."""
 
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 SYSTEM_CLOCK = Clock()
@@ -63,6 +72,7 @@ class Window:
         self.bounded = self.answered = False
         self.ends_after = self.ends_by = self.rolled = 0.0
         self.blocked_until = self.next_at = 0.0
+        self.announced_until = 0.0
 
     def wait(self, now: float) -> float:
         """Returns the seconds until the next request may be sent; 0 if at once."""
@@ -125,10 +135,18 @@ class Ticket:
 
 
 class Pacer:
-    """Gives permission to send to any number of threads, with one window per bucket."""
+    """Gives permission to send to any number of threads, with one window per bucket.
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._clock = clock
+    Args:
+        clock: to wait with.
+        on_wait: called once for each wait, with its seconds and the bucket. For a wait beyond ``LONGEST_WAIT`` it is
+            called in every thread, and raises.
+    """
+
+    def __init__(
+        self, clock: Clock = SYSTEM_CLOCK, on_wait: Callable[[float, str], None] = lambda seconds, bucket: None
+    ) -> None:
+        self._clock, self._on_wait = clock, on_wait
         self._lock = threading.Lock()
         self._windows = {bucket: Window(limit, 300) for bucket, limit in ANONYMOUS.items()}
         self._reported: dict[str, str] = {}
@@ -144,6 +162,10 @@ class Pacer:
                 if wait <= 0:
                     window.take(now)
                     return Ticket(expected, bucket, now)
+                new = now + wait > window.announced_until + 1
+                window.announced_until = max(window.announced_until, now + wait)
+            if new or wait > LONGEST_WAIT:
+                self._on_wait(wait, bucket)
             self._clock.sleep(min(wait, _POLL_SECONDS))
 
     def settle(self, ticket: Ticket, allowance: Allowance | None, answered: bool = True) -> None:
@@ -189,6 +211,22 @@ class Pacer:
         return self._windows.setdefault(bucket, Window(ANONYMOUS["pages"], 300))
 
 
+def wait_line(host: str, seconds: float, reason: str, clock: Clock) -> str | None:
+    """Returns the line that announces a wait; None for a short one.
+
+    Raises:
+        UnrecoverableError: the wait is longer than ``LONGEST_WAIT``.
+    """
+    if seconds > LONGEST_WAIT:
+        raise UnrecoverableError(
+            f"{host} asks to wait {seconds / 60:,.0f} minutes ({reason})",
+            "run the same command again after that; it resumes where it stopped.",
+        )
+    if seconds <= ANNOUNCED_WAIT:
+        return None
+    return f"{host}: waiting until {clock.now() + timedelta(seconds=seconds):%H:%M:%S} UTC ({reason})"
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Returns the seconds that ``Retry-After`` gives, as a number or a date; None if it gives none.
 
@@ -199,7 +237,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - server_time(headers))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -207,5 +245,5 @@ def server_time(headers: Mapping[str, str]) -> float:
     """Returns the server's clock as a Unix time, from ``Date``; this machine's where that is missing or malformed."""
     try:
         return parsedate_to_datetime(headers.get("date", "")).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return time.time()

@@ -17,30 +17,27 @@ from tenacity import wait_random_exponential
 
 from peft_census import __version__
 from peft_census.collect.http.common import (
-    TRANSIENT,
     Answer,
     ElsewhereError,
     NoAnswerError,
     Report,
     TransientError,
-    UnrecoverableError,
     clean_headers,
+    is_transient,
     may_receive_token,
     on_this_machine,
     plain_address,
     redact,
     send_with_retries,
 )
-from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock, retry_after, server_time
+from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock, retry_after, server_time, wait_line
 from peft_census.collect.http.tokens import environment_token
 from peft_census.errors import SourceError, UsageError
 
 USER_AGENT = f"peft-census/{__version__} (census of PEFT techniques; reads public search counts)"
 _BODY_LIMIT = 64 * 1024 * 1024
-_LONGEST_WAIT = 3900.0
 _UNKNOWN_RESET = 60.0
 _RESET_MARGIN = 0.05
-_ANNOUNCED_WAIT = 10.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ class RestClient:
         endpoint: base URL: https, or http on this machine (a replica).
         pace: how often to ask.
         token: sent as a bearer token, to the endpoint only.
-        note: called with one line when a wait is longer than ten seconds.
+        note: called with one line when a wait is longer than a minute.
         report: called with path and fault of each attempt that failed.
         clock: time for pacing and retries.
     """
@@ -108,7 +105,7 @@ class RestClient:
 
         Raises:
             NoAnswerError: no answer after all attempts.
-            UnrecoverableError: a redirect, or a wait of hours.
+            UnrecoverableError: a redirect, or a wait of more than an hour.
             SourceError: the body is too long.
         """
 
@@ -127,11 +124,18 @@ class RestClient:
                 raise
             return error.answer
 
+    def wait(self, seconds: float, reason: str) -> None:
+        """Waits, and announces a long wait.
+
+        Raises:
+            UnrecoverableError: the wait is longer than an hour.
+        """
+        if seconds > 0:
+            self._announce(seconds, reason)
+            self.clock.sleep(seconds)
+
     def _send(self, path: str, query: list[tuple[str, str]], accept: str) -> Answer:
-        wait = self._next - self.clock.monotonic()
-        if wait > 0:
-            self._announce(wait, "to stay within the rate limit")
-            self.clock.sleep(wait)
+        self.wait(self._next - self.clock.monotonic(), "to stay within the rate limit")
         self._next = self.clock.monotonic() + self.pace.floor_s
         asked_at = datetime.now(UTC)
         try:
@@ -147,7 +151,7 @@ class RestClient:
                 if _is_used_up(headers):  # before the body is read, which may fail
                     self._next = max(self._next, self.clock.monotonic() + _until_reset(headers))
                 body = redact(_read(response), self.token)
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # ValueError: a malformed Location, for example
             raise TransientError(f"no complete answer: {type(error).__name__}") from None  # it may name a header
         answer = Answer(response.status_code, headers, body, asked_at=asked_at)
         self._check(answer, path)
@@ -172,19 +176,14 @@ class RestClient:
         if limited and wait is None and _is_used_up(headers):
             wait = _until_reset(headers)
         secondary = limited and wait is None and _is_secondary(answer)
-        if not (status in TRANSIENT or status == 429 or (limited and (wait is not None or secondary))):
+        if not (is_transient(status) or status == 429 or (limited and (wait is not None or secondary))):
             return
-        if wait is not None and wait > _LONGEST_WAIT:
-            raise UnrecoverableError(
-                f"{self.endpoint} asks to wait {wait / 60:.0f} minutes",
-                "run the same command again after that; it resumes where it stopped.",
-            )
         backoff = self.pace.secondary_s if secondary else None
         raise TransientError(f"HTTP {status}: {answer.message()}", wait, status >= 500, backoff, answer)
 
     def _announce(self, wait: float, reason: str) -> None:
-        if wait > _ANNOUNCED_WAIT:
-            self.note(f"{urlsplit(self.endpoint).hostname}: waiting {wait:.0f} s ({reason})")
+        if line := wait_line(urlsplit(self.endpoint).hostname or "", wait, reason, self.clock):
+            self.note(line)
 
 
 def api_client(

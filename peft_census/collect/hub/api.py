@@ -36,6 +36,12 @@ from peft_census.errors import SourceError, UsageError
 FRESH_SECONDS = 86_400
 """Age up to which an unfinished crawl is resumed; an older one is listed again and keeps the cards that it read."""
 
+DELETED = 0.02
+"""Share of the models that may be gone since the last complete listing; more is a gap and not taken for deletions."""
+_FEW = 10
+"""A listing of one tag may always lose so many models: some tags have few."""
+SHRUNK = "missing from a listing that lost more models than deletions explain"
+
 _MISSING = {
     "all": "no longer listed: deleted or private",
     "adapters": "no longer listed: deleted, private or no longer tagged",
@@ -96,7 +102,9 @@ class HubApi:
             self.prefill(client, ledger)
             self._read_cards(client, ledger)
             self._read_sample(client, ledger)
-            if not ledger.n_failed():
+            if not ledger.is_proved(self.crawl):
+                ledger.ask_relisting(self.crawl)
+            elif not ledger.n_failed():
                 ledger.finish(self.crawl)
         return self.info()
 
@@ -106,7 +114,7 @@ class HubApi:
     @contextmanager
     def session(self) -> Iterator[tuple[HubClient, Ledger]]:
         """Opens client and ledger, and locks the folder for this process."""
-        hub = hub_session(self.folder, self.base, self.limits, self.kind)
+        hub = hub_session(self.folder, self.base, self.limits, self.kind, self.quiet)
         with hub as client, Ledger(self.folder) as ledger:
             yield client, ledger
 
@@ -123,6 +131,7 @@ class HubApi:
             else:
                 for tag in ADAPTER_TAGS if self.options.population == "adapters" else (None,):
                     read_listing(client, ledger, crawl, tag, tick)
+                    self._check_listing(ledger, crawl, f"tag:{tag}" if tag else "all")
         self._check_size(ledger, crawl)
         ledger.close_listing(crawl, _MISSING[self.options.kind])
         return crawl
@@ -136,6 +145,8 @@ class HubApi:
                 fields = [row.model_id, row.revision, row.status, row.reason, row.text_sha256]
                 content.update(json.dumps([*fields, config.text_sha256 if config else None]).encode())
             listed, retrieved = ledger.n_listed(self.crawl), ledger.retrieved(self.crawl)
+            gaps = ledger.gaps(self.crawl)
+            content.update(json.dumps(gaps, sort_keys=True).encode() if gaps else b"")
         name = self.options.name
         tags = {"tags": list(ADAPTER_TAGS)} if name == "adapters" else {}
         return SourceInfo(
@@ -144,6 +155,7 @@ class HubApi:
             content_sha256=content.hexdigest(),
             retrieved=retrieved,
             details={"population": name, "listed": listed, **tags, **self._details},
+            gaps=gaps,
         )
 
     def total(self) -> int:
@@ -185,13 +197,24 @@ class HubApi:
             self._sample = frozenset(request.model_id for request in sample.requests)
             self._details["adapter_configs"] = sample.declaration()
 
+    def _check_listing(self, ledger: Ledger, crawl: int, name: str) -> None:
+        """Records a gap if one listing is much shorter than in the last complete crawl."""
+        before, now = ledger.listed_before(crawl, name), ledger.cursor(crawl, name).items
+        if before - now > max(_FEW, DELETED * before) and not self.options.accept_shrunk:
+            ledger.add_gap(crawl, name, SHRUNK, before - now)
+
     def _check_size(self, ledger: Ledger, crawl: int) -> None:
+        """Records a gap if more models are no longer listed than deletions explain; refuses half a listing."""
         before, now = ledger.previously_listed(crawl), ledger.n_listed(crawl)
         if now * 2 < before and not self.options.accept_shrunk:
             raise SourceError(
                 f"{self.base} lists {now:,} models; the last complete listing had {before:,}",
                 "if that is right run again with --accept-shrunk; nothing was marked as deleted.",
             )
+        lost = ledger.n_no_longer_listed(crawl)
+        kept = self.options.accept_shrunk or self.options.ids is not None
+        if lost > DELETED * before and not kept and ledger.is_proved(crawl):
+            ledger.add_gap(crawl, self.options.kind, SHRUNK, lost)
 
     def _reconcile(self, ledger: Ledger) -> None:
         """Makes the ledger agree with the shards after a killed run or the removal of a file."""

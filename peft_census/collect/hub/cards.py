@@ -17,15 +17,18 @@ from urllib.parse import quote
 from peft_census.collect.base import INVALID_UTF8, card_status
 from peft_census.collect.http.common import Answer, ElsewhereError, NoAnswerError, TransientError
 from peft_census.collect.http.hub import HubClient
+from peft_census.collect.hub.refusals import NO_CAUSE, names_no_cause, refused
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.ledger_rows import FileRequest
 from peft_census.collect.raw_shards import Outcome, Shards
-from peft_census.errors import SourceError
+from peft_census.errors import SourceError, UnrecoverableError
 
 COMMIT_GONE = "the listed commit is no longer there"
-_GIT_BLOB = re.compile(r"[0-9a-f]{40}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_PACKED = re.compile(r"[-;](gzip|gz|br|zstd|deflate)$")
+"""What proxies add to the ETag of a body that they compress."""
 _MISMATCHES = 5
-"""So many models whose ETag is not the hash of the body, and none whose ETag is: the server has other ETags."""
+"""Models in a row whose body is not what its ETag says, after which the crawl stops."""
 _ROUNDS = 2
 """Failed cards are tried once more at the end of a run, when a temporary fault may be over."""
 
@@ -41,10 +44,10 @@ class Reader:
 
     client: HubClient
     file: str = "README.md"
-    etag_is_hash: bool | None = None
-    """Whether the server's ETag is git's hash of the file; None until the first answers show it."""
     mismatched: set[str] = field(default_factory=set)
-    """Models whose ETag was not the hash of the body."""
+    """Models whose body was not what its ETag says, since the last one where it was."""
+    refused: int = 0
+    """Answers in a row with status 401 or 403 that name no cause."""
     commit_gone: set[str] = field(default_factory=set)
     """Models whose listed commit is gone; only a new listing helps."""
 
@@ -59,13 +62,15 @@ class Reader:
         except ElsewhereError:
             return _outcome(request, "failed", "redirected to another host, which is refused")
         if answer.status == 200:
+            self.refused = 0
             text, repaired = _decode(answer, self.client.limits.card_bytes)
             status, reason = card_status(text)
             return _outcome(request, status, reason or repaired, request.sha, text if status == "text" else None)
         if answer.header("x-error-code") == "RevisionNotFound":
             self.commit_gone.add(request.model_id)
             return _outcome(request, "failed", COMMIT_GONE)
-        status, reason = _refusal(answer, request.gated, self.file)
+        self._check_refusal(answer)
+        status, reason = _refusal(answer, self.file)
         return _outcome(request, status, reason, request.sha if status == "no_card" else None)
 
     def _check(self, answer: Answer, request: FileRequest) -> None:
@@ -75,19 +80,26 @@ class Reader:
             raise TransientError("an answer that names no commit")
         if commit != request.sha:
             raise TransientError("an answer for another commit")
-        etag = named.removeprefix("W/").strip('"')
-        if answer.cut or self.etag_is_hash is False or not _GIT_BLOB.fullmatch(etag):
+        if answer.cut:
             return
-        blob = b"blob %d\0%b" % (len(answer.body), answer.body)  # git's name of a file, not a signature
-        if hashlib.sha1(blob, usedforsecurity=False).hexdigest() == etag:
-            self.etag_is_hash = True
+        etag = _PACKED.sub("", named.removeprefix("W/").strip('"'))
+        if _matches(answer.body, etag):
+            self.mismatched.clear()
             return
         self.mismatched.add(request.model_id)
-        if self.etag_is_hash is None and len(self.mismatched) >= _MISMATCHES:
-            self.etag_is_hash = False
-            self.client.report("ETag", "is not the hash of the file on this server; no longer compared")
-            return
+        if len(self.mismatched) >= _MISMATCHES:
+            raise UnrecoverableError(
+                f"{self.client.base}: {_MISMATCHES} cards in a row do not match the hash in their ETag",
+                "something changes the answers on the way, such as a proxy that compresses or rewrites them: go round "
+                "it, or set HF_ENDPOINT to the Hub itself. Run the same command again; it resumes here.",
+            )
         raise TransientError("a body that does not match its ETag")
+
+    def _check_refusal(self, answer: Answer) -> None:
+        """Raises UnrecoverableError after so many refusals in a row that they cannot be about single models."""
+        self.refused = self.refused + 1 if names_no_cause(answer) else 0
+        if self.refused >= self.client.limits.refusals_in_a_row:
+            raise refused(self.client, answer)
 
 
 def read_cards(
@@ -210,19 +222,27 @@ def _decode(answer: Answer, limit: int) -> tuple[str, str | None]:
     return text, "; ".join(repairs) or None
 
 
-def _refusal(answer: Answer, gated: str, file: str) -> tuple[str, str]:
+def _matches(body: bytes, etag: str) -> bool:
+    """Returns whether ``etag`` is the hash of ``body``: git's of a file, or SHA-256 of a large one."""
+    if _SHA256.fullmatch(etag):
+        return hashlib.sha256(body).hexdigest() == etag
+    blob = b"blob %d\0%b" % (len(body), body)  # git's name of a file, not a signature
+    return hashlib.sha1(blob, usedforsecurity=False).hexdigest() == etag
+
+
+def _refusal(answer: Answer, file: str) -> tuple[str, str]:
     """Returns status and reason for an answer other than 200.
 
-    The Hub answers 401 to a caller without a token for what does not exist, so a bare 401 means gated only if the
-    listing says so. A disabled repository has no error code, only this message.
+    Only what the answer itself says is believed: an expired token, a firewall and the login page of a proxy also
+    answer 401 or 403. A disabled repository has no error code, only this message.
     """
     code = answer.header("x-error-code")
     if code == "EntryNotFound":
         return "no_card", f"no {file}"
-    if code == "GatedRepo" or (answer.status in (401, 403) and code is None and gated):
+    if code == "GatedRepo":
         return "gated", f"HTTP {answer.status}: access must be asked for"
-    if code == "RepoNotFound" or (answer.status == 401 and code is None):
+    if code == "RepoNotFound":
         return "gone", f"HTTP {answer.status}: deleted or private since it was listed"
     if "disabled" in (answer.header("x-error-message") or "").lower():
         return "gone", "disabled by the Hub"
-    return "failed", f"HTTP {answer.status}"
+    return "failed", f"HTTP {answer.status}" + (NO_CAUSE if names_no_cause(answer) else "")

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peft_census.collect.http.common import NoAnswerError, TransientError
+from peft_census.collect.http.common import NoAnswerError, TransientError, is_transient
 from peft_census.collect.http.hub import HubClient
-
-_RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def _append(client: HubClient, url: str, part: Path, size: int, tick: Callable[[
     headers = {"accept-encoding": "identity", **({"range": f"bytes={have}-"} if have else {})}
     with client.stream(url, headers, elsewhere=True) as (response, _):
         status = response.status_code
-        if status in _RETRIED:
+        if is_transient(status) or status == 429:
             raise TransientError(f"HTTP {status}")
         if status not in (200, 206, 416):
             raise NoAnswerError(part.stem, f"HTTP {status}", 1)

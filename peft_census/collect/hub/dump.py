@@ -133,7 +133,7 @@ class HubDump:
 
     def session(self) -> AbstractContextManager[HubClient]:
         """Opens a client and locks the folder for this process."""
-        return hub_session(self.folder, self.base, self.limits, "hub-dump")
+        return hub_session(self.folder, self.base, self.limits, "hub-dump", self.quiet)
 
     def find(self, client: HubClient) -> Dump:
         """Returns the commit and its shards."""

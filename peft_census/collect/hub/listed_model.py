@@ -26,10 +26,12 @@ def parse_model(item: object) -> ListedModel:
         ValueError: the item is not an object, or has no valid model id.
     """
     if not isinstance(item, dict):
-        raise ValueError("item is not an object")
+        raise ValueError("an item of the listing is not an object")
     model_id = item.get("id")
-    if not isinstance(model_id, str) or not is_model_id(model_id):
-        raise ValueError("item has no valid model id")
+    if not isinstance(model_id, str):
+        raise ValueError("an item of the listing has no model id")
+    if not is_model_id(model_id):
+        raise ValueError("an item of the listing has a model id that is not valid")
     fields = _Fields(item)
     files = _file_names(item.get("siblings"))
     sha, gated = item.get("sha"), item.get("gated")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from peft_census.collect.http.hub import HubClient, Limits
-from peft_census.collect.problem_log import Problems
+from peft_census.collect.problem_log import Problems, announce
 from peft_census.snapshot.lock import exclusive_lock
 
 LOCK = "lock"
@@ -21,8 +21,10 @@ def crawl_folder(raw: Path, base: str, name: str) -> Path:
 
 
 @contextmanager
-def hub_session(folder: Path, base: str, limits: Limits, stage: str) -> Iterator[HubClient]:
+def hub_session(folder: Path, base: str, limits: Limits, stage: str, quiet: bool = False) -> Iterator[HubClient]:
     """Locks ``folder`` and opens a client whose failed requests are logged there under ``stage``.
+
+    Its long waits are announced on stderr, unless ``quiet``.
 
     Raises:
         BusyError: another process has the folder.
@@ -31,4 +33,6 @@ def hub_session(folder: Path, base: str, limits: Limits, stage: str) -> Iterator
         client = HubClient(limits, base=base)
         with Problems(folder / "problems.jsonl", (client.token or "",)) as problems:
             client.report = lambda where, what: problems.record(stage, where, what)
+            if not quiet:
+                client.note = announce
             yield client

@@ -118,10 +118,12 @@ def about_cards(claim: Claim, snapshot: Snapshot, rule: Rule | None) -> Claim:
 
 
 def coverage_text(snapshot: Snapshot) -> str:
-    """Returns how many of the listed models have a card that could be read."""
+    """Returns how many of the listed models have a card that could be read, and what the listing lacks."""
     listed, read = snapshot.manifest.cards.rows, snapshot.manifest.cards.with_text
     part = f" ({percent(read / listed)})" if listed else ""
-    return f"{count(read)} of {plural(listed, 'listed model')} have a card that could be read{part}"
+    lacking = ", ".join(f"{count(n)}: {reason}" for reason, n in snapshot.manifest.source.gaps.items())
+    incomplete = f"; the listing is incomplete ({lacking})" if lacking else ""
+    return f"{count(read)} of {plural(listed, 'listed model')} have a card that could be read{part}{incomplete}"
 
 
 def accuracy_text(snapshot: Snapshot) -> str:

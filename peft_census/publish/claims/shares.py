@@ -201,6 +201,8 @@ def _coverage_claim(snapshot: Snapshot) -> Claim:
     share = read / listed if listed else None
     part = f" ({percent(share)})" if share is not None else ""
     missing = f"{count(listed - read)} have none or could not be read"
+    lacking = sum(snapshot.manifest.source.gaps.values())
+    incomplete = f"; the listing is incomplete: {plural(lacking, 'model')} or more are missing" if lacking else ""
     claim = Claim(
         id=COVERAGE,
         kind="coverage",
@@ -211,11 +213,12 @@ def _coverage_claim(snapshot: Snapshot) -> Claim:
         method="full count of what was listed; no interval",
         quote=(
             f"Of {plural(listed, 'model')} listed in {source_label(snapshot)}, {count(read)}{part} have a card with "
-            f"text; {missing} (peft_census, snapshot {snapshot.id})."
+            f"text; {missing}{incomplete} (peft_census, snapshot {snapshot.id})."
         ),
         misquote=f"The other {plural(listed - read, 'model')} use no technique.",
         why_not="A model without a readable card may be trained with any technique or with none.",
-        caveat="Models that the source does not list are not counted.",
+        caveat="Models that the source does not list are not counted."
+        + (" The listing is incomplete." if snapshot.manifest.source.gaps else ""),
         title=coverage_text(snapshot),
         subtitle=f"n = {plural(listed, 'model')} listed by the source.",
         alt_text=f"{coverage_text(snapshot)}; {missing}.",

@@ -22,6 +22,7 @@ _STATUSES = {
     "gated": "gated",
     "gone": "gone",
     "failed": "could not be fetched",
+    "missing": "missing from the listing",
     OTHER_STATUS: "of few models",
 }
 _MAX_CHARACTERS = 90
@@ -77,7 +78,12 @@ def _example(row: dict[str, str | None]) -> tuple[str, ...]:
 
 def read_coverage(snapshot: Snapshot) -> list[Coverage]:
     """Returns the coverage of each source."""
-    rows = [r for r in snapshot.table("coverage").to_pylist() if r["n"] > 0 and r["status"] in _STATUSES]
+    cards = snapshot.manifest.source.kind
+    rows = [
+        r
+        for r in snapshot.table("coverage").to_pylist()
+        if r["n"] > 0 and r["status"] in _STATUSES and (r["status"] != "missing" or r["source"] == cards)
+    ]
     rows.sort(key=lambda r: (r["source"], list(_STATUSES).index(r["status"]), -r["n"], r["reason"] or ""))
     sources = []
     for source, group in groupby(rows, key=lambda r: r["source"]):
@@ -86,7 +92,7 @@ def read_coverage(snapshot: Snapshot) -> list[Coverage]:
         sources.append(
             Coverage(
                 shorten(clean(source), _MAX_CHARACTERS),
-                count(total),
+                count(sum(r["n"] for r in parts if r["status"] != "missing")),
                 [
                     CoveragePart(
                         status=_STATUSES[r["status"]],
