@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +38,11 @@ ENDPOINT = "https://civitai.com"
 FLOOR_S = 1.1
 """No limit is documented for models; one request a second is never exceeded."""
 PAGE = 100
+DELETED = 0.02
+"""Share of the models that may be gone since the last complete listing."""
+PROOF = "end|"
+"""Key of the answer that proves the end of the listing."""
+_MOST_PAGES_OF_PROOF = 8
 SORTS = ("Oldest", "Most Downloaded", "Highest Rated", "Most Liked")
 """Orders that end in an ascending id and therefore lose nothing between pages."""
 
@@ -81,9 +87,9 @@ def civitai_client(note: Note = lambda line: None, report: Report = lambda where
     return api_client("CIVITAI", ENDPOINT, FLOOR_S, note, report)
 
 
-def query(frame: CivitaiFrame, cursor: str | None) -> list[tuple[str, str]]:
+def query(frame: CivitaiFrame, cursor: str | None, limit: int = PAGE) -> list[tuple[str, str]]:
     """Returns the query of one page."""
-    pairs = [("limit", str(PAGE)), ("sort", frame.sort), ("period", frame.period), ("nsfw", str(frame.nsfw).lower())]
+    pairs = [("limit", str(limit)), ("sort", frame.sort), ("period", frame.period), ("nsfw", str(frame.nsfw).lower())]
     pairs += [("types", t) for t in frame.types]
     return pairs + ([("cursor", cursor)] if cursor is not None else [])
 
@@ -91,38 +97,99 @@ def query(frame: CivitaiFrame, cursor: str | None) -> list[tuple[str, str]]:
 def crawl(client: RestClient, campaign: Campaign, frame: CivitaiFrame, progress: Progress = lambda n: None) -> None:
     """Reads pages until the frame is complete; stored pages are not requested again.
 
+    The end of the listing is believed only when it was proved: the last page is asked for again in two halves, which
+    must lead to the same last model. If they lead to others, the listing goes on there.
+
     Raises:
-        SourceError: a page could not be read, or the cursor does not advance.
+        SourceError: a page could not be read, the cursor does not advance, or the end could not be proved.
     """
     ids: set[int] = set()
     cursor: str | None = None
+    last: _Last | None = None
     number = 0
     while True:
         number += 1
-        key = f"page|{number:07d}"
-        page = campaign.get(key, Page)
-        if page is None:
-            answer = client.get("/api/v1/models", query(frame, cursor))
-            page = read_page(answer, number)
-            campaign.put(key, answer.asked_at, page)
+        page = _page(client, campaign, f"page|{number:07d}", query(frame, cursor), number)
         before = len(ids)
         ids.update(model.model_id for model in page.items)
         progress(len(ids) - before)
-        if page.next is None or (frame.models and len(ids) >= frame.models):
+        if frame.models and len(ids) >= frame.models:
             return
-        if page.next == cursor and len(ids) == before:
+        last = _Last(cursor, page.items[-1].model_id, len(page.items)) if page.items else last
+        following = page.next
+        if following is None:
+            following = _after_end(client, campaign, frame, ids, last, number)
+            if following is None:
+                return
+        elif following == cursor and len(ids) == before:
             raise SourceError(
                 f"Civitai, page {number}: the cursor does not advance from {cursor!r}",
                 "more models share one moment than fit on a page; try another order.",
             )
-        cursor = page.next
+        cursor = following
+
+
+def _page(client: RestClient, campaign: Campaign, key: str, asked: list[tuple[str, str]], number: int) -> Page:
+    """Returns a page from the store, or requests it."""
+    page = campaign.get(key, Page)
+    if page is None:
+        answer = client.get("/api/v1/models", asked)
+        page = read_page(answer, number)
+        campaign.put(key, answer.asked_at, page)
+    return page
+
+
+@dataclass(frozen=True)
+class _Last:
+    """The last page with models: its cursor, its last model, and how many it has."""
+
+    cursor: str | None
+    model_id: int
+    models: int
+
+
+def _after_end(
+    client: RestClient, campaign: Campaign, frame: CivitaiFrame, ids: set[int], last: _Last | None, number: int
+) -> str | None:
+    """Returns the cursor at which a listing goes on whose page ``number`` named none; None if it was its end.
+
+    The halves of the last page are stored under ``PROOF``. Where more models share one moment than half a page holds,
+    it is asked for as a whole.
+
+    Raises:
+        SourceError: neither was shown.
+    """
+    key = f"{PROOF}{number:07d}"
+    if campaign.get(key, Page):
+        return None
+    for limit in ((last.models + 1) // 2, last.models) if last else ():
+        at, found = last.cursor if last else None, set[int]()
+        for _ in range(_MOST_PAGES_OF_PROOF):
+            answer = client.get("/api/v1/models", query(frame, at, limit))
+            page = read_page(answer, number)
+            found.update(model.model_id for model in page.items)
+            if at is not None and not found <= ids:
+                return at
+            stalled = page.next is not None and page.next == at
+            if page.next is None or stalled:
+                break
+            at = page.next
+        if last and last.model_id in found and page.next is None:
+            campaign.put(key, answer.asked_at, page)
+            return None
+        if not stalled:
+            break
+    raise SourceError(
+        f"Civitai, page {number}: the listing names no next page, but its end could not be proved",
+        "run the same command again; if this comes again, the cursor of the API may have changed.",
+    )
 
 
 def read_page(answer: Answer, number: int) -> Page:
     """Returns the page in an answer.
 
     Raises:
-        SourceError: it is not a page; names ``number``.
+        SourceError: it is not a page, or no item of it can be read; names ``number``.
     """
     if answer.status != 200:
         raise SourceError(
@@ -132,14 +199,21 @@ def read_page(answer: Answer, number: int) -> Page:
     try:
         body = answer.json_object()
         listed, cursor = body["items"], body["metadata"].get("nextCursor")
-    except (ValueError, KeyError, AttributeError) as error:
+        if not isinstance(listed, list):
+            raise TypeError("items")
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise SourceError(f"Civitai, page {number}: not a listing ({type(error).__name__})", "run again.") from error
     items, malformed = [], 0
-    for item in listed if isinstance(listed, list) else []:
+    for item in listed:
         try:
             items.append(_read_model(item))
         except (KeyError, TypeError, AttributeError, ValueError):
             malformed += 1
+    if malformed and not items:
+        raise SourceError(
+            f"Civitai, page {number}: none of its {malformed} items has an id and a type",
+            "the format of the API may have changed; nothing was counted from this page.",
+        )
     return Page(tuple(items), malformed, None if cursor is None else clean_text(str(cursor)))
 
 
@@ -193,7 +267,7 @@ def describe(endpoint: str, campaign: Campaign, frame: CivitaiFrame, complete: b
         state="read" if complete else "partial",
         asked=asked(endpoint, campaign),
         frame=frame,
-        whole=bool(pages) and pages[-1].next is None,
+        whole=bool(campaign.times(PROOF)),
         pages=len(pages),
         duplicates_dropped=len(listed) - len(set(listed)),
         items_malformed=sum(page.malformed for page in pages),
@@ -207,8 +281,24 @@ def collect(run: InstrumentRun) -> InstrumentResult:
     with run.campaign("civitai", questions) as campaign:
         with gaps_after_first_answer("civitai", campaign) as gaps:
             crawl(client, campaign, frame, run.progress)
+            gaps += shrunk(campaign)
         description = describe(client.endpoint, campaign, frame, complete=not gaps)
         return InstrumentResult({"civitai": models_table(campaign, frame)}, description, tuple(gaps))
+
+
+def shrunk(campaign: Campaign) -> list[str]:
+    """Returns a gap if the listing is much shorter than in the last campaign that proved its end."""
+    earlier = campaign.earlier(PROOF)
+    if earlier is None or not campaign.times(PROOF):
+        return []
+    before, now = (
+        len({m.model_id for _, _, p in c.answers("page|", Page) for m in p.items}) for c in (earlier, campaign)
+    )
+    if before - now <= DELETED * before:
+        return []
+    return [
+        f"civitai: {before - now:,} of {before:,} models of the last listing are missing, more than deletions explain"
+    ]
 
 
 def estimate(config: InstrumentConfig, classes: Mapping[str, str]) -> Cost:

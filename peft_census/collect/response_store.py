@@ -76,6 +76,15 @@ class Campaign:
         """Removes one answer, so that it is requested again."""
         self._base.execute("DELETE FROM answer WHERE campaign = ? AND key = ?", (self._number, key))
 
+    def earlier(self, prefix: str) -> Campaign | None:
+        """Returns the last campaign before this one with the same questions and an answer under ``prefix``."""
+        row = self._base.execute(
+            "SELECT max(a.id) FROM campaign a JOIN campaign b ON b.id = ? AND a.id < b.id AND a.source = b.source "
+            "AND a.plan_sha256 = b.plan_sha256 JOIN answer ON campaign = a.id AND substr(key, 1, ?) = ?",
+            (self._number, len(prefix), prefix),
+        ).fetchone()
+        return None if row[0] is None else Campaign(self._base, int(row[0]), self._store)
+
     def _read(self, body: str, key: str, kind: type[Body]) -> Body:
         return read_record(kind, json.loads(body), f"{self._store}, answer {key}", SourceError, _HINT)
 

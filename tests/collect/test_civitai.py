@@ -12,7 +12,7 @@ from civitai_replica import CivitaiReplica, Model, models_of, real_models
 from serving import SHARED, Faults, serve
 
 from peft_census.collect.civitai import check as check_config
-from peft_census.collect.civitai import civitai_client, crawl, describe, models_table
+from peft_census.collect.civitai import civitai_client, crawl, describe, models_table, shrunk
 from peft_census.collect.instrument import InstrumentConfig
 from peft_census.collect.response_store import Campaign, open_campaign
 from peft_census.errors import SourceError, UsageError
@@ -114,7 +114,55 @@ def test_a_crawl_resumes_at_its_cursor(campaign: Campaign, monkeypatch: pytest.M
     replica = CivitaiReplica(models)
     _crawl(replica, campaign, monkeypatch, Frame())
     assert models_table(campaign, Frame()).num_rows == len(models)
-    assert replica.number == 10 - 4
+    assert replica.number == 10 - 4 + 2  # the last page comes again in two halves
+
+
+@pytest.mark.parametrize("wrong", ["no_cursor", "empty", "short"])
+@pytest.mark.parametrize("page", [2, 3, 9])
+def test_a_page_that_is_wrong_once_costs_no_model(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch, wrong: str, page: int
+) -> None:
+    """A page that names no cursor, or has half of its items and no cursor, is not taken for the end."""
+    models = models_of(TYPES, ties=2)
+    replica = CivitaiReplica(models)
+    replica.wrong = {page: wrong}
+    _crawl(replica, campaign, monkeypatch, Frame())
+    assert models_table(campaign, Frame()).num_rows == len(models)
+    assert describe("https://civitai.com", campaign, Frame()).whole
+
+
+@pytest.mark.parametrize(
+    ("always", "error"),
+    [
+        ("no_cursor", "end could not be proved"),
+        ("renamed", "end could not be proved"),
+        ("empty", "end could not be proved"),
+        ("no_list", "not a listing"),
+        ("malformed", "none of its 100 items"),
+    ],
+)
+def test_a_format_that_changed_is_never_a_complete_listing(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch, always: str, error: str
+) -> None:
+    """A lost or renamed cursor, items that are no list, and items that nobody can read end the crawl with an error."""
+    replica = CivitaiReplica(models_of(TYPES))
+    replica.always = always
+    with pytest.raises(SourceError, match=error):
+        _crawl(replica, campaign, monkeypatch, Frame())
+    assert not describe("https://civitai.com", campaign, Frame(), complete=False).whole
+
+
+def test_a_listing_that_lost_more_than_deletions_explain_is_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is compared with the last campaign of the same questions."""
+    models, gaps = models_of(TYPES), []
+    for n in (1000, 985, 960):
+        with open_campaign(tmp_path / "l.sqlite", "civitai", {}, fresh=True) as opened:
+            _crawl(CivitaiReplica(models[:n]), opened, monkeypatch, Frame())
+            gaps.append(shrunk(opened))
+    assert [len(found) for found in gaps] == [0, 0, 1]
+    assert gaps[2][0].startswith("civitai: 25 of 985 models")
 
 
 def test_only_types_dates_and_counts_are_kept(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:

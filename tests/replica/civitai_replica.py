@@ -98,6 +98,10 @@ class CivitaiReplica(Replica):
         self.models = list(models)
         self.busy_after = busy_after
         self.spoil: set[int] = set()
+        self.wrong: dict[int, str] = {}
+        """Number of a request for a page → what is wrong with it: no_cursor, empty or short (half of it, no cursor)."""
+        self.always = ""
+        """What is wrong with each page: the same, or renamed (the cursor), no_list (items), malformed (each item)."""
         self._order: dict[tuple[object, ...], list[Model]] = {}
 
     def reply(self, request: Request) -> Reply:
@@ -133,7 +137,17 @@ class CivitaiReplica(Replica):
         for n, model in enumerate(page):
             if model.id in self.spoil:
                 items[n] = {"name": "an item without id and type"}
-        return Reply({"items": items, "metadata": metadata})
+        return Reply(self._spoiled(items, metadata))
+
+    def _spoiled(self, items: list[object], metadata: dict[str, object]) -> dict[str, object]:
+        """Returns a page as a server sends it that lost something or has another format."""
+        wrong = self.wrong.get(self.number, self.always)
+        if wrong in ("no_cursor", "empty", "short"):
+            metadata = {}
+        if wrong == "renamed":
+            metadata = {"next_cursor": metadata.get("nextCursor")}
+        kept = {"empty": [], "short": items[: len(items) // 2], "malformed": [{"name": "x"} for _ in items]}
+        return {"items": {"0": items} if wrong == "no_list" else kept.get(wrong, items), "metadata": metadata}
 
     def _problem(self, request: Request) -> Reply | None:
         limit, page = request.all("limit") or ["100"], request.all("page") or ["0"]

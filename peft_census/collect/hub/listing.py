@@ -243,7 +243,7 @@ class End:
 def _prove_end(client: HubClient, last: Page) -> End:
     """Asks for the last page again in two halves, which must lead to its last model and to no other model."""
     known, found = set(last.ids), set[str]()
-    address: str | None = _with_limit(last.address, max(1, len(last.items) // 2))
+    address: str | None = _with_limit(last.address, (len(last.items) + 1) // 2)
     for _ in range(_MOST_PAGES_OF_PROOF):
         if address is None:
             break
