@@ -28,6 +28,7 @@ from peft_census.count import (
     sensitivity,
 )
 from peft_census.errors import UsageError
+from peft_census.snapshot.instruments import Description
 from peft_census.snapshot.schema.counts import COUNTED_TABLES
 from peft_census.snapshot.schema.instruments import INSTRUMENT_TABLES
 from peft_census.snapshot.snapshot import Snapshot
@@ -61,12 +62,19 @@ def evidence_of(snapshot: Snapshot) -> Evidence:
 
 
 def instruments_of(snapshot: Snapshot) -> Instruments:
-    """Returns the tables of instruments that ``snapshot`` has; the bundled benchmark where it has none."""
-    tables = {name: snapshot.table(name) for name in INSTRUMENT_TABLES if name in snapshot.manifest.tables}
+    """Returns the tables of instruments that were read completely; the bundled benchmark where there is none."""
+    present = {name: snapshot.table(name) for name in INSTRUMENT_TABLES if name in snapshot.manifest.tables}
+    tables = complete_tables(present, snapshot.manifest.instruments)
     if "benchmark" not in tables:
         techniques = snapshot.manifest.taxonomy.techniques
         tables["benchmark"] = read_benchmark(None, {f.peft_type: t for t, f in techniques.items() if f.peft_type})[0]
     return tables
+
+
+def complete_tables(tables: Instruments, descriptions: Mapping[str, Description]) -> dict[str, pa.Table]:
+    """Returns ``tables`` without those of partial instruments: a share of a part is not the share of the source."""
+    partial = {name for name, found in descriptions.items() if found.state == "partial"}
+    return {name: table for name, table in tables.items() if name.partition("_")[0] not in partial}
 
 
 def count_tables(

@@ -11,7 +11,7 @@ from pathlib import Path
 import planted
 import pytest
 from github_replica import BLOG_IMPORTS, File, GithubReplica, Moods, Window, corpus_of
-from serving import SHARED, Faults, serve
+from serving import SHARED, Faults, Reply, serve
 
 from peft_census.collect.github.calibration import count_checkout
 from peft_census.collect.github.instrument import estimate
@@ -19,7 +19,8 @@ from peft_census.collect.github.search import (
     Query,
     ask_rounds,
     counts_table,
-    drop_failed,
+    drop_unusable,
+    find_gaps,
     github_client,
     plan_queries,
     read_total,
@@ -225,11 +226,37 @@ def test_a_reading_that_cannot_be_had_is_a_row_and_asked_next_time(
     row = counts_table(campaign, plan).to_pylist()[0]
     assert (row["status"], row["total_count"]) == ("failed", None)
     assert "502" in row["reason"]
-    drop_failed(campaign)
+    drop_unusable(campaign, plan)
     assert counts_table(campaign, plan).num_rows == 0
     with client_for(GithubReplica(corpus_of(SMALL)), monkeypatch) as client:
         ask_rounds(client, campaign, plan, readings=1)
     assert counts_table(campaign, plan)["status"].to_pylist() == ["read"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "gap"),
+    [
+        (Reply({"message": "Validation Failed"}, 422), "have no complete reading"),
+        (Reply("bad request", 400), "have no complete reading"),
+        (Reply({"total_count": 7, "incomplete_results": True, "items": []}), "have no complete reading"),
+        (Reply({"total_count": 0, "incomplete_results": False, "items": []}), "0 hits"),
+    ],
+)
+def test_counts_without_a_usable_reading_are_a_gap_until_they_have_one(
+    monkeypatch: pytest.MonkeyPatch, campaign: Campaign, answer: Reply, gap: str
+) -> None:
+    """If every query is refused, incomplete or empty, the census says so; the next run asks again."""
+    plan = plan_queries(CLASSES)
+    broken = GithubReplica([])
+    monkeypatch.setattr(broken, "reply", lambda request: answer)
+    with client_for(broken, monkeypatch) as client:
+        ask_rounds(client, campaign, plan, readings=1)
+    assert len(find_gaps(campaign, plan)) == 1 and gap in find_gaps(campaign, plan)[0]
+    if gap != "0 hits":
+        drop_unusable(campaign, plan)
+        with client_for(GithubReplica(corpus_of(SMALL)), monkeypatch) as client:
+            ask_rounds(client, campaign, plan, readings=1)
+        assert find_gaps(campaign, plan) == []
 
 
 def test_a_server_that_only_fails_is_left_alone(monkeypatch: pytest.MonkeyPatch, campaign: Campaign) -> None:

@@ -14,7 +14,9 @@ from serving import Faults, serve
 
 from peft_census.collect.instrument import PROBLEMS, InstrumentConfig, InstrumentRun
 from peft_census.collect.instruments import CollectedInstruments, checked_config, collect
+from peft_census.count import instrument_shares
 from peft_census.errors import SnapshotError, UsageError
+from peft_census.pipeline.counting import complete_tables
 from peft_census.snapshot.instruments import CivitaiDescription, NotRead, read_descriptions
 from peft_census.snapshot.records import to_json
 
@@ -133,7 +135,19 @@ def test_descriptions_come_back_from_json(tmp_path: Path, monkeypatch: pytest.Mo
     assert read_descriptions(data, "manifest.json") == found.descriptions
     described = found.descriptions["civitai"]
     assert isinstance(described, CivitaiDescription)
-    assert (described.asked.replica, described.asked.endpoint, described.asked.requests_kept) == (True, "127.0.0.1", 1)
+    assert (described.asked.replica, described.asked.endpoint, described.asked.requests_kept) == (True, "127.0.0.1", 2)
     del data["civitai"]["frame"]
     with pytest.raises(SnapshotError, match=r"manifest\.json: civitai"):
         read_descriptions(data, "manifest.json")
+
+
+def test_a_partial_source_gets_no_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 of 650 models are kept as rows, but what a part of a source says is not counted as the source's share."""
+    replica = CivitaiReplica(models_of({"LORA": 500, "LoCon": 150}))
+    replica.always = "renamed"
+    with serve(replica) as url:
+        monkeypatch.setenv("CIVITAI_API_URL", url)
+        found = _collect(InstrumentConfig(("civitai",)), tmp_path)
+    assert (found.descriptions["civitai"].state, found.tables["civitai"].num_rows) == ("partial", 100)
+    assert not complete_tables(found.tables, found.descriptions)
+    assert instrument_shares(complete_tables(found.tables, found.descriptions)).num_rows == 0

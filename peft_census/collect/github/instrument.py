@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from peft_census.collect.github.calibration import count_checkout
-from peft_census.collect.github.sample import FRAMES, describe_frames, imports_table, sample_files
+from peft_census.collect.github.sample import FRAMES, describe_frames, imports_table, sample_files, short_slices
 from peft_census.collect.github.search import (
     EXTRA_ROUNDS,
     FLOOR_S,
     GAP_S,
     ask_rounds,
     counts_table,
-    drop_failed,
+    drop_unusable,
+    find_gaps,
     github_client,
     plan_queries,
 )
@@ -43,15 +44,14 @@ def collect(run: InstrumentRun) -> InstrumentResult:
     local = count_checkout(config.calibrate, run.classes.values()) if config.calibrate else {}
     questions = {"endpoint": client.endpoint, "queries": [q.text for q in plan if q.scope == "all"]}
     with run.campaign("github", questions) as campaign:
-        drop_failed(campaign)
+        drop_unusable(campaign, plan)
         with gaps_after_first_answer("github", campaign) as gaps:
             ask_rounds(client, campaign, plan, config.readings, run.progress)
         whole = not gaps
         counts = counts_table(campaign, plan, local)
         statuses = counts["status"].to_pylist()
         readings = ReadingCounts(**{status: statuses.count(status) for status in READING_STATUSES})
-        if readings.failed:
-            gaps.append(f"github: {readings.failed} readings failed; run the same command again.")
+        gaps += find_gaps(campaign, plan)
         state = GithubDescription(
             "partial" if gaps else "read", asked(client.endpoint, campaign), readings, config.readings
         )
@@ -67,6 +67,7 @@ def _with_sample(
     with run.campaign("github_sample", questions) as campaign:
         with gaps_after_first_answer("github sample", campaign) as gaps:
             sample_files(client, campaign, config.sample, config.seed, run.progress)
+            gaps += short_slices(campaign)
         sample = GithubSample(asked(client.endpoint, campaign), config.sample, config.seed, describe_frames(campaign))
         table = imports_table(campaign, run.classes)
     return InstrumentResult(

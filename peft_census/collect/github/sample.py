@@ -173,11 +173,18 @@ def _read_page(answer: Answer, tries: int) -> ResultPage:
     malformed = 0
     if reading.total is not None:
         results = answer.json_object().get("items")
-        for item in results if isinstance(results, list) else []:
+        if not isinstance(results, list):
+            raise SourceError("GitHub: a page of results without a list of items", "run the same command again.")
+        for item in results:
             try:
                 items.append(_read_item(item))
             except (KeyError, TypeError, AttributeError):
                 malformed += 1
+        if malformed and not items:
+            raise SourceError(
+                f"GitHub: none of the {malformed} results of a page has a repository and a hash",
+                "the format of the API may have changed; nothing was counted from this page.",
+            )
     return ResultPage(reading, tuple(items), malformed, tries)
 
 
@@ -188,6 +195,24 @@ def _read_item(item: dict[str, Any]) -> FoundFile:
         sha=clean_text(item["sha"]),
         fragments=tuple(clean_text(f) for f in fragments if isinstance(f, str)),
     )
+
+
+def short_slices(campaign: Campaign) -> list[str]:
+    """Returns a line if completely read slices showed fewer files than they have by more than 2%, and one page."""
+    slices: dict[str, list[ResultPage]] = {}
+    for key, _, page in campaign.answers("sample|", ResultPage):
+        slices.setdefault(key.rpartition("|")[0], []).append(page)
+    complete = [pages for pages in slices.values() if len(pages) == -(-_shown(pages) // PAGE)]
+    total = sum(map(_shown, complete))
+    lacking = total - sum(len(page.items) + page.malformed for pages in complete for page in pages)
+    if lacking <= max(PAGE, 0.02 * total):
+        return []
+    return [f"github sample: {lacking:,} of {total:,} files are on no page of results; run the same command again."]
+
+
+def _shown(pages: list[ResultPage]) -> int:
+    """Returns how many files the pages of a slice should show: the smallest total that they report."""
+    return min(CAP, *(page.reading.total or 0 for page in pages))
 
 
 def imports_table(campaign: Campaign, classes: Mapping[str, str]) -> pa.Table:

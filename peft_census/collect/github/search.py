@@ -70,7 +70,12 @@ class Query:
 
     def key(self, reading: int) -> str:
         """Returns the key under which one reading is stored."""
-        return f"count|{reading}|{self.scope}|{self.measure}|{self.config_class}"
+        return f"count|{reading}|{self.name}"
+
+    @property
+    def name(self) -> str:
+        """What the keys of its readings end in."""
+        return f"{self.scope}|{self.measure}|{self.config_class}"
 
 
 def plan_queries(classes: Mapping[str, str], calibrate: bool = False) -> list[Query]:
@@ -245,7 +250,39 @@ def counts_table(campaign: Campaign, plan: list[Query], local: Mapping[tuple[str
     return pa.Table.from_pylist(rows, schema=arrow_schema("github_counts"))
 
 
-def drop_failed(campaign: Campaign) -> None:
-    """Removes failed readings, so that they are requested again."""
-    for key in [key for key, _, reading in campaign.answers("count|", Reading) if reading.status == "failed"]:
-        campaign.drop(key)
+def _readings(campaign: Campaign) -> dict[str, str]:
+    """Returns the status of each stored reading, by key."""
+    return {key: reading.status for key, _, reading in campaign.answers("count|", Reading)}
+
+
+def _query_of(key: str) -> str:
+    return key.split("|", 2)[2]
+
+
+def unusable(campaign: Campaign, plan: list[Query]) -> list[Query]:
+    """Returns the queries of the measurement that have no complete reading."""
+    usable = {_query_of(key) for key, status in _readings(campaign).items() if status == "read"}
+    return [query for query in plan if query.scope == "all" and query.name not in usable]
+
+
+def drop_unusable(campaign: Campaign, plan: list[Query]) -> None:
+    """Removes failed readings, and all readings of queries without a complete one, so that they are asked again."""
+    again = {query.name for query in unusable(campaign, plan)}
+    for key, status in _readings(campaign).items():
+        if status == "failed" or _query_of(key) in again:
+            campaign.drop(key)
+
+
+def find_gaps(campaign: Campaign, plan: list[Query]) -> list[str]:
+    """Returns a line for what makes the counts incomplete: failed readings, unusable queries, no hit at all."""
+    readings = [reading for _, _, reading in campaign.answers("count|", Reading)]
+    again = "run the same command again."
+    if without := unusable(campaign, plan):
+        measured = sum(query.scope == "all" for query in plan)
+        example = f"such as {without[0].text!r}"
+        return [f"github: {len(without)} of {measured} queries have no complete reading, {example}; {again}"]
+    if failed := sum(reading.status == "failed" for reading in readings):
+        return [f"github: {failed} readings failed; {again}"]
+    if not any(reading.total for reading in readings):
+        return [f"github: every query has 0 hits, so the search does not work; {again}"]
+    return []

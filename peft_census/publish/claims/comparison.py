@@ -54,6 +54,11 @@ def comparison_rows(snapshot: Snapshot, headline: Claim) -> list[ComparisonRow]:
         for name, found in about.items()
         if isinstance(found, NotRead)
     ]
+    rows += [
+        ComparisonRow(NAMES[name], "no figure: partial", "–", "–", "–", "a part of a source does not give its share")
+        for name, found in about.items()
+        if found.state == "partial"
+    ]
     benchmark = about.get("benchmark")
     if isinstance(benchmark, BenchmarkDescription):
         rows.append(_benchmark_row(snapshot, benchmark))
