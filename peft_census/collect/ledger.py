@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from peft_census.collect.ledger_gaps import ListingGaps
 from peft_census.collect.ledger_rows import (
     SCHEMA,
     VERSION,
@@ -40,8 +41,6 @@ _TO_READ = """crawl = :crawl AND (status IS NULL OR status = 'failed'
 """A listed model whose card must be read: new, changed, failed, listed again, or with another gate."""
 
 _WITH_CONFIG = "crawl = :crawl AND has_config = 1 AND sha IS NOT NULL"
-
-_UNPROVED = "SELECT crawl FROM gap WHERE NOT item"
 
 _NO_TEXT = "shard = NULL, row = NULL, text_sha256 = NULL"
 
@@ -98,6 +97,7 @@ class Ledger:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = open_checked(self.path)
             self._prepare()
+            self.gaps = ListingGaps(self._db)
         except OSError as error:
             raise output_error(folder, error) from error
         except sqlite3.Error as error:
@@ -197,43 +197,6 @@ class Ledger:
             db.executemany(_UPSERT, ({**model._asdict(), "crawl": crawl} for model in models))
             db.execute(_ADD_PAGE, {**page, "items": len(models), "malformed": malformed})
 
-    def add_gap(self, crawl: int, place: str, reason: str, n: int, item: bool = False) -> None:
-        """Records that models are missing from a listing; the same place and reason count once.
-
-        Args:
-            crawl: the crawl.
-            place: the listing, its page, or the id of a skipped model.
-            reason: why, in words that can be counted.
-            n: how many models.
-            item: whether the listing itself is complete, because only an item of it was skipped.
-        """
-        with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO gap VALUES (?, ?, ?, ?, ?)", (crawl, place, reason, n, item))
-
-    def gaps(self, crawl: int) -> dict[str, int]:
-        """Returns how many models are missing from the crawl's listings, by reason."""
-        rows = self._db.execute("SELECT reason, sum(n) FROM gap WHERE crawl = ? GROUP BY reason", (crawl,))
-        return dict(rows.fetchall())
-
-    def is_proved(self, crawl: int) -> bool:
-        """Returns whether every listing of the crawl was read to its proved end."""
-        return not self._one("SELECT count(*) FROM gap WHERE crawl = ? AND NOT item", crawl)
-
-    def _last_proved(self, crawl: int) -> int | None:
-        query = f"SELECT max(id) FROM crawl WHERE id < ? AND listed AND id NOT IN ({_UNPROVED})"  # noqa: S608
-        number: int | None = self._one(query, crawl)
-        return number
-
-    def previously_listed(self, crawl: int) -> int:
-        """Returns how many models the last complete listing before ``crawl`` had."""
-        summary = self._one("SELECT summary FROM crawl WHERE id = ?", self._last_proved(crawl))
-        return ListingSummary(**json.loads(summary)).listed if summary else 0
-
-    def listed_before(self, crawl: int, name: str) -> int:
-        """Returns how many models the listing ``name`` had in the last complete crawl before ``crawl``."""
-        query = "SELECT items FROM listing WHERE crawl = ? AND name = ?"
-        return int(self._one(query, self._last_proved(crawl), name) or 0)
-
     def n_no_longer_listed(self, crawl: int) -> int:
         """Returns how many models were listed by earlier crawls and are not by this one."""
         return self._count("crawl < :crawl AND status IS NOT 'gone'", crawl)
@@ -250,7 +213,6 @@ class Ledger:
             missing: the reason for models that were listed before and are no longer. They stay as they are if the
                 listing was not proved to be complete.
         """
-        proved = self.is_proved(crawl)
         with self._transaction() as db:
             before = {
                 "listed": self.n_listed(crawl),
@@ -259,7 +221,7 @@ class Ledger:
                 "unchanged": self._count(f"crawl = :crawl AND NOT ({_TO_READ})", crawl),
                 "missing": self.n_no_longer_listed(crawl),
             }
-            for statement in _RESOLVE_WITHOUT_READING[0 if proved else 1 :]:
+            for statement in _RESOLVE_WITHOUT_READING[0 if self.gaps.is_proved(crawl) else 1 :]:
                 db.execute(statement, {"crawl": crawl, "missing": missing})
             summary = ListingSummary(**before, to_read=self.n_to_read(crawl))
             db.execute("UPDATE crawl SET listed = 1, summary = ? WHERE id = ?", (json.dumps(summary._asdict()), crawl))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-VERSION = 3
+VERSION = 4
 """Stored in the file; changes when a table changes. Zero in files older than this number."""
 
 SCHEMA = """

@@ -43,7 +43,7 @@ def write_mentions(
     """
     if file.is_dir():
         raise UsageError(f"{file} is a folder", "give the Parquet file to write.")
-    source.prepare()
+    info = source.prepare()
     counts, n_mentions = CardCounts(), 0
     with replaced_file(file) as temporary, GroupedFile(temporary, arrow_schema("mentions")) as writer:
         batches = over_batches(progress, "tagging cards", source.batches(), source.total())
@@ -51,4 +51,4 @@ def write_mentions(
             counts.add(cards)
             n_mentions += mentions.num_rows
             writer.append(mentions)
-    return MentionsSummary(str(file), counts.totals().rows, n_mentions, counts.gaps())
+    return MentionsSummary(str(file), counts.totals().rows, n_mentions, counts.gaps() | info.gaps)

@@ -120,12 +120,12 @@ def test_malformed_items_are_reported_and_skipped(replica: Start, tmp_path: Path
     ]
     with closing(Ledger(tmp_path)) as ledger:
         assert ledger.cursor(1, "all").items == 6
-        assert ledger.gaps(1) == {
+        assert ledger.gaps.by_reason(1) == {
             "an item of the listing is not an object": 2,
             "an item of the listing has a model id that is not valid": 1,
             "an item of the listing has no model id": 1,
         }
-        assert ledger.is_proved(1)
+        assert ledger.gaps.is_proved(1)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 49, 50, 51, 100, 101])
@@ -134,7 +134,7 @@ def test_a_listing_of_any_length_is_proved(replica: Start, tmp_path: Path, n: in
     replica(from_generator(n))
     assert len(listed(tmp_path, None, HubClient(replace(QUICK, page_items=50)))) == n
     with closing(Ledger(tmp_path)) as ledger:
-        assert ledger.gaps(1) == {}
+        assert ledger.gaps.by_reason(1) == {}
 
 
 @pytest.mark.parametrize("wrong", ["no_link", "empty", "short", "gap"])
@@ -144,7 +144,7 @@ def test_a_page_that_is_wrong_once_costs_no_model(replica: Start, tmp_path: Path
     replica(from_generator(170), faults=Faults(pages={page: wrong}))
     found = listed(tmp_path, None, HubClient(replace(QUICK, page_items=50)))
     with closing(Ledger(tmp_path)) as ledger:
-        lacking = sum(ledger.gaps(1).values())
+        lacking = sum(ledger.gaps.by_reason(1).values())
     assert len(found) == 170 or (page, wrong, len(found), lacking) == (2, "gap", 145, 25)
 
 
@@ -153,8 +153,8 @@ def test_an_end_that_cannot_be_proved_is_a_gap(replica: Start, tmp_path: Path) -
     replica(from_generator(170), faults=Faults(no_link_later=True))
     assert len(listed(tmp_path, None, HubClient(replace(QUICK, page_items=50)))) == 100
     with closing(Ledger(tmp_path)) as ledger:
-        assert ledger.gaps(1) == {UNPROVED: 1}
-        assert not ledger.is_proved(1)
+        assert ledger.gaps.by_reason(1) == {UNPROVED: 1}
+        assert not ledger.gaps.is_proved(1)
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_a_reset_that_is_nonsense_does_not_hold_the_run(reset: str) -> None:
     with serve(Script(Reply({}, 200, headers), OK)) as url:
         client = RestClient(url, QUICK, clock=waits.clock)
         client.get("/x", [])
-        if reset.startswith("9"):
+        if reset == "99999999999":
             with pytest.raises(SourceError, match="asks to wait"):
                 client.get("/x", [])
         else:

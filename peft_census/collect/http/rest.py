@@ -227,7 +227,7 @@ def _until_reset(headers: Mapping[str, str]) -> float:
     """Returns the seconds until the rate limit resets, by the server's clock."""
     try:
         return max(0.0, int(headers["x-ratelimit-reset"]) - server_time(headers)) + _RESET_MARGIN
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return _UNKNOWN_RESET
 
 

@@ -102,7 +102,7 @@ class HubApi:
             self.prefill(client, ledger)
             self._read_cards(client, ledger)
             self._read_sample(client, ledger)
-            if not ledger.is_proved(self.crawl):
+            if not ledger.gaps.is_proved(self.crawl):
                 ledger.ask_relisting(self.crawl)
             elif not ledger.n_failed():
                 ledger.finish(self.crawl)
@@ -145,7 +145,7 @@ class HubApi:
                 fields = [row.model_id, row.revision, row.status, row.reason, row.text_sha256]
                 content.update(json.dumps([*fields, config.text_sha256 if config else None]).encode())
             listed, retrieved = ledger.n_listed(self.crawl), ledger.retrieved(self.crawl)
-            gaps = ledger.gaps(self.crawl)
+            gaps = ledger.gaps.by_reason(self.crawl)
             content.update(json.dumps(gaps, sort_keys=True).encode() if gaps else b"")
         name = self.options.name
         tags = {"tags": list(ADAPTER_TAGS)} if name == "adapters" else {}
@@ -199,13 +199,13 @@ class HubApi:
 
     def _check_listing(self, ledger: Ledger, crawl: int, name: str) -> None:
         """Records a gap if one listing is much shorter than in the last complete crawl."""
-        before, now = ledger.listed_before(crawl, name), ledger.cursor(crawl, name).items
+        before, now = ledger.gaps.listed_before(crawl, name), ledger.cursor(crawl, name).items
         if before - now > max(_FEW, DELETED * before) and not self.options.accept_shrunk:
-            ledger.add_gap(crawl, name, SHRUNK, before - now)
+            ledger.gaps.add(crawl, name, SHRUNK, before - now)
 
     def _check_size(self, ledger: Ledger, crawl: int) -> None:
         """Records a gap if more models are no longer listed than deletions explain; refuses half a listing."""
-        before, now = ledger.previously_listed(crawl), ledger.n_listed(crawl)
+        before, now = ledger.gaps.all_listed_before(crawl), ledger.n_listed(crawl)
         if now * 2 < before and not self.options.accept_shrunk:
             raise SourceError(
                 f"{self.base} lists {now:,} models; the last complete listing had {before:,}",
@@ -213,8 +213,8 @@ class HubApi:
             )
         lost = ledger.n_no_longer_listed(crawl)
         kept = self.options.accept_shrunk or self.options.ids is not None
-        if lost > DELETED * before and not kept and ledger.is_proved(crawl):
-            ledger.add_gap(crawl, self.options.kind, SHRUNK, lost)
+        if lost > DELETED * before and not kept and ledger.gaps.is_proved(crawl):
+            ledger.gaps.add(crawl, self.options.kind, SHRUNK, lost)
 
     def _reconcile(self, ledger: Ledger) -> None:
         """Makes the ledger agree with the shards after a killed run or the removal of a file."""

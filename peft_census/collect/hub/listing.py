@@ -96,7 +96,7 @@ def read_listing(client: HubClient, ledger: Ledger, crawl: int, tag: str | None,
         where = f"{name}, page {number}"
         page, lacking = _full_page(client, page, full, last)
         if lacking:
-            ledger.add_gap(crawl, where, SHORT_PAGE, lacking)
+            ledger.gaps.add(crawl, where, SHORT_PAGE, lacking)
         if page.items and (page.following == page.address or set(page.ids) <= set(last.ids)):
             raise SourceError(f"the listing of {name} repeats page {number}", "try again later.")
         models = _parse_items(client, ledger, crawl, page.items, where)
@@ -112,7 +112,7 @@ def read_listing(client: HubClient, ledger: Ledger, crawl: int, tag: str | None,
                 raise _ignores("paging", client)
             elif not end.proved:
                 stored = ledger.cursor(crawl, name).items + len(models)
-                ledger.add_gap(crawl, name, UNPROVED, max(1, ledger.listed_before(crawl, name) - stored))
+                ledger.gaps.add(crawl, name, UNPROVED, max(1, ledger.gaps.listed_before(crawl, name) - stored))
         ledger.add_page(crawl, name, models, len(page.items) - len(models), following)
         tick(len(models))
         if following is None:
@@ -284,7 +284,7 @@ def _parse_items(client: HubClient, ledger: Ledger, crawl: int, items: list[Any]
         except ValueError as error:
             client.report(where, f"{error}; skipped")
             named = isinstance(item, dict) and isinstance(item.get("id"), str)
-            ledger.add_gap(crawl, item["id"][:500] if named else f"{where}, item {number}", str(error), 1, item=True)
+            ledger.gaps.add(crawl, item["id"][:500] if named else f"{where}, item {number}", str(error), 1, item=True)
             continue
         if model.repaired:
             client.report(model.model_id, model.repaired)

@@ -259,8 +259,9 @@ CARD_TABLES: dict[str, Table] = {
             Column(
                 "status",
                 pa.string(),
-                "For cards as in `models`, and `missing`, the listing lacks them. For instruments: `read`; `incomplete` or `refused`, the answer is not used; "
-                "`missing`, there is no answer; `skipped`, the instrument did not run.",
+                "For cards as in `models`, and `missing`, the listing lacks them. For instruments: `read`; "
+                "`incomplete` or `refused`, the answer is not used; `missing`, there is no answer; `skipped`, the "
+                "instrument did not run.",
                 nullable=False,
                 allowed=(*COVERAGE_STATUSES, OTHER_STATUS),
                 public=Public.AS_IS,
