@@ -5,6 +5,7 @@ The queries in ``recount`` share no code with the package. All cells are compare
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from helpers import REPO, make_once
 
 from peft_census.collect.parquet import Files
+from peft_census.count import headline
 from peft_census.pipeline.census import run_census
 from peft_census.snapshot.snapshot import Snapshot, find_snapshot
 
@@ -97,3 +99,12 @@ def test_a_table_is_recounted_in_sql(name: str, snapshot: Snapshot, database: du
             same = value == expected if not isinstance(value, float) else value == pytest.approx(expected, abs=1e-9)
             assert same, (key, column)
     assert counted or not snapshot.manifest.specimen, "the specimen has rows in every table"
+
+
+def test_the_query_of_the_docs_gives_the_headline(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SQL of docs/definitions.md, run in the folder of a snapshot, counts what the headline counts."""
+    monkeypatch.chdir(snapshot.path)
+    (query,) = re.findall(r"```sql\n(.*?)```", (REPO / "docs/definitions.md").read_text(encoding="utf-8"), re.DOTALL)
+    head = headline(snapshot.table("shares"))
+    with duckdb.connect() as connection:
+        assert connection.sql(query).fetchall() == [(head.n, head.base)]
