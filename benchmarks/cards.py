@@ -102,7 +102,7 @@ def make_cards(n: int, seed: int = 7, changed: float = 0.0, first: int = 0) -> p
     Args:
         n: how many.
         seed: the same seed gives the same cards, however they are cut into chunks of ``CHUNK``.
-        changed: share of cards whose text got one more line than with 0.
+        changed: share of cards whose text got one more line than with 0, and whose last commit is a day later.
         first: number of the first one.
     """
     rng = np.random.default_rng([seed, first])
@@ -116,7 +116,7 @@ def make_cards(n: int, seed: int = 7, changed: float = 0.0, first: int = 0) -> p
     columns = [
         [f"bench{(first + i) % 50_021}/model-{first + i}" for i in range(n)],
         [f"bench{(first + i) % 50_021}" for i in range(n)],
-        created + rng.integers(0, 60, n) * _DAY,
+        created + (rng.integers(0, 60, n) + edited) * _DAY,
         rng.zipf(1.7, n) % 1_000_000,
         rng.zipf(2.2, n) % 10_000,
         [("transformers", "diffusers", "peft", None)[int(d * 4)] for d in draws[:, 4]],
@@ -129,17 +129,19 @@ def make_cards(n: int, seed: int = 7, changed: float = 0.0, first: int = 0) -> p
     return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
 
-def chunks(n: int, seed: int = 7, changed: float = 0.0) -> Iterator[pa.RecordBatch]:
-    """Yields ``n`` cards, ``CHUNK`` at a time."""
+def chunks(n: int, seed: int = 7, changed: float = 0.0, at_the_end: bool = False) -> Iterator[pa.RecordBatch]:
+    """Yields ``n`` cards, ``CHUNK`` at a time; the changed ones are spread evenly or stand at the end."""
     for first in range(0, n, CHUNK):
-        yield make_cards(min(CHUNK, n - first), seed, changed, first)
+        size = min(CHUNK, n - first)
+        late = first + size - n * (1 - changed)
+        yield make_cards(size, seed, min(max(late / size, 0), 1) if at_the_end else changed, first)
 
 
-def write_cards(n: int, file: Path, seed: int = 7, changed: float = 0.0) -> int:
-    """Writes ``n`` cards to a Parquet file and returns the bytes of their texts."""
+def write_cards(n: int, file: Path, seed: int = 7, changed: float = 0.0, at_the_end: bool = False) -> int:
+    """Writes ``n`` cards to a Parquet file, a row group per chunk, and returns the bytes of their texts."""
     size = 0
     with replaced_file(file) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="snappy") as writer:
-        for chunk in chunks(n, seed, changed):
+        for chunk in chunks(n, seed, changed, at_the_end):
             size += pc.sum(pc.binary_length(chunk["card"])).as_py() or 0
             writer.write_batch(chunk)
     return size

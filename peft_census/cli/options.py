@@ -100,9 +100,9 @@ def parse_source_options(
     return SourceOptions(source, keep_first, parse_hub_options(ids, population, adapter_configs, accept_shrunk))
 
 
-def parse_tag_options(jobs: int | None, no_cache: bool) -> TagOptions:
+def parse_tag_options(jobs: int | None, no_cache: bool, verify_unchanged: bool) -> TagOptions:
     """Returns how to tag."""
-    return TagOptions(jobs, None if no_cache else settings().raw)
+    return TagOptions(jobs, None if no_cache else settings().raw, verify_unchanged)
 
 
 def parse_instrument_options(
@@ -189,6 +189,12 @@ tag_options = option_group(
         help="Number of processes that read cards.  [default: one per CPU if there are many cards]",
     ),
     click.option("--no-cache", is_flag=True, help="Ignore the tag cache: read every card, and do not save the result."),
+    click.option(
+        "--verify-unchanged",
+        is_flag=True,
+        help="Decode every card and compare its hash with that of the last run; without it, cards whose last commit is "
+        "the same are taken over, and one in a hundred is compared.",
+    ),
 )
 
 instrument_options = option_group(

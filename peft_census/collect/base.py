@@ -6,8 +6,8 @@ same content gives the same snapshot, however it was collected.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,6 +35,10 @@ INVALID_UTF8 = "invalid UTF-8: unreadable bytes replaced"
 """The reason that a repaired text is given."""
 
 
+Unchanged = Callable[[pa.RecordBatch], pa.Array]
+"""Returns a boolean array for a batch with the columns ``model_id``, ``last_modified`` and ``revision``."""
+
+
 class Source(Protocol):
     """A source of cards.
 
@@ -49,6 +53,21 @@ class Source(Protocol):
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields record batches in the schema of the ``cards`` table, no model twice."""
+
+
+@runtime_checkable
+class SkippingSource(Source, Protocol):
+    """A source that can leave out the cards that are unchanged since the last run, which saves their decoding."""
+
+    def batches(self, unchanged: Unchanged | None = None) -> Iterator[pa.RecordBatch]:
+        """Yields record batches in the schema of the ``cards`` table, no model twice.
+
+        Args:
+            unchanged: cards for which it returns True may be left out; their ``card`` and ``status`` are null then.
+        """
+
+    def sample(self) -> Iterator[pa.RecordBatch]:
+        """Yields a random sample of the cards, about one in a hundred."""
 
 
 def card_status(card: str | None) -> tuple[str, str | None]:

@@ -55,13 +55,15 @@ def _is_text(actual: pa.DataType) -> bool:
 
 
 def to_cards(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns ``batch`` in the ``cards`` schema, with status and reason."""
+    """Returns ``batch`` in the ``cards`` schema, with status and reason; both are null without the column ``card``."""
     rows: dict[str, pa.Array | list[object]] = {}
     broken: list[int] = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         target = _RENAMED.get(name, name)
         rows[target], repaired = _plain(column, arrow_schema("cards").field(target).type)
         broken = repaired if name == "card" else broken
+    if "card" not in rows:
+        return cards_batch(rows, batch.num_rows)
     rows["status"], rows["reason"] = _statuses(rows["card"], broken)
     cards = cards_batch(rows, batch.num_rows)
     without_text = pc.not_equal(cards.column("status"), "text")

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import random
 from collections.abc import Iterator
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +20,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from peft_census.collect.base import Source, SourceInfo
+from peft_census.collect.base import Source, SourceInfo, Unchanged
 from peft_census.collect.card_columns import COLUMNS, REQUIRED, check_types, to_cards
 from peft_census.collect.registry import SourceRequest
 from peft_census.errors import BadInputError, UsageError
 from peft_census.snapshot.files import file_sha256
 
 _IDS_AT_ONCE = 65_536
+
+_WITHOUT_TEXT = 16_384
+"""Rows per batch without the text of cards."""
+
+SAMPLE = 0.01
+"""Share of the cards that ``Files.sample`` yields."""
 
 
 def open_source(request: SourceRequest) -> Source:
@@ -80,20 +89,43 @@ class Files:
         """Returns the number of models."""
         return self.rows - self.dropped
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yields the rows in the ``cards`` schema."""
+    def batches(self, unchanged: Unchanged | None = None) -> Iterator[pa.RecordBatch]:
+        """Yields the rows in the ``cards`` schema. Row groups in which every card is unchanged are not decoded."""
         kept: set[str] = set()
         for path in self.paths:
-            file = _open(path)
-            columns = [n for n in COLUMNS if n in file.schema_arrow.names]
             try:
-                for batch in file.iter_batches(batch_size=self.batch_rows, columns=columns):
+                for batch in self._read(_open(path), unchanged):
                     cards = to_cards(batch)
                     if self.keep_first and self.dropped:
                         cards = cards.filter(_first_rows(cards.column("model_id"), self._repeated, kept))
                     yield cards
             except (pa.ArrowException, OSError) as error:
                 raise _damaged(path, error) from error
+
+    def sample(self) -> Iterator[pa.RecordBatch]:
+        """Yields the first rows of random row groups, about one row in a hundred."""
+        for path in self.paths:
+            file = _open(path)
+            for group in range(file.num_row_groups):
+                rows = file.metadata.row_group(group).num_rows
+                if random.random() * min(rows, self.batch_rows) < SAMPLE * rows:  # noqa: S311
+                    first = file.iter_batches(self.batch_rows, row_groups=[group], columns=_columns(file))
+                    yield from map(to_cards, islice(first, 1))
+
+    def _read(self, file: pq.ParquetFile, unchanged: Unchanged | None) -> Iterator[pa.RecordBatch]:
+        """Yields the rows of a file, without the column ``card`` for row groups in which every card is unchanged."""
+        columns = _columns(file)
+        if unchanged is None or "adapter_config" in columns:
+            yield from file.iter_batches(self.batch_rows, columns=columns)
+            return
+        identity = [name for name in columns if name in ("modelId", "last_modified", "revision")]
+        for group in range(file.num_row_groups):
+            read = partial(file.iter_batches, row_groups=[group])
+            ids = read(_WITHOUT_TEXT, columns=identity)
+            if all(pc.all(unchanged(to_cards(batch))).as_py() for batch in ids):
+                yield from read(_WITHOUT_TEXT, columns=[name for name in columns if name != "card"])
+            else:
+                yield from read(self.batch_rows, columns=columns)
 
     def _check_ids(self) -> int:
         """Returns the number of rows whose model is in an earlier row; 0 or an error without keep_first.
@@ -151,6 +183,11 @@ def find_files(spec: str) -> list[Path]:
     if not files:
         raise UsageError(f"source {spec!r} names no file", "give a Parquet file, a folder, a glob, or 'specimen'.")
     return files
+
+
+def _columns(file: pq.ParquetFile) -> list[str]:
+    """Returns the columns of a file that a census reads."""
+    return [name for name in COLUMNS if name in file.schema_arrow.names]
 
 
 def _open(path: Path) -> pq.ParquetFile:

@@ -17,11 +17,11 @@ from peft_census.collect.instruments import CollectedInstruments
 from peft_census.pipeline.counting import count_tables, evidence_of, instruments_of
 from peft_census.pipeline.coverage import CardCounts
 from peft_census.pipeline.instruments import collect_instruments, coverage_rows
-from peft_census.pipeline.progress import SILENT, Progress, over_batches
+from peft_census.pipeline.progress import SILENT, Progress
 from peft_census.pipeline.public_copy import public_view
 from peft_census.pipeline.rule_inputs import RuleInputs, rule_inputs
 from peft_census.pipeline.settings import settings
-from peft_census.pipeline.tagging import IN_PROCESS, TagOptions, tagged
+from peft_census.pipeline.tagging import IN_PROCESS, TagOptions, tag_source
 from peft_census.pipeline.templates import Sentences, find_templates, with_templates
 from peft_census.publish.folder import publish
 from peft_census.snapshot.lock import exclusive_lock
@@ -85,7 +85,7 @@ def run_census(
         if existing := find_by_key(key, out):
             return Outcome(existing, True, results.gaps)
         with new_snapshot(out) as writer:
-            counts = _tag(source, writer, progress, tag_options)
+            counts = _tag(source, info, writer, progress, tag_options)
             rows = counts.rows(info.kind, info.gaps) + coverage_rows(results)
             writer.put("coverage", pa.Table.from_pylist(rows, schema=arrow_schema("coverage")))
             for name, table in results.tables.items():
@@ -106,12 +106,12 @@ def _key(rules: RuleInputs, info: SourceInfo, results: CollectedInstruments) -> 
     return snapshot_key(inputs)
 
 
-def _tag(source: Source, writer: SnapshotWriter, progress: Progress, tag_options: TagOptions) -> CardCounts:
+def _tag(
+    source: Source, info: SourceInfo, writer: SnapshotWriter, progress: Progress, tag_options: TagOptions
+) -> CardCounts:
     """Writes the tables ``models`` and ``mentions``."""
-    counts, sentences = CardCounts(), Sentences()
-    batches = over_batches(progress, "tagging cards", source.batches(), source.total())
-    near_duplicates = NearDuplicates()
-    for models, mentions in tagged(batches, tag_options, note=progress.note, near_duplicates=near_duplicates):
+    counts, sentences, near_duplicates = CardCounts(), Sentences(), NearDuplicates()
+    for models, mentions in tag_source(source, info, tag_options, progress, near_duplicates=near_duplicates):
         writer.append("models", models)
         writer.append("mentions", mentions)
         counts.add(models)

@@ -8,8 +8,8 @@ from pathlib import Path
 from peft_census.collect.base import Source
 from peft_census.errors import UsageError
 from peft_census.pipeline.coverage import CardCounts
-from peft_census.pipeline.progress import SILENT, Progress, over_batches
-from peft_census.pipeline.tagging import IN_PROCESS, TagOptions, tagged
+from peft_census.pipeline.progress import SILENT, Progress
+from peft_census.pipeline.tagging import IN_PROCESS, TagOptions, tag_source
 from peft_census.snapshot.files import replaced_file
 from peft_census.snapshot.parquet import GroupedFile
 from peft_census.snapshot.schema import arrow_schema
@@ -46,8 +46,7 @@ def write_mentions(
     info = source.prepare()
     counts, n_mentions = CardCounts(), 0
     with replaced_file(file) as temporary, GroupedFile(temporary, arrow_schema("mentions")) as writer:
-        batches = over_batches(progress, "tagging cards", source.batches(), source.total())
-        for cards, mentions in tagged(batches, tag_options, with_models=False, note=progress.note):
+        for cards, mentions in tag_source(source, info, tag_options, progress, with_models=False):
             counts.add(cards)
             n_mentions += mentions.num_rows
             writer.append(mentions)

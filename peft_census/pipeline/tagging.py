@@ -7,32 +7,33 @@ depends neither on the number of processes nor on the cache.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.pipeline.tag_cache import TagCache, keys_of
+from peft_census.collect.base import SkippingSource, Source, SourceInfo
+from peft_census.pipeline.progress import SILENT, Progress, over_batches
+from peft_census.pipeline.settings import settings
+from peft_census.pipeline.tag_cache import IDENTITY, OF_CARD, TagCache, digests, same_text
 from peft_census.pipeline.workers import WorkerPool, usable_cpus
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.tag.batch import inputs, may_have_mentions, mentions_of
-from peft_census.tag.candidates import bundled_scanner
 from peft_census.tag.near_duplicates import NearDuplicates
 
 FEW = 4
-"""Inputs of up to this many batches are tagged in this process and not cached, because that is faster."""
+"""Sources of up to this many batches are tagged in this process and not cached, because that is faster."""
 
 WORTH_STARTING = 1_000
 """Cards that this process reads in about the time in which a worker process starts."""
 
+FINGERPRINT = ["near_duplicate", "signature"]
 Read = Callable[[pa.RecordBatch], pa.RecordBatch]
 Pair = tuple[pa.RecordBatch, pa.RecordBatch]
 Triple = tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]
@@ -45,51 +46,76 @@ class TagOptions:
     Args:
         jobs: processes that read cards; 1 for this process only; None for one per CPU if there are many cards.
         cache: the folder of the tag cache; None for no cache.
+        decode_all: decode also the cards that are unchanged since the last run, and compare them by their hash.
     """
 
     jobs: int | None = 1
     cache: Path | None = None
+    decode_all: bool = False
 
 
 IN_PROCESS = TagOptions()
 
 
-def tagged(
-    batches: Iterable[pa.RecordBatch],
+def tag_source(
+    source: Source,
+    info: SourceInfo,
     options: TagOptions = IN_PROCESS,
+    progress: Progress = SILENT,
     with_models: bool = True,
-    note: Callable[[str], None] = lambda line: None,
     near_duplicates: NearDuplicates | None = None,
 ) -> Iterator[Pair]:
-    """Yields ``(models, mentions)`` for each batch of cards, in order.
+    """Yields ``(models, mentions)`` for each batch of a prepared source, in order; see ``tagged``.
 
     Args:
-        batches: batches in the ``cards`` schema.
+        source: the cards.
+        info: what ``source.prepare`` returned.
         options: how to tag.
-        with_models: False to yield the batch of cards instead of ``models``, at no cost.
-        note: called with a line if the cache cannot be used.
+        progress: receives the progress, and a note if the cache cannot be used.
+        with_models: False to yield the batch of cards instead of ``models`` where that saves time.
         near_duplicates: receives the fingerprints of the cards; until it is applied to the column ``near_duplicate``,
             that column holds the key of each card alone.
 
     Raises:
         CensusError: a worker process died.
     """
-    batches = iter(batches)
-    first = list(islice(batches, FEW + 1))
-    if len(first) <= FEW:
-        options = IN_PROCESS
-    batches = chain(first, batches)
-    del first  # so that it is freed while the other batches are tagged
-    jobs = options.jobs or usable_cpus()
-    if jobs > 1:
-        bundled_scanner()  # compiled before the threads start, or each thread would compile its own
+    few = source.total() <= FEW * settings().batch_rows
     with ExitStack() as stack:
-        cache = stack.enter_context(TagCache(options.cache, note)) if options.cache else None
-        read: Read = stack.enter_context(WorkerPool(jobs, 0 if options.jobs else WORTH_STARTING)).read
+        batches, cache = source.batches, None
+        if options.cache and not few:
+            name = info.label if info.kind == "files" else info.kind
+            cache = stack.enter_context(TagCache(options.cache, name, progress.note))
+            if isinstance(source, SkippingSource) and not options.decode_all and cache.agrees(source.sample()):
+                batches = partial(source.batches, cache.is_unchanged)
+        watched = over_batches(progress, "tagging cards", batches(), source.total())
+        yield from tagged(watched, 1 if few else options.jobs, with_models, cache, near_duplicates)
+
+
+def tagged(
+    batches: Iterable[pa.RecordBatch],
+    jobs: int | None = 1,
+    with_models: bool = True,
+    cache: TagCache | None = None,
+    near_duplicates: NearDuplicates | None = None,
+) -> Iterator[Pair]:
+    """Yields ``(models, mentions)`` for each batch of cards, in order.
+
+    Args:
+        batches: batches in the ``cards`` schema. ``status`` is null for a card that is left out and is in ``cache``.
+        jobs: see ``TagOptions``.
+        with_models: False to yield the batch of cards instead of ``models``, if there is no cache.
+        cache: receives the tagged cards, and has those of the last run.
+        near_duplicates: see ``tag_source``.
+
+    Raises:
+        CensusError: a worker process died.
+    """
+    processes = jobs or usable_cpus()
+    with WorkerPool(processes, 0 if jobs else WORTH_STARTING) as pool:
+        work = partial(_tag, read=pool.read, with_models=with_models)
         if cache:
-            read = partial(_read_new, read=read, cache=cache)
-        tag = partial(_tag, read=read, with_models=with_models)
-        for models, mentions, keys in _in_order(tag, batches, jobs):
+            work = partial(_tag_new, read=pool.read, cache=cache)
+        for models, mentions, keys in _in_order(work, iter(batches), processes):
             if near_duplicates:
                 near_duplicates.add(*(column.to_pylist() for column in keys.columns))
             yield models, mentions
@@ -119,41 +145,58 @@ def _tag(cards: pa.RecordBatch, read: Read, with_models: bool) -> Triple:
     """Tags one batch: selects the cards that need reading, reads them, and builds models, mentions and fingerprints."""
     at = pc.indices_nonzero(may_have_mentions(cards))
     rows = read(inputs(cards).take(at))
-    models = _models(cards, at, rows) if with_models else cards
-    return models, mentions_of(rows), rows.select(["near_duplicate", "signature"])
+    models = _models(cards, _of_card(cards, digests(cards.column("card"))), at, rows) if with_models else cards
+    return models, mentions_of(rows), rows.select(FINGERPRINT)
 
 
-def _read_new(cards: pa.RecordBatch, read: Read, cache: TagCache) -> pa.RecordBatch:
-    """Returns the readings of ``cards``: from the cache where it has them, otherwise from ``read``."""
-    keys = keys_of(cards)
-    known, old_rows = cache.readings(keys)
-    position = {key: i for i, key in enumerate(known)}
-    new = [i for i, key in enumerate(keys) if key not in position]
-    if not new:
-        return old_rows.take(pa.array([position[key] for key in keys], pa.int64()))
-    new_rows = read(cards.take(pa.array(new, pa.int64())))
-    cache.add([keys[i] for i in new], new_rows)
-    position |= {keys[i]: len(known) + n for n, i in enumerate(new)}
-    return pa.concat_batches([old_rows, new_rows]).take(pa.array([position[key] for key in keys], pa.int64()))
+def _tag_new(cards: pa.RecordBatch, read: Read, cache: TagCache) -> Triple:
+    """Tags one batch: like ``_tag``, but what the cache has of unchanged cards is taken from it."""
+    earlier = cache.rows(cards.column("model_id"))
+    sums, configs = digests(cards.column("card")), digests(cards.column("adapter_config"))
+    left_out = cards.column("status").is_null()
+    same_config = pc.equal(pc.fill_null(configs, ""), pc.fill_null(earlier.column("config_sha256"), ""))
+    known = pc.or_(left_out, pc.and_(same_text(sums, earlier), same_config))
+    new = pc.indices_nonzero(pc.and_(may_have_mentions(cards), pc.invert(known)))
+    old = pc.indices_nonzero(pc.and_(known, earlier.column("tagged").is_valid()))
+    old_rows = pa.RecordBatch.from_struct_array(earlier.column("tagged").take(old))
+    new_rows = read(inputs(cards).take(new))
+    at = pa.concat_arrays([new, old])
+    order = pc.sort_indices(at)
+    at, rows = at.take(order), pa.concat_batches([new_rows, old_rows.cast(new_rows.schema)]).take(order)
+    of_card = {
+        name: pc.if_else(left_out, earlier.column(name), column) for name, column in _of_card(cards, sums).items()
+    }
+    position = _position(at, cards.num_rows)
+    cache.add(
+        pa.RecordBatch.from_pydict(
+            {name: cards.column(name) for name in IDENTITY}
+            | of_card
+            | {"config_sha256": configs, "tagged": rows.to_struct_array().take(position)}
+        )
+    )
+    return _models(cards, of_card, at, rows), mentions_of(rows), rows.select(FINGERPRINT)
 
 
-def _digests(texts: pa.Array) -> pa.Array:
-    """Returns the SHA-256 of each text in hex, null for nulls."""
-    encoded = texts.cast(pa.binary()).to_pylist()
-    return pa.array([None if text is None else hashlib.sha256(text).hexdigest() for text in encoded], pa.string())
+def _of_card(cards: pa.RecordBatch, sums: pa.Array) -> dict[str, pa.Array]:
+    """Returns the columns ``OF_CARD`` of a batch whose cards have the hashes ``sums``."""
+    chars = pc.utf8_length(cards.column("card")).cast(pa.int32())
+    return dict(zip(OF_CARD, (cards.column("status"), cards.column("reason"), chars, sums), strict=True))
 
 
-def _models(cards: pa.RecordBatch, at: pa.Array, rows: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns the ``models`` table of one batch: the columns of ``cards``, and the readings of the cards ``at``."""
-    texts = cards.column("card")
-    position = pc.index_in(pa.array(range(cards.num_rows), pa.int64()), value_set=at.cast(pa.int64()))
+def _position(at: pa.Array, n: int) -> pa.Array:
+    """Returns for each of ``n`` cards its place in ``at``, or null."""
+    return pc.index_in(pa.array(range(n), pa.int64()), value_set=at.cast(pa.int64()))
+
+
+def _models(cards: pa.RecordBatch, of_card: dict[str, pa.Array], at: pa.Array, rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns the ``models`` table of one batch: the columns of ``cards``, and what was read in the cards ``at``."""
+    position = _position(at, cards.num_rows)
     read = {name: column.take(position) for name, column in zip(rows.schema.names, rows.columns, strict=True)}
     unread = pc.fill_null(read["unread_chars"], 0)
     columns = {
         **read,
-        "card_chars": pc.utf8_length(texts).cast(pa.int32()),
-        "card_sha256": _digests(texts),
-        "unread_chars": pc.if_else(texts.is_valid(), unread, pa.scalar(None, pa.int32())),
+        **of_card,
+        "unread_chars": pc.if_else(of_card["card_chars"].is_valid(), unread, pa.scalar(None, pa.int32())),
         "generators": pc.coalesce(read["generators"], pa.scalar([], pa.list_(pa.string()))),
         "base_model": _base_models(cards, at, rows),
     }

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from peft_census.collect.base import Source
 from peft_census.pipeline.coverage import CardCounts
-from peft_census.pipeline.progress import SILENT, Progress, over_batches
-from peft_census.pipeline.tagging import IN_PROCESS, TagOptions, tagged
+from peft_census.pipeline.progress import SILENT, Progress
+from peft_census.pipeline.tagging import IN_PROCESS, TagOptions, tag_source
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.tag.generators import TEMPLATE
 from peft_census.tag.sentences import sentence_around
@@ -114,10 +114,9 @@ def report_templates(
     Raises:
         CensusError: the source cannot be read.
     """
-    source.prepare()
+    info = source.prepare()
     counts, sentences = CardCounts(), Sentences(_COLUMNS)
-    batches = over_batches(progress, "tagging cards", source.batches(), source.total())
-    for cards, mentions in tagged(batches, tag_options, with_models=False, note=progress.note):
+    for cards, mentions in tag_source(source, info, tag_options, progress, with_models=False):
         counts.add(cards)
         sentences.add(mentions)
     found = find_templates(sentences.table(), min_cards, min_authors)

@@ -7,6 +7,7 @@ of ``read_cards``. Each of these rows depends only on its own card, and a card t
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Lock
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +21,9 @@ from peft_census.tag.tagged_card import TaggedCard
 
 _MENTIONS = arrow_schema("mentions")
 _CONFIG_FIELDS = ("status", "base_model", "peft_version", "unknown_type")
+
+_COMPILING = Lock()
+"""The first thread that needs the patterns compiles them for all."""
 
 INPUTS = ("model_id", "card", "adapter_config")
 """Columns of ``cards`` on which the tagger depends."""
@@ -60,7 +64,13 @@ def inputs(cards: pa.RecordBatch) -> pa.RecordBatch:
 
 def may_have_mentions(cards: pa.RecordBatch) -> pa.Array:
     """Returns a boolean array: True for a card with a candidate, an ``adapter_config.json`` or a correction."""
-    selected = bundled_scanner().prefilter(cards.column("card"))
+    texts = cards.column("card")
+    if texts.null_count == len(texts):
+        selected = texts.is_valid()  # the patterns need not be compiled
+    else:
+        with _COMPILING:
+            scanner = bundled_scanner()
+        selected = scanner.prefilter(texts)
     if "adapter_config" in cards.schema.names:
         selected = pc.or_(selected, cards.column("adapter_config").is_valid())
     if corrections := bundled_corrections():

@@ -1,41 +1,68 @@
-"""The cache of tags: a shortcut that never shows in the result."""
+"""The tag cache saves work and never shows in the result."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from helpers import write_cards
 
 from benchmarks.cards import write_cards as write_made_up
 from peft_census.collect.parquet import Files
-from peft_census.pipeline.tag_cache import FILE
-from peft_census.pipeline.tagging import TagOptions, tagged
+from peft_census.pipeline import workers
+from peft_census.pipeline.progress import Progress
+from peft_census.pipeline.tagging import TagOptions, tag_source
 
 CARDS = 400
+NAME = "cards.parquet"
+
+
+@pytest.fixture(autouse=True)
+def small_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small sources use the cache, and no sample is drawn unless a test asks for it."""
+    monkeypatch.setattr("peft_census.pipeline.tagging.FEW", 0)
+    monkeypatch.setattr("peft_census.collect.parquet.SAMPLE", 0)
 
 
 @pytest.fixture(scope="module")
 def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a file of cards, and the same with two in five of them changed."""
+    """Cards in four row groups; the same with changes everywhere; the same with changes in the last row group."""
     folder = tmp_path_factory.mktemp("cards")
-    write_made_up(CARDS, folder / "cards.parquet")
-    write_made_up(CARDS, folder / "changed.parquet", changed=0.4)
+    write_made_up(CARDS, folder / "old.parquet")
+    write_made_up(CARDS, folder / "spread.parquet", changed=0.4)
+    old, spread = (pq.read_table(folder / f"{name}.parquet") for name in ("old", "spread"))
+    end = pa.concat_tables([old.slice(0, CARDS - CARDS // 4), spread.slice(CARDS - CARDS // 4)])
+    for name, table in (("old", old), ("spread", spread), ("end", end)):
+        (folder / name).mkdir()
+        pq.write_table(table, folder / name / NAME, row_group_size=CARDS // 4)
     return folder
 
 
-def tables(file: Path, cache: Path | None, note: Callable[[str], None] = lambda line: None) -> list[pa.Table]:
-    """Returns models and mentions of a file, tagged in this process with the cache in a folder."""
-    pairs = list(tagged(Files(str(file), 40).batches(), TagOptions(1, cache), note=note))
+class Notes(Progress):
+    """Keeps notes."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def tables(folder: Path, cache: Path | None, progress: Progress | None = None, decode_all: bool = False) -> list[Any]:
+    """Returns models and mentions of the cards in a folder, tagged in this process."""
+    source = Files(str(folder / NAME), 40)
+    pairs = list(tag_source(source, source.prepare(), TagOptions(1, cache, decode_all), progress or Notes()))
     return [pa.Table.from_batches([pair[i] for pair in pairs]).combine_chunks() for i in (0, 1)]
 
 
-def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Returns a list that gets the number of cards of every reading from now on."""
-    from peft_census.pipeline import workers
-
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that gets the number of cards of every reading."""
     counted: list[int] = []
     read = workers.read_here
 
@@ -43,112 +70,160 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counted.append(cards.num_rows)
         return read(cards)
 
-    monkeypatch.setattr("peft_census.pipeline.workers.read_here", counting)
+    monkeypatch.setattr(workers, "read_here", counting)
     return counted
 
 
-def test_known_cards_are_not_read_again(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second run reads nothing, one over changed cards only those; the tables are those of a run without."""
-    reads = count_reads(monkeypatch)
-    plain = [tables(cards / name, None) for name in ("cards.parquet", "changed.parquet")]
-    whole = sum(reads[: len(reads) // 2])
-    assert whole > 10
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that gets the number of rows of every batch whose cards were decoded."""
+    counted: list[int] = []
+    iterate = pq.ParquetFile.iter_batches
+
+    def counting(self: pq.ParquetFile, *arguments: Any, **more: Any) -> Any:
+        for batch in iterate(self, *arguments, **more):
+            if "card" in batch.schema.names:
+                counted.append(batch.num_rows)
+            yield batch
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", counting)
+    return counted
+
+
+def test_only_changed_cards_are_read(cards: Path, tmp_path: Path, reads: list[int], decoded: list[int]) -> None:
+    """Nothing is decoded if nothing changed, one row group if the changes are there; the tables are always equal."""
+    plain = {name: tables(cards / name, None) for name in ("old", "spread", "end")}
+    assert plain["old"][1].num_rows > 10 and plain["old"] != plain["end"] != plain["spread"]
+    assert tables(cards / "old", tmp_path) == plain["old"]
+    for name, rows in (("old", 0), ("end", CARDS // 4), ("old", CARDS // 4), ("spread", CARDS)):
+        reads.clear(), decoded.clear()
+        assert tables(cards / name, tmp_path) == plain[name]
+        assert sum(decoded) == rows
+        assert (sum(reads) > 0) == (name != "old" or rows > 0)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_order_additions_and_removals(cards: Path, tmp_path: Path, reads: list[int]) -> None:
+    """Rows in another order, new rows and missing rows are no reason to read known cards again."""
+    old = pq.read_table(cards / "old" / NAME)
+    tables(cards / "old", tmp_path / "cache")
+    new = old.slice(0, 3).set_column(0, "modelId", pa.array(["new/a", "new/b", "new/c"]))
+    mixed = pa.concat_tables([old.slice(200), new, old.slice(0, 150).take(list(range(149, -1, -1)))])
+    pq.write_table(mixed, tmp_path / NAME)
+    plain = tables(tmp_path, None)
     reads.clear()
-    assert tables(cards / "cards.parquet", tmp_path) == plain[0]
-    assert sum(reads) == whole
-    reads.clear()
-    assert tables(cards / "cards.parquet", tmp_path) == plain[0]
-    assert reads == []
-    assert tables(cards / "changed.parquet", tmp_path) == plain[1]
-    assert 0 < sum(reads) < whole
+    assert tables(tmp_path, tmp_path / "cache") == plain
+    assert sum(reads) <= 3
 
 
-def test_a_key_is_the_model_the_text_and_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another name, text or configuration is read anew; other tags or downloads are not."""
-    from peft_census.collect.base import cards_batch
+def one(tmp_path: Path, **cells: object) -> list[Any]:
+    """Returns the tables of one card with the cache in a folder, after a comparison with those without."""
+    row = {
+        "modelId": "acme/m",
+        "card": b"Trained with LoRA.",
+        "last_modified": datetime(2025, 1, 1, tzinfo=UTC),
+        "tags": ["x"],
+    }
+    write_cards(tmp_path / NAME, [row | cells])
+    done = tables(tmp_path, tmp_path / "cache")
+    assert done == tables(tmp_path, None)
+    return done
 
-    def made(**cells: object) -> list[pa.Table]:
-        row = {"model_id": "acme/m", "card": "Trained with LoRA.", "tags": ["x"], "status": "text"} | cells
-        batch = cards_batch({name: [value] for name, value in row.items()}, 1)
-        filler = [cards_batch({"model_id": [f"acme/f{i}"], "status": ["no_card"]}, 1) for i in range(5)]
-        done = list(tagged(iter([batch, *filler]), TagOptions(1, tmp_path)))
-        assert done[0] == next(iter(tagged(iter([batch]))))
-        return done
 
-    reads = count_reads(monkeypatch)
+def test_what_makes_a_card_new(tmp_path: Path, reads: list[int]) -> None:
+    """Another name, text or configuration is read; other tags, downloads and times are not."""
+    later = datetime(2025, 1, 2, tzinfo=UTC)
     for cells, fresh in [
         ({}, 1),
         ({}, 0),
         ({"downloads": 7, "tags": ["base_model:acme/base"]}, 0),
-        ({"model_id": "acme/lora"}, 1),
-        ({"card": "Trained with DoRA."}, 1),
+        ({"last_modified": later}, 0),
+        ({"modelId": "acme/lora"}, 1),
+        ({"card": b"Trained with DoRA.", "last_modified": later}, 1),
         ({"adapter_config": '{"peft_type": "IA3"}'}, 1),
-        ({"card": "Nothing.", "adapter_config": '{"peft_type": "IA3"}'}, 1),
-        ({"card": "Nothing."}, 0),
-        ({"card": "Nothing.", "adapter_config": '{"peft_type": "LORA"}'}, 1),
+        ({"card": b"Nothing.", "adapter_config": '{"peft_type": "IA3"}'}, 1),
+        ({"card": b"Nothing.", "last_modified": later}, 0),
+        ({"card": None, "last_modified": later + timedelta(1)}, 0),
+        ({"card": None, "last_modified": later + timedelta(1)}, 0),
     ]:
         reads.clear()
-        done = made(**cells)
-        assert sum(reads[:-1]) == fresh, cells  # the last is the run without a cache
-        assert done[0][1].num_rows == (0 if cells == {"card": "Nothing."} else done[0][1].num_rows)
+        one(tmp_path, **cells)
+        assert sum(reads[: len(reads) // 2]) == fresh, cells  # the second half is the run without a cache
 
 
-@pytest.mark.parametrize("damage", ["noise", "half", "row"])
-def test_a_damaged_file_is_reported_and_made_anew(
-    cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+@pytest.mark.parametrize("decode_all", [True, False])
+def test_a_text_that_changed_without_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decode_all: bool
 ) -> None:
-    """Whatever befell the file, the tables are right, the damage is told, and the next run has a sound cache."""
-    plain = tables(cards / "cards.parquet", tmp_path)
-    file = tmp_path / FILE
-    if damage == "noise":
-        file.write_bytes(bytes(range(256)) * 64)
-    elif damage == "half":
-        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    else:
-        with sqlite3.connect(file) as database:
-            database.execute("UPDATE reading SET row = replace(row, 'lora', 'dora')")
-        database.close()
-    notes: list[str] = []
-    assert tables(cards / "cards.parquet", tmp_path, notes.append) == plain
-    assert len(notes) == 1 and "damaged" in notes[0] and str(file) in notes[0]
-    reads = count_reads(monkeypatch)
-    if damage in ("row", "half"):  # found out in the middle of a run, which had read some cards by then
-        tables(cards / "cards.parquet", tmp_path)
-        reads.clear()
-    assert tables(cards / "cards.parquet", tmp_path, notes.append) == plain
-    assert reads == [] and len(notes) == 1
+    """The sample finds it, says so, and every card is compared; ``decode_all`` compares every card without a sample."""
+    one(tmp_path)
+    write_cards(
+        tmp_path / NAME,
+        [{"modelId": "acme/m", "card": b"Trained with IA3.", "last_modified": datetime(2025, 1, 1, tzinfo=UTC)}],
+    )
+    plain, notes = tables(tmp_path, None), Notes()
+    if not decode_all:
+        monkeypatch.setattr("peft_census.collect.parquet.SAMPLE", 1)
+    assert tables(tmp_path, tmp_path / "cache", notes, decode_all) == plain
+    assert [("acme/m" in line, "time of the last commit" in line) for line in notes.lines] == [(True, True)] * (
+        not decode_all
+    )
 
 
-def test_what_another_version_wrote_is_dropped(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a change of the tagger every card is read anew, and nothing old is kept."""
-    tables(cards / "cards.parquet", tmp_path)
-    reads = count_reads(monkeypatch)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: bytes(range(256)) * 64,
+        lambda data: data[: len(data) // 2],
+        lambda data: data.replace(b"lora", b"dora", 1),
+    ],
+)
+def test_a_damaged_file_is_reported_and_replaced(
+    cards: Path, tmp_path: Path, reads: list[int], damage: Callable[[bytes], bytes]
+) -> None:
+    """The tables are right, one note names the file, and the next run has an intact cache."""
+    plain = tables(cards / "old", tmp_path)
+    file = next(tmp_path.iterdir())
+    file.write_bytes(damage(file.read_bytes()))
+    notes = Notes()
+    assert tables(cards / "old", tmp_path, notes) == plain
+    assert len(notes.lines) == 1 and "damaged" in notes.lines[0] and str(file) in notes.lines[0]
+    reads.clear()
+    assert tables(cards / "old", tmp_path, notes) == plain
+    assert reads == [0] * len(reads) and len(notes.lines) == 1
+
+
+def test_another_tagger_ignores_the_file(
+    cards: Path, tmp_path: Path, reads: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a change of the tagger every card is read again, and the file is replaced."""
+    tables(cards / "old", tmp_path)
+    whole, before = sum(reads), next(tmp_path.iterdir())
     monkeypatch.setattr("peft_census.tag.TAGGER_VERSION", "another")
-    tables(cards / "changed.parquet", tmp_path)
-    with sqlite3.connect(tmp_path / FILE) as database:
-        assert database.execute("SELECT count(*) FROM reading").fetchone() == (sum(reads),)
-        assert database.execute("SELECT count(*) FROM version").fetchone() == (1,)
-    database.close()
+    reads.clear()
+    tables(cards / "old", tmp_path)
+    assert sum(reads) == whole and next(tmp_path.iterdir()) != before
 
 
-def test_a_file_in_use_or_out_of_reach_is_done_without(cards: Path, tmp_path: Path) -> None:
-    """A cache that cannot be opened costs a note, not the run."""
-    plain = tables(cards / "cards.parquet", None)
+def test_a_folder_that_cannot_be_used(cards: Path, tmp_path: Path) -> None:
+    """The run continues without a cache, and a note says why."""
     (tmp_path / "raw").write_text("a file in the folder's place")
-    notes: list[str] = []
-    assert tables(cards / "cards.parquet", tmp_path / "raw", notes.append) == plain
-    assert len(notes) == 1 and "cannot be used" in notes[0]
+    notes = Notes()
+    assert tables(cards / "old", tmp_path / "raw", notes) == tables(cards / "old", None)
+    assert len(notes.lines) == 1 and "cannot be used" in notes.lines[0]
 
 
-def test_a_run_that_breaks_off_keeps_what_it_read(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was read before an error need not be read again."""
-    running = tagged(Files(str(cards / "cards.parquet"), 40).batches(), TagOptions(1, tmp_path))
-    for _ in range(5):
-        next(running)
-    running.close()
-    reads = count_reads(monkeypatch)
-    tables(cards / "cards.parquet", None)
+def test_a_run_that_ends_early_loses_nothing(cards: Path, tmp_path: Path, reads: list[int]) -> None:
+    """What it read is kept, and so is what an earlier run had of the cards that it did not reach."""
+    source = Files(str(cards / "old" / NAME), 40)
+    for batches in (6, 2):
+        running = tag_source(source, source.prepare(), TagOptions(1, tmp_path))
+        for _ in range(batches):
+            next(running)
+        running.close()
+    reads.clear()
+    tables(cards / "old", None)
     whole = sum(reads)
     reads.clear()
-    tables(cards / "cards.parquet", tmp_path)
+    tables(cards / "old", tmp_path)
     assert 0 < sum(reads) < whole

@@ -19,7 +19,7 @@ from benchmarks.cards import write_cards as write_made_up
 from peft_census.collect.parquet import Files
 from peft_census.errors import CensusError
 from peft_census.pipeline import workers as reading
-from peft_census.pipeline.tagging import FEW, IN_PROCESS, TagOptions, tagged
+from peft_census.pipeline.tagging import IN_PROCESS, TagOptions, tag_source, tagged
 from peft_census.pipeline.workers import WorkerPool, read_here, read_in_worker, workers
 
 CARDS = 400
@@ -36,9 +36,16 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(autouse=True)
+def many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every source has enough cards for worker processes."""
+    monkeypatch.setattr("peft_census.pipeline.tagging.FEW", 0)
+
+
 def tables(file: Path, options: TagOptions = IN_PROCESS, batch_rows: int = 40) -> list[pa.Table]:
     """Returns models and mentions of a file."""
-    pairs = list(tagged(Files(str(file), batch_rows).batches(), options))
+    source = Files(str(file), batch_rows)
+    pairs = list(tag_source(source, source.prepare(), options))
     return [pa.Table.from_batches([pair[i] for pair in pairs]).combine_chunks() for i in (0, 1)]
 
 
@@ -67,9 +74,10 @@ def test_the_command_line_writes_the_same_bytes_with_one_and_two_jobs(
 
 
 def test_few_cards_start_no_process(cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An input of a few batches is tagged here, whatever was asked for."""
+    """A small source is tagged in this process, whatever the options say."""
+    monkeypatch.setattr("peft_census.pipeline.tagging.FEW", CARDS)
     monkeypatch.setattr("peft_census.pipeline.workers.workers", lambda jobs: pytest.fail("started processes"))
-    assert tables(cards, TagOptions(jobs=2), batch_rows=CARDS // FEW) == tables(cards)
+    assert tables(cards, TagOptions(jobs=2)) == tables(cards)
 
 
 def test_processes_are_started_once_many_cards_were_read(cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +123,7 @@ def test_batches_are_taken_as_they_are_needed(cards: Path) -> None:
             taken += 1
             yield batch
 
-    running = tagged(counted(), TagOptions(jobs=2))
+    running = tagged(counted(), 2)
     next(running)
     assert 0 < taken <= 8
     running.close()

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from peft_census.collect.base import Source, SourceInfo
+from peft_census.collect.base import Source, SourceInfo, Unchanged
 from peft_census.collect.http.common import Answer, TransientError, decode_json
 from peft_census.collect.http.hub import HubClient, Limits, endpoint
 from peft_census.collect.hub.download import Shard, download
@@ -127,9 +127,13 @@ class HubDump:
         """Returns the number of models."""
         return self._prepared().total()
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yields the dump's cards."""
-        return self._prepared().batches()
+    def batches(self, unchanged: Unchanged | None = None) -> Iterator[pa.RecordBatch]:
+        """Yields the dump's cards; see ``SkippingSource``."""
+        return self._prepared().batches(unchanged)
+
+    def sample(self) -> Iterator[pa.RecordBatch]:
+        """Yields a random sample of the cards."""
+        return self._prepared().sample()
 
     def session(self) -> AbstractContextManager[HubClient]:
         """Opens a client and locks the folder for this process."""
