@@ -3,6 +3,7 @@ SOURCE ?= specimen
 OUT    ?= data/snapshots
 WITH   ?=
 GAPS   ?= stop
+DRY_RUN ?=
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -12,7 +13,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -
 SPREAD := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 # A misspelt variable is an error; otherwise make would ignore it and run the bundled cards.
-KNOWN  := SOURCE OUT WITH GAPS ARGS PYTHON VENV RUN TEXT SECONDS_EACH HOSTILE_SEED
+KNOWN  := SOURCE OUT WITH GAPS DRY_RUN ARGS PYTHON VENV RUN TEXT SECONDS_EACH HOSTILE_SEED
 GIVEN  := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
 $(if $(filter-out $(KNOWN),$(GIVEN)),$(error no variable $(filter-out $(KNOWN),$(GIVEN)); there are $(KNOWN)))
 
@@ -26,6 +27,7 @@ help: ## Show these targets
 	@echo "  make census SOURCE=cards OUT=folder   snapshots to another folder"
 	@echo "  make census WITH='github civitai'     also read these data sources"
 	@echo "  make census ARGS='--jobs 1'           any option of peft-census census"
+	@echo "  make census SOURCE=hub DRY_RUN=1      print what it would cost; read no card"
 	@echo "  make census GAPS=publish              succeed even if the census finished with gaps"
 
 install: $(VENV)/runtime ## Create .venv and install what the census needs, in the versions of constraints.txt
@@ -47,7 +49,7 @@ $(VENV)/test $(VENV)/check: $(VENV)/%: $(VENV)/runtime
 	@touch $@
 
 census: $(VENV)/runtime ## Run all stages on SOURCE (default: the bundled made-up cards)
-	$(CENSUS) census --source '$(SOURCE)' --out '$(OUT)' $(if $(WITH),--with '$(WITH)') $(ARGS) $(if $(filter publish,$(GAPS)),|| test $$? -eq 3)
+	$(CENSUS) census --source '$(SOURCE)' --out '$(OUT)' $(if $(WITH),--with '$(WITH)') $(if $(DRY_RUN),--dry-run) $(ARGS) $(if $(filter publish,$(GAPS)),|| test $$? -eq 3)
 
 changes: $(VENV)/runtime ## Write the public copy of the snapshot of RUN=census.json, and what changed to TEXT=file
 	@$(BIN)/python scripts/changes.py '$(RUN)' --snapshots '$(OUT)' --text '$(TEXT)'

@@ -6,13 +6,17 @@ import configparser
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import planted
+import pyarrow as pa
 import pytest
 import yaml
 from civitai_replica import CivitaiReplica, models_of
@@ -21,6 +25,8 @@ from helpers import REPO
 from serving import serve
 
 from peft_census.collect.hub.options import ADAPTER_TAGS
+from peft_census.snapshot.manifest import Retrieval
+from peft_census.snapshot.snapshot import Snapshot, find_snapshot
 from tests.replica.catalogue import from_generator
 from tests.replica.hub import serving
 
@@ -180,7 +186,7 @@ def test_two_weeks_of_the_workflow_against_the_replicas(tmp_path: Path) -> None:
         one = dict(clone.outputs)
         assert one["changed"] == "true" and one["snapshot"].endswith("-public")
         text = (clone.folder / "changes.md").read_text("utf-8")
-        assert "1 card: HTTP 404" in text and "first snapshot" in text
+        assert "hub: 1 card: HTTP 404" in text and "first snapshot" in text
         proposed = clone.run("propose")
         assert [d.returncode for d in proposed] == [0], proposed[-1].stderr
         branch = f"census/{one['snapshot']}"
@@ -208,6 +214,56 @@ def test_two_weeks_of_the_workflow_against_the_replicas(tmp_path: Path) -> None:
     for file in leaving:
         content = file.read_bytes()
         assert not [s for s in SECRETS.values() if s.encode() in content], file
+
+
+def copy_of(specimen: Snapshot, name: str, kind: str, population: str | None, day: str) -> Snapshot:
+    """Returns a public copy of another source and day."""
+    details = {"population": population} if population else {}
+    read = Retrieval(date.fromisoformat(day), date.fromisoformat(day))
+    source = replace(specimen.manifest.source, kind=kind, details=details, retrieved=read)
+    return replace(specimen, manifest=replace(specimen.manifest, snapshot_id=name, source=source))
+
+
+def test_it_compares_with_the_last_snapshot_of_the_same_kind_by_date(specimen_snapshots: Path) -> None:
+    """Not with a later id, another source, another population, or a later snapshot."""
+    specimen = find_snapshot("latest", specimen_snapshots)
+    changes = runpy.run_path(str(REPO / "scripts/changes.py"), run_name="changes")
+    new = copy_of(specimen, "2026-11-20-new", "hub", "adapters", "2026-11-23")
+    earlier = [
+        copy_of(specimen, "2026-11-15-a", "hub", "adapters", "2026-11-09"),
+        copy_of(specimen, "2026-11-02-b", "hub", "adapters", "2026-11-16"),
+        copy_of(specimen, "2026-11-21-later", "hub", "adapters", "2026-11-30"),
+        copy_of(specimen, "undated-demonstration", "files", None, "2026-11-22"),
+        copy_of(specimen, "2026-11-19-c", "hub", "all", "2026-11-22"),
+    ]
+    assert changes["previous"](new, earlier) == "2026-11-02-b"
+    assert changes["previous"](new, earlier[2:]) is None
+
+
+def test_every_gap_and_skipped_source_is_in_the_text(specimen_snapshots: Path) -> None:
+    """By source, with the count; a server's own words are not."""
+    specimen = find_snapshot("latest", specimen_snapshots)
+    rows = [
+        ("hub", "text", None, 900), ("hub", "no_card", "no README.md", 40), ("hub", "failed", "HTTP 404", 1),
+        *(("hub", "failed", f"HTTP {n}", n) for n in range(500, 540)), ("github", "read", None, 40),
+        ("github", "incomplete", None, 5), ("civitai", "skipped", None, 0),
+    ]  # fmt: skip
+    table = pa.table({name: [row[i] for row in rows] for i, name in enumerate(("source", "status", "reason", "n"))})
+    new = replace(copy_of(specimen, "n", "hub", "all", "2026-11-23"), in_memory={"coverage": table})
+    told = {"civitai": {"state": "skipped", "reason": "no key"}, "benchmark": {"state": "failed", "reason": "words"}}
+    changes = runpy.run_path(str(REPO / "scripts/changes.py"), run_name="changes")
+    lines = changes["gaps"](new, {"instruments": told})
+    assert "hub: 1 card: HTTP 404" in lines and "hub: 539 cards: HTTP 539" in lines and "github: 5 incomplete" in lines
+    assert lines[-2:] == ["civitai: skipped: no key", "benchmark: failed"] and len(lines) == 44
+
+
+def test_a_census_that_was_stopped_while_listing_proposes_nothing(tmp_path: Path) -> None:
+    """Its output is empty; the text says why."""
+    (tmp_path / "census.json").write_text("")
+    command = [sys.executable, REPO / "scripts/changes.py", "census.json", "--snapshots", "s", "--text", "t.md"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "snapshot=\nchanged=false\n"), done.stderr
+    assert "reached its time limit" in (tmp_path / "t.md").read_text()
 
 
 def test_a_second_proposal_of_one_snapshot_renews_the_first(tmp_path: Path) -> None:

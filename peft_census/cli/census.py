@@ -17,6 +17,7 @@ from peft_census.cli.options import (
     tag_options,
 )
 from peft_census.cli.output import OutputOptions, finish, print_result
+from peft_census.collect.http.rate_limit import clock_until
 from peft_census.collect.hub.options import HubOptions
 from peft_census.collect.instrument import Cost
 from peft_census.errors import UsageError
@@ -24,7 +25,7 @@ from peft_census.pipeline.census import run_census
 from peft_census.pipeline.instruments import estimate_instruments
 from peft_census.pipeline.mentions import write_mentions
 from peft_census.pipeline.settings import settings
-from peft_census.pipeline.sources import estimate_source, make_source
+from peft_census.pipeline.sources import estimate_source, is_estimable, make_source
 from peft_census.pipeline.spark import write_mentions_with_spark
 from peft_census.pipeline.summary import summarize
 from peft_census.pipeline.tagging import TagOptions
@@ -36,12 +37,21 @@ from peft_census.publish.text.terminal import describe_run
 @click.command(cls=SourceCommand)
 @source_options
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Folder of snapshots.  [default: data/snapshots]")
+@click.option(
+    "--stop-after",
+    type=click.FloatRange(min=0),
+    metavar="MINUTES",
+    help="Stop collecting after this time; what is left is a gap, and the next run reads it.",
+)
+@click.option("--dry-run", is_flag=True, help="Print what the census would cost (see estimate), and read no card.")
 @instrument_options
 @tag_options
 @output_options
 def census(
     source: SourceOptions,
     out: Path | None,
+    stop_after: float | None,
+    dry_run: bool,
     instruments: InstrumentOptions,
     tagging: TagOptions,
     output: OutputOptions,
@@ -60,10 +70,15 @@ def census(
       peft-census census --source 'dumps/*.parquet' --json | jq .headline
       peft-census census --source cards.parquet --with github,civitai,benchmark
       peft-census census --source hub-api
+      peft-census census --source hub --dry-run
     """
-    cards = make_source(source.spec, source.keep_first, output.quiet, source.hub)
+    if dry_run:
+        _print_estimate(source.spec if is_estimable(source.spec) else None, source.hub, instruments, output)
+        return
+    clock = clock_until(stop_after)
+    cards = make_source(source.spec, source.keep_first, output.quiet, source.hub, clock)
     folder = out or settings().snapshots
-    outcome = run_census(cards, folder, output.progress, instruments.config, tagging)
+    outcome = run_census(cards, folder, output.progress, instruments.config, tagging, clock)
     summary = summarize(outcome.snapshot, outcome.unchanged, outcome.instrument_gaps)
     print_result(summary, describe_run(outcome.snapshot, outcome.unchanged), output)
     finish(summary.gaps, summary.instrument_gaps, source.spec)
@@ -89,10 +104,15 @@ def estimate(spec: str | None, hub: HubOptions, instruments: InstrumentOptions, 
     """
     if spec is None and instruments.config is None:
         raise UsageError("there is nothing to estimate", "name a source with --source, or instruments with --with.")
+    _print_estimate(spec, hub, instruments, output)
+
+
+def _print_estimate(spec: str | None, hub: HubOptions, instruments: InstrumentOptions, output: OutputOptions) -> None:
+    """Prints the cost of a source of the Hub, if there is one, and of the instruments."""
     costs = estimate_instruments(instruments.config)
     lines = [_cost_line(name, cost) for name, cost in costs.items()]
     if spec is None:
-        print_result(costs, "\n".join(lines), output)
+        print_result(costs, "\n".join(lines) or "no request: the cards are on this machine", output)
         return
     cost = estimate_source(spec, output.quiet, hub)
     print_result({**cost.as_json(), "instruments": costs}, "\n".join([str(cost), *lines]), output)

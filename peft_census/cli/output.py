@@ -7,18 +7,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Timer
 from typing import NoReturn
 
 from tqdm import tqdm
 
 from peft_census.cli.streams import escaped, print_error, print_text
+from peft_census.collect.progress import progress
 from peft_census.errors import DONE, GAPS
 from peft_census.pipeline.progress import Advance, Progress
 from peft_census.snapshot.records import to_json
-
-DELAY = 2.0
-"""Seconds after which a stage is shown."""
 
 
 @dataclass(frozen=True)
@@ -40,31 +37,17 @@ class OutputOptions:
 
 
 class TerminalProgress(Progress):
-    """Shows on stderr each stage that takes longer than ``DELAY`` seconds, and all notes."""
+    """Shows on stderr each stage that takes longer than two seconds, and all notes."""
 
     @contextmanager
     def stage(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
-        """Shows the stage ``name``: with a bar if ``unit`` is given, otherwise with the time."""
-        layout = None if unit else "{desc}: {elapsed}"
-        with tqdm(
-            desc=name, total=total, unit=f" {unit}", bar_format=layout, file=sys.stderr, delay=DELAY, mininterval=0.5
-        ) as bar:
-            timer = Timer(DELAY, _show, [bar])  # a bar shows itself only when it advances
-            timer.daemon = True
-            timer.start()
-            try:
-                yield bar.update
-            finally:
-                timer.cancel()
+        """Shows the stage ``name``: with its units if ``unit`` is given, otherwise with the time."""
+        with progress(name, unit, total) as bar:
+            yield bar.update
 
     def note(self, line: str) -> None:
         """Prints a line above the progress bar."""
         tqdm.write(escaped(line), file=sys.stderr)
-
-
-def _show(bar: tqdm[NoReturn]) -> None:
-    bar.last_print_t = bar.start_t + DELAY  # tqdm ends the line of a bar that was shown after the delay
-    bar.refresh()
 
 
 def print_result(result: object, text: str, output: OutputOptions) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from peft_census.collect.http.common import Answer, Report, clean_text
+from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock
 from peft_census.collect.http.rest import RestClient, api_client
 from peft_census.collect.instrument import (
     Cost,
@@ -82,9 +83,11 @@ def check(config: InstrumentConfig) -> None:
         raise UsageError(f"Civitai sample of {frame.models} models", "use a positive number, or 0 for all.")
 
 
-def civitai_client(note: Note = lambda line: None, report: Report = lambda where, what: None) -> RestClient:
+def civitai_client(
+    note: Note = lambda line: None, report: Report = lambda where, what: None, clock: Clock = SYSTEM_CLOCK
+) -> RestClient:
     """Returns a client for ``CIVITAI_API_URL``; ``CIVITAI_TOKEN`` is optional."""
-    return api_client("CIVITAI", ENDPOINT, FLOOR_S, note, report)
+    return api_client("CIVITAI", ENDPOINT, FLOOR_S, note, report, clock)
 
 
 def query(frame: CivitaiFrame, cursor: str | None, limit: int = PAGE) -> list[tuple[str, str]]:
@@ -276,7 +279,7 @@ def describe(endpoint: str, campaign: Campaign, frame: CivitaiFrame, complete: b
 
 def collect(run: InstrumentRun) -> InstrumentResult:
     """Returns ``civitai``."""
-    client, frame = civitai_client(run.note, run.report("civitai")), run.config.civitai
+    client, frame = civitai_client(run.note, run.report("civitai"), run.clock), run.config.civitai
     questions = {"endpoint": client.endpoint, "query": query(frame, None), "models": frame.models}
     with run.campaign("civitai", questions) as campaign:
         with gaps_after_first_answer("civitai", campaign) as gaps:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from peft_census.collect.http.common import Report, on_this_machine
+from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock
 from peft_census.collect.http.tokens import secrets
 from peft_census.collect.problem_log import Problems
 from peft_census.collect.response_store import Campaign, open_campaign
@@ -66,6 +67,7 @@ class InstrumentRun:
         raw: folder of stored answers and of the problem log.
         note: called with one line for people.
         progress: called with the number of requests or models done.
+        clock: to wait with.
     """
 
     config: InstrumentConfig
@@ -74,6 +76,7 @@ class InstrumentRun:
     raw: Path
     note: Note = lambda line: None
     progress: Progress = lambda n: None
+    clock: Clock = SYSTEM_CLOCK
 
     def campaign(self, source: str, plan: dict[str, Any]) -> AbstractContextManager[Campaign]:
         """Opens the stored answers to ``plan``; see ``open_campaign``."""

@@ -271,6 +271,15 @@ class Ledger:
                 facts = {"crawl": crawl, "text_sha256": outcome.text_sha256, **place}
                 db.execute(_RECORD[kind], {**vars(outcome), **facts})
 
+    def give_up(self, crawl: int, reason: str) -> None:
+        """Makes failures of the cards that are still to read; the next run reads them."""
+        failed = f"status = 'failed', reason = :reason, read_sha = NULL, revision = NULL, {_NO_TEXT}"
+        with self._transaction() as db:
+            db.execute(
+                f"UPDATE model SET {failed} WHERE status IS NOT 'failed' AND {_TO_READ}",  # noqa: S608
+                {"crawl": crawl, "reason": reason},
+            )
+
     def recorded_shards(self, kind: str) -> set[int]:
         """Returns the numbers of the shards whose outcomes are stored."""
         return {int(r[0]) for r in self._db.execute("SELECT number FROM shard WHERE kind = ?", (kind,))}

@@ -1,4 +1,4 @@
-"""The problem log, one JSON line for each fault; and progress bars.
+"""The problem log, one JSON line for each fault.
 
 In: a stage, a place and a short fault. Out: a file for people and programs. Known secrets are redacted before a line
 is written; headers and query strings are never passed in.
@@ -7,14 +7,10 @@ is written; headers and query strings are never passed in.
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-from tqdm import tqdm
 
 
 class Problems:
@@ -45,13 +41,3 @@ class Problems:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stream.close()
-
-
-def announce(line: str) -> None:
-    """Prints a line on stderr, above the progress bar."""
-    tqdm.write(line, file=sys.stderr)
-
-
-def progress(what: str, unit: str, total: int | None, quiet: bool, done: int = 0) -> tqdm[Any]:
-    """Returns a progress bar on stderr, with rate and remaining time."""
-    return tqdm(desc=what, unit=unit, unit_scale=unit == "B", total=total, initial=done, disable=quiet, mininterval=0.5)

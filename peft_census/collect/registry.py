@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock
 from peft_census.collect.hub.options import HubOptions
 from peft_census.errors import UsageError
 
@@ -42,6 +43,7 @@ class SourceRequest:
         keep_first: keep the first row of each model that occurs twice.
         quiet: no progress bars.
         hub: the options of the Hub's sources.
+        clock: to wait with.
     """
 
     spec: str
@@ -50,6 +52,7 @@ class SourceRequest:
     keep_first: bool = False
     quiet: bool = False
     hub: HubOptions = field(default_factory=HubOptions)
+    clock: Clock = SYSTEM_CLOCK
 
     @property
     def name(self) -> str:
@@ -69,7 +72,13 @@ def is_named(spec: str) -> bool:
 
 
 def make_source(
-    spec: str, raw: Path, batch_rows: int, keep_first: bool = False, quiet: bool = False, hub: HubOptions | None = None
+    spec: str,
+    raw: Path,
+    batch_rows: int,
+    keep_first: bool = False,
+    quiet: bool = False,
+    hub: HubOptions | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Source:
     """Returns the source that ``spec`` names, or one over the Parquet at that path; arguments as for SourceRequest.
 
@@ -78,7 +87,7 @@ def make_source(
     """
     if spec == "":
         raise UsageError("the source is empty", f"give a Parquet file, a folder, a glob, or {', '.join(NAMED)}.")
-    request = SourceRequest(spec, raw, batch_rows, keep_first, quiet, hub or HubOptions())
+    request = SourceRequest(spec, raw, batch_rows, keep_first, quiet, hub or HubOptions(), clock)
     module = NAMED.get(request.name, PARQUET)
     given = request.hub.given()
     if given and not module.startswith("peft_census.collect.hub."):

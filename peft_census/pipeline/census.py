@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from peft_census.collect.base import Source
+from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock
 from peft_census.collect.instrument import InstrumentConfig
 from peft_census.collect.instruments import CollectedInstruments
 from peft_census.pipeline.counting import count_tables, evidence_of, instruments_of
@@ -62,6 +63,7 @@ def run_census(
     progress: Progress = SILENT,
     instruments: InstrumentConfig | None = None,
     tag_options: TagOptions = IN_PROCESS,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Outcome:
     """Runs all stages and writes a snapshot below ``out``.
 
@@ -71,13 +73,14 @@ def run_census(
         progress: receives the progress of each stage.
         instruments: the instruments to read; None for none.
         tag_options: how to tag.
+        clock: for the waits of the instruments.
 
     Raises:
         BusyError: another census writes to ``out``; the source was not asked for anything.
         CensusError: the source cannot be read, or the snapshot cannot be written; nothing incomplete is left.
     """
     with exclusive_lock(out / LOCK):
-        results = collect_instruments(instruments, progress)
+        results = collect_instruments(instruments, progress, clock)
         with progress.stage("reading the source"):
             info = source.prepare()
         rules = rule_inputs()

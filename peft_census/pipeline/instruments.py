@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from peft_census.collect import instruments
+from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock
 from peft_census.collect.instrument import Cost, InstrumentConfig, InstrumentRun
 from peft_census.collect.instruments import CollectedInstruments
 from peft_census.pipeline.progress import Progress
@@ -29,13 +30,15 @@ def peft_types() -> dict[str, str]:
     return {t.peft_type: t.id for t in techniques if t.kind == "peft_type" and t.peft_type}
 
 
-def collect_instruments(config: InstrumentConfig | None, progress: Progress) -> CollectedInstruments:
+def collect_instruments(
+    config: InstrumentConfig | None, progress: Progress, clock: Clock = SYSTEM_CLOCK
+) -> CollectedInstruments:
     """Reads the instruments of ``config``; none without a config."""
     if config is None:
         return CollectedInstruments()
     with progress.stage(f"reading {', '.join(config.names)}", unit="answers") as advance:
         return instruments.collect(
-            InstrumentRun(config, peft_classes(), peft_types(), settings().raw, progress.note, advance)
+            InstrumentRun(config, peft_classes(), peft_types(), settings().raw, progress.note, advance, clock)
         )
 
 

@@ -17,9 +17,9 @@ import pytest
 from click.testing import CliRunner
 from helpers import REPO, commands, write_cards
 
-from peft_census.cli import output
 from peft_census.cli.main import COMMANDS, main
 from peft_census.cli.output import TerminalProgress
+from peft_census.collect import progress
 from peft_census.pipeline.settings import settings
 
 CARDS = [{"modelId": "acme/one", "card": "Trained with LoRA."}, {"modelId": "acme/two", "card": "Größe: 大. AdaLoRA."}]
@@ -98,7 +98,7 @@ def test_too_little_memory_is_one_error(run: Any, monkeypatch: pytest.MonkeyPatc
 
 def test_long_stages_are_named_on_stderr(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each stage of a census that takes long is named; with --quiet none is."""
-    monkeypatch.setattr(output, "DELAY", 0.001)
+    monkeypatch.setattr("peft_census.collect.progress.DELAY", 0.001)
     result = run("census", "--json")
     for stage in ("reading the source", "tagging cards", "counting", "drawing charts"):
         assert stage in result.stderr
@@ -106,15 +106,32 @@ def test_long_stages_are_named_on_stderr(run: Any, monkeypatch: pytest.MonkeyPat
     assert run("census", "--json", "--quiet", "--out", "quiet").stderr == ""
 
 
+def test_without_a_terminal_progress_is_plain_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line every so often, also while nothing advances: stage, done and total, quota, time to finish."""
+    monkeypatch.setattr(progress, "DELAY", 0.01)
+    monkeypatch.setattr(progress, "EVERY", 0.01)
+    lines: list[str] = []
+    with progress.progress("reading", "cards", 1000) as bar:
+        bar.update(400)
+        bar.set_postfix_str("12 of 500 requests left", refresh=False)
+        while len(lines) < 3:
+            lines += capsys.readouterr().err.splitlines()
+    assert all("\r" not in line and line.startswith("reading: ") for line in lines)
+    shown = r"reading: 400 of 1,000 cards, 00:00 elapsed, 00:0\d to finish, 12 of 500 requests left"
+    assert re.fullmatch(shown, lines[-1])
+
+
 def test_short_stages_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     """A stage that ends before the delay prints nothing; a note is always printed, with escapes."""
-    progress = TerminalProgress()
-    with progress.stage("counting"):
+    shown = TerminalProgress()
+    with shown.stage("counting"):
         pass
-    with progress.stage("tagging cards", 10, "cards") as advance:
+    with shown.stage("tagging cards", 10, "cards") as advance:
         advance(10)
     assert capsys.readouterr().err == ""
-    progress.note("a \x1b[31mnote")
+    shown.note("a \x1b[31mnote")
     assert capsys.readouterr().err == "a \\u001b[31mnote\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from peft_census.collect.base import card_status
-from peft_census.collect.hub.api import HubApi
+from peft_census.collect.http.rate_limit import Clock, TimeIsUpError
+from peft_census.collect.hub.api import NOT_READ, HubApi
 from peft_census.collect.hub.options import HubOptions
 from peft_census.pipeline.census import run_census
 from peft_census.pipeline.settings import settings
@@ -100,6 +102,50 @@ def test_the_command_line_prints_the_estimate(replica: Start, run: Any) -> None:
     assert json.loads(told.stdout)["changes"]["listed"] == 60
     text = run("estimate", "--source", "hub", "--population", "all", "--quiet").stdout
     assert "requests" in text and "minutes" in text
+
+
+def stopping(requests: int) -> Clock:
+    """Returns a clock whose time is up after so many requests."""
+    left = count(requests, -1)
+
+    def check() -> None:
+        if next(left) <= 0:
+            raise TimeIsUpError("stopped after 5 minutes", "run again")
+
+    return Clock(check=check)
+
+
+def test_a_crawl_whose_time_is_up_counts_the_rest_as_a_gap(replica: Start, tmp_path: Path) -> None:
+    """What was read is counted; the next run reads only the rest and gives what an undisturbed one gives."""
+    server = replica(from_generator(60))
+    whole = HubApi(tmp_path / "whole", HubOptions("all"), QUICK, quiet=True).prepare()
+    before, asked = server.readme_requests(), sum(server.counts.requests.values())
+    stopped = HubApi(tmp_path / "raw", HubOptions("all"), QUICK, quiet=True, clock=stopping(30))
+    stopped.prepare()
+    rows = cards(stopped).select(["status", "reason"]).to_pylist()
+    unread = [row for row in rows if row["reason"] == NOT_READ]
+    assert len(rows) == 60 and 0 < len(unread) < 60 and {row["status"] for row in unread} == {"failed"}
+    assert sum(server.counts.requests.values()) - asked <= 2 * 30  # each card takes a redirect
+    again = HubApi(tmp_path / "raw", HubOptions("all"), QUICK, quiet=True)
+    assert again.prepare() == whole
+    assert server.readme_requests() - before == before
+
+
+def test_a_time_limit_before_the_listing_ends_writes_nothing(replica: Start, run: Any) -> None:
+    """Exit code 3, one line that says how to resume, and no snapshot of half a population."""
+    replica(from_generator(20))
+    result = run("census", "--source", "hub-api", "--stop-after", "0", "--json")
+    assert result.exit_code == 3 and "stopped after 0 minutes" in result.stderr and result.stdout == ""
+    assert not list(Path("data/snapshots").glob("[!.]*"))
+
+
+def test_a_dry_run_prints_the_estimate(replica: Start, run: Any) -> None:
+    """The same as estimate; no card is read and nothing is written."""
+    server = replica(from_generator(20))
+    dry = run("census", "--source", "hub-api", "--dry-run", "--quiet")
+    assert dry.exit_code == 0 and "requests  " in dry.stdout and "time      about" in dry.stdout
+    assert server.readme_requests() == 0 and not Path("data/snapshots").exists()
+    assert "the cards are on this machine" in run("census", "--dry-run").stdout
 
 
 def test_a_list_of_ones_own_says_which_ids_are_not_there(replica: Start, run: Any, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from peft_census.snapshot.schema.instruments import READING_STATUSES
 
 def collect(run: InstrumentRun) -> InstrumentResult:
     """Returns ``github_counts`` and, if a sample is configured, ``github_imports``; skipped without a token."""
-    client = github_client(run.note, run.report("github"))
+    client = github_client(run.note, run.report("github"), run.clock)
     if client is None:
         run.note("github: skipped, GITHUB_TOKEN is not set (code search needs a token; it needs no scope)")
         return InstrumentResult({}, NotRead("skipped", "GITHUB_TOKEN is not set"))

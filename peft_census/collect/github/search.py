@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from peft_census.collect.http.common import Answer, Report, on_this_machine
+from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock
 from peft_census.collect.http.rest import RestClient, api_client
 from peft_census.collect.instrument import READINGS, Note, Progress
 from peft_census.collect.response_store import Campaign
@@ -113,9 +114,11 @@ def plan_queries(classes: Mapping[str, str], calibrate: bool = False) -> list[Qu
     return plan
 
 
-def github_client(note: Note = lambda line: None, report: Report = lambda where, what: None) -> RestClient | None:
+def github_client(
+    note: Note = lambda line: None, report: Report = lambda where, what: None, clock: Clock = SYSTEM_CLOCK
+) -> RestClient | None:
     """Returns a client for ``GITHUB_API_URL`` with ``GITHUB_TOKEN``, or None without a token."""
-    client = api_client("GITHUB", ENDPOINT, FLOOR_S, note, report)
+    client = api_client("GITHUB", ENDPOINT, FLOOR_S, note, report, clock)
     return client if client.token else None
 
 

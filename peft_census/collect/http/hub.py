@@ -137,6 +137,7 @@ class HubClient:
             NoAnswerError: no usable answer after all attempts.
             UnrecoverableError: the server redirects to another host, rejects the token, or asks to wait for hours.
         """
+        self.clock.check()
 
         def on_fault(fault: TransientError, wait: float) -> None:
             self.report(where, str(fault))

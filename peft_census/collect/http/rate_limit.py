@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from peft_census.errors import UnrecoverableError
+from peft_census.errors import GAPS, SourceError, UnrecoverableError
 
 ANONYMOUS = {"api": 500, "resolvers": 3000, "pages": 100}
 """The Hub's documented quotas per 300 seconds without a token: assumed until a response reports others."""
@@ -33,14 +33,38 @@ _POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Clock:
-    """The monotonic time in seconds, how to wait for it to pass, and the time of day."""
+    """The monotonic time in seconds, how to wait for it to pass, the time of day, and a check of the time limit."""
 
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    check: Callable[[], None] = lambda: None
 
 
 SYSTEM_CLOCK = Clock()
+
+
+class TimeIsUpError(SourceError):
+    """The time that the user gave the run is over; what was collected is stored."""
+
+    exit_code = GAPS
+
+
+def clock_until(minutes: float | None) -> Clock:
+    """Returns a clock that raises TimeIsUpError after ``minutes``, and before a wait that would end later."""
+    if minutes is None:
+        return SYSTEM_CLOCK
+    end = time.monotonic() + minutes * 60
+
+    def check(ahead: float = 0.0) -> None:
+        if time.monotonic() + ahead > end:
+            raise TimeIsUpError(f"stopped after {minutes:g} minutes", "run the same command again; it resumes here.")
+
+    def sleep(seconds: float) -> None:
+        check(seconds)
+        time.sleep(seconds)
+
+    return Clock(sleep=sleep, check=check)
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ class RestClient:
             SourceError: the body is too long.
         """
 
+        self.clock.check()
+
         def on_fault(fault: TransientError, wait: float) -> None:
             self.report(path, str(fault))
             self._announce(wait, str(fault))
@@ -192,10 +194,11 @@ def api_client(
     floor_s: float,
     note: Callable[[str], None] = lambda line: None,
     report: Report = lambda where, what: None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> RestClient:
     """Returns a client for ``endpoint``, or for ``{name}_API_URL`` if that is set, with the token ``{name}_TOKEN``."""
     endpoint = os.environ.get(f"{name}_API_URL", "").strip() or endpoint
-    return RestClient(endpoint, pace_for(endpoint, floor_s), environment_token(f"{name}_TOKEN"), note, report)
+    return RestClient(endpoint, pace_for(endpoint, floor_s), environment_token(f"{name}_TOKEN"), note, report, clock)
 
 
 def pace_for(endpoint: str, floor_s: float) -> Pace:

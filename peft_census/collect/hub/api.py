@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from peft_census.collect.base import SourceInfo, cards_batch
 from peft_census.collect.http.hub import HubClient, Limits, endpoint
+from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock, TimeIsUpError
 from peft_census.collect.hub.cards import read_cards
 from peft_census.collect.hub.config_sample import draw_sample, read_sample
 from peft_census.collect.hub.listing import look_up_ids, read_listing
@@ -28,7 +28,7 @@ from peft_census.collect.hub.options import ADAPTER_TAGS, HubOptions, read_ids
 from peft_census.collect.hub.session import crawl_folder, hub_session
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.ledger_rows import ConfigRow, ModelRow
-from peft_census.collect.problem_log import progress
+from peft_census.collect.progress import Bar, progress
 from peft_census.collect.raw_shards import Shards
 from peft_census.collect.registry import SourceRequest
 from peft_census.errors import SourceError, UsageError
@@ -41,6 +41,7 @@ DELETED = 0.02
 _FEW = 10
 """A listing of one tag may always lose so many models: some tags have few."""
 SHRUNK = "missing from a listing that lost more models than deletions explain"
+NOT_READ = "not read yet: the run reached its time limit"
 
 _MISSING = {
     "all": "no longer listed: deleted or private",
@@ -63,6 +64,7 @@ class HubApi:
         limits: time-outs, attempts and sizes.
         quiet: no progress bars.
         batch_rows: rows per batch.
+        clock: to wait with; when its time is up, the cards that are left are a gap.
     """
 
     raw: Path
@@ -70,6 +72,7 @@ class HubApi:
     limits: Limits = field(default_factory=Limits)
     quiet: bool = False
     batch_rows: int = 1024
+    clock: Clock = SYSTEM_CLOCK
 
     kind = "hub-api"
 
@@ -89,7 +92,7 @@ class HubApi:
         """
         if request.revision is not None:
             raise UsageError(f"{request.spec!r}: only hub-dump takes a revision", f"use --source {request.name}.")
-        return cls(request.raw, request.hub, quiet=request.quiet, batch_rows=request.batch_rows)
+        return cls(request.raw, request.hub, quiet=request.quiet, batch_rows=request.batch_rows, clock=request.clock)
 
     def prepare(self) -> SourceInfo:
         """Lists the models, reads the missing cards, and hashes the result.
@@ -99,9 +102,12 @@ class HubApi:
         """
         with self.session() as (client, ledger):
             self.crawl = self.list_models(client, ledger)
-            self.prefill(client, ledger)
-            self._read_cards(client, ledger)
-            self._read_sample(client, ledger)
+            try:
+                self.prefill(client, ledger)
+                self._read_cards(client, ledger)
+                self._read_sample(client, ledger)
+            except TimeIsUpError:
+                ledger.give_up(self.crawl, NOT_READ)
             if not ledger.gaps.is_proved(self.crawl):
                 ledger.ask_relisting(self.crawl)
             elif not ledger.n_failed():
@@ -114,7 +120,7 @@ class HubApi:
     @contextmanager
     def session(self) -> Iterator[tuple[HubClient, Ledger]]:
         """Opens client and ledger, and locks the folder for this process."""
-        hub = hub_session(self.folder, self.base, self.limits, self.kind, self.quiet)
+        hub = hub_session(self.folder, self.base, self.limits, self.kind, self.quiet, self.clock)
         with hub as client, Ledger(self.folder) as ledger:
             yield client, ledger
 
@@ -124,7 +130,7 @@ class HubApi:
         crawl = ledger.open_crawl(FRESH_SECONDS)
         if ledger.is_listed(crawl):
             return crawl
-        with progress("listing", " models", None, self.quiet, ledger.n_listed(crawl)) as bar:
+        with progress("listing", "models", None, self.quiet, ledger.n_listed(crawl)) as bar:
             tick = _ticker(bar, client, ledger, crawl, "api")
             if self.options.ids is not None:
                 look_up_ids(client, ledger, crawl, read_ids(self.options.ids), tick)
@@ -186,7 +192,7 @@ class HubApi:
     def _read_cards(self, client: HubClient, ledger: Ledger) -> None:
         to_read = ledger.n_to_read(self.crawl)
         if to_read:
-            with progress("reading", " cards", to_read, self.quiet) as bar:
+            with progress("reading", "cards", to_read, self.quiet) as bar:
                 tick = _ticker(bar, client, ledger, self.crawl, "resolvers")
                 read_cards(client, ledger, Shards(self.folder / "cards"), self.crawl, tick)
 
@@ -227,7 +233,7 @@ class HubApi:
                 ledger.record(ledger.last_crawl(), kind, shards.outcomes(unrecorded), unrecorded)
 
 
-def _ticker(bar: Any, client: HubClient, ledger: Ledger, crawl: int, bucket: str) -> Callable[[int], None]:
+def _ticker(bar: Bar, client: HubClient, ledger: Ledger, crawl: int, bucket: str) -> Callable[[int], None]:
     """Returns a function that advances ``bar``, shows what is left of the rate limit, and records the day."""
     known: date | None = None
 
@@ -238,7 +244,7 @@ def _ticker(bar: Any, client: HubClient, ledger: Ledger, crawl: int, bucket: str
             ledger.add_day(crawl, known)
         bar.update(n)
         left, quota = client.pacer.left(bucket)
-        bar.set_postfix_str(f"budget {left:,} of {quota:,}", refresh=False)
+        bar.set_postfix_str(f"{left:,} of {quota:,} requests left", refresh=False)
 
     return tick
 

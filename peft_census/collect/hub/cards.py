@@ -161,6 +161,7 @@ def read_files(
     pool = ThreadPoolExecutor(workers, thread_name_prefix="hub")
     running: set[Future[Outcome]] = set()
     in_a_row, more, last = 0, True, None
+    fault: SourceError | None = None
     try:
         while running or more:
             while more and len(running) < 2 * workers:
@@ -170,7 +171,11 @@ def read_files(
                     running.add(pool.submit(reader.read, request))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                last = future.result()
+                try:
+                    last = future.result()
+                except SourceError as error:  # of the server or the run, not of one card
+                    fault, more = fault or error, False
+                    continue
                 writer.add(last)
                 tick(1)
                 in_a_row = in_a_row + 1 if last.status == "failed" else 0
@@ -179,6 +184,8 @@ def read_files(
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         writer.flush()
+    if fault is not None:
+        raise fault
     if last is not None and in_a_row >= most_failures:
         raise SourceError(
             f"{client.base}: {in_a_row} cards in a row could not be read ({last.reason})",

@@ -30,7 +30,7 @@ from peft_census.collect.hub.listing import next_page
 from peft_census.collect.hub.options import HubOptions
 from peft_census.collect.hub.session import crawl_folder, hub_session
 from peft_census.collect.parquet import Files
-from peft_census.collect.problem_log import progress
+from peft_census.collect.progress import progress
 from peft_census.collect.registry import SourceRequest
 from peft_census.errors import SourceError, UsageError, output_error
 from peft_census.snapshot.files import replaced_file, write_atomically

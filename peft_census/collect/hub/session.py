@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from peft_census.collect.http.hub import HubClient, Limits
-from peft_census.collect.problem_log import Problems, announce
+from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock
+from peft_census.collect.problem_log import Problems
+from peft_census.collect.progress import announce
 from peft_census.snapshot.lock import exclusive_lock
 
 LOCK = "lock"
@@ -21,7 +23,9 @@ def crawl_folder(raw: Path, base: str, name: str) -> Path:
 
 
 @contextmanager
-def hub_session(folder: Path, base: str, limits: Limits, stage: str, quiet: bool = False) -> Iterator[HubClient]:
+def hub_session(
+    folder: Path, base: str, limits: Limits, stage: str, quiet: bool = False, clock: Clock = SYSTEM_CLOCK
+) -> Iterator[HubClient]:
     """Locks ``folder`` and opens a client whose failed requests are logged there under ``stage``.
 
     Its long waits are announced on stderr, unless ``quiet``.
@@ -30,7 +34,7 @@ def hub_session(folder: Path, base: str, limits: Limits, stage: str, quiet: bool
         BusyError: another process has the folder.
     """
     with exclusive_lock(folder / LOCK):
-        client = HubClient(limits, base=base)
+        client = HubClient(limits, base=base, clock=clock)
         with Problems(folder / "problems.jsonl", (client.token or "",)) as problems:
             client.report = lambda where, what: problems.record(stage, where, what)
             if not quiet:
