@@ -19,6 +19,8 @@ from typing import Any
 
 from peft_census.collect.ledger_gaps import ListingGaps
 from peft_census.collect.ledger_rows import (
+    ADD_DAY,
+    ADD_PAGE,
     SCHEMA,
     VERSION,
     ConfigRow,
@@ -30,7 +32,7 @@ from peft_census.collect.ledger_rows import (
 )
 from peft_census.collect.raw_shards import Outcome
 from peft_census.errors import SourceError, output_error
-from peft_census.snapshot.database import close_sealed, database_error, open_checked, unseal
+from peft_census.snapshot.database import close_sealed, database_error, open_checked
 from peft_census.snapshot.manifest import Retrieval
 
 _HINT = "run `peft-census verify --repair`, or remove this folder to crawl from the start."
@@ -47,13 +49,6 @@ _NO_TEXT = "shard = NULL, row = NULL, text_sha256 = NULL"
 _UPSERT = f"""INSERT INTO model (crawl, first_crawl, {", ".join(ListedModel._fields)})
   VALUES (:crawl, :crawl, {", ".join(":" + c for c in ListedModel._fields)}) ON CONFLICT (model_id)
   DO UPDATE SET crawl = :crawl, {", ".join(f"{c} = excluded.{c}" for c in ListedModel._fields[1:])}"""  # noqa: S608
-
-_ADD_PAGE = """INSERT INTO listing VALUES (:crawl, :name, :next, 1, :items, :malformed, :done)
-  ON CONFLICT (crawl, name) DO UPDATE SET next = :next, pages = pages + 1, items = items + :items,
-  malformed = malformed + :malformed, done = :done"""
-
-_ADD_DAY = """UPDATE crawl SET first_day = min(coalesce(first_day, :day), :day),
-  last_day = max(coalesce(last_day, :day), :day) WHERE id = :crawl"""
 
 _RECORD = {
     "cards": """UPDATE model SET status = :status, reason = :reason, read_sha = :sha, read_gated = :gated,
@@ -130,7 +125,6 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        unseal(self.path)
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
@@ -169,7 +163,7 @@ class Ledger:
     def add_day(self, crawl: int, day: date) -> None:
         """Records that the server answered on ``day``."""
         with self._transaction() as db:
-            db.execute(_ADD_DAY, {"crawl": crawl, "day": day.isoformat()})
+            db.execute(ADD_DAY, {"crawl": crawl, "day": day.isoformat()})
 
     def retrieved(self, crawl: int) -> Retrieval | None:
         """Returns the days on which the server answered; None before its first answer."""
@@ -195,7 +189,7 @@ class Ledger:
         page = {"crawl": crawl, "name": name, "next": following, "done": following is None}
         with self._transaction() as db:
             db.executemany(_UPSERT, ({**model._asdict(), "crawl": crawl} for model in models))
-            db.execute(_ADD_PAGE, {**page, "items": len(models), "malformed": malformed})
+            db.execute(ADD_PAGE, {**page, "items": len(models), "malformed": malformed})
 
     def n_no_longer_listed(self, crawl: int) -> int:
         """Returns how many models were listed by earlier crawls and are not by this one."""

@@ -1,6 +1,6 @@
 """The tables of the crawl state, and one record for each kind of row that leaves it.
 
-The statements are in ``ledger``.
+The other statements are in ``ledger``.
 """
 
 from __future__ import annotations
@@ -35,6 +35,13 @@ CREATE TABLE IF NOT EXISTS gap (
   PRIMARY KEY (crawl, place, reason));
 CREATE TABLE IF NOT EXISTS shard (kind TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (kind, number));
 """
+
+ADD_PAGE = """INSERT INTO listing VALUES (:crawl, :name, :next, 1, :items, :malformed, :done)
+  ON CONFLICT (crawl, name) DO UPDATE SET next = :next, pages = pages + 1, items = items + :items,
+  malformed = malformed + :malformed, done = :done"""
+
+ADD_DAY = """UPDATE crawl SET first_day = min(coalesce(first_day, :day), :day),
+  last_day = max(coalesce(last_day, :day), :day) WHERE id = :crawl"""
 
 
 class ListedModel(NamedTuple):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from peft_census.errors import SourceError, output_error
-from peft_census.snapshot.database import close_sealed, database_error, open_checked, unseal
+from peft_census.snapshot.database import close_sealed, database_error, open_checked
 from peft_census.snapshot.lock import exclusive_lock
 from peft_census.snapshot.records import read_record, to_json
 
@@ -111,7 +111,6 @@ def open_campaign(store: Path, source: str, plan: dict[str, Any], fresh: bool = 
         with exclusive_lock(store.with_suffix(".lock")):
             base = open_checked(store)
             try:
-                unseal(store)
                 base.executescript(_SCHEMA)
                 number = None if fresh else _last(base, source, sha)
                 if number is None:

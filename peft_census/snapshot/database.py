@@ -24,7 +24,7 @@ _PRIMARY = 0xFF
 
 def is_changed(database: Path, sha256_of: Callable[[Path], str] = known_sha256) -> bool:
     """Returns whether a closed database differs from its digest; False if it has none or was not closed."""
-    digest = _digest_file(database)
+    digest = digest_file(database)
     if not digest.is_file() or has_log(database):
         return False
     return digest.read_text(encoding="utf-8", errors="replace").strip() != sha256_of(database)
@@ -38,10 +38,12 @@ def open_checked(database: Path) -> sqlite3.Connection:
     """
     if is_changed(database):
         raise sqlite3.DatabaseError(DAMAGED)
+    if has_log(database):
+        digest_file(database).unlink(missing_ok=True)  # of an earlier state
     connection = sqlite3.connect(database, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
-        if not _digest_file(database).is_file():
+        if not digest_file(database).is_file():
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
@@ -51,17 +53,15 @@ def open_checked(database: Path) -> sqlite3.Connection:
     return connection
 
 
-def unseal(database: Path) -> None:
-    """Removes the digest of a database; to be called before it is changed."""
-    _digest_file(database).unlink(missing_ok=True)
-
-
 def close_sealed(connection: sqlite3.Connection, database: Path) -> None:
-    """Closes a database and records its digest, unless it was not changed or is open elsewhere."""
+    """Closes a database and records its digest, unless it is open elsewhere."""
+    digest = digest_file(database)
+    if connection.total_changes:
+        digest.unlink(missing_ok=True)  # before SQLite changes the file, in case this process is killed
     connection.close()
-    if database.is_file() and not has_log(database) and not _digest_file(database).is_file():
+    if database.is_file() and not has_log(database) and not digest.is_file():
         with suppress(OutputError):  # a full disk: without a digest, SQLite's own check is left
-            write_atomically(_digest_file(database), known_sha256(database) + "\n")
+            write_atomically(digest, known_sha256(database) + "\n")
 
 
 def has_log(database: Path) -> bool:
@@ -82,5 +82,6 @@ def database_error(database: Path, error: sqlite3.Error, hint: str) -> CensusErr
     return SourceError(f"{database}: damaged ({error})", hint)
 
 
-def _digest_file(database: Path) -> Path:
+def digest_file(database: Path) -> Path:
+    """Returns the file that holds the digest of a database."""
     return database.with_name(f"{database.name}.sha256")

@@ -11,7 +11,7 @@ import pytest
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.response_store import FRESH_DAYS, open_campaign
 from peft_census.errors import BusyError, OutputError, SourceError
-from peft_census.snapshot.database import unseal
+from peft_census.snapshot.database import digest_file
 from peft_census.snapshot.records import record
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -72,7 +72,7 @@ def test_old_and_unwanted_campaigns_are_not_reused(tmp_path: Path) -> None:
         with sqlite3.connect(store) as base:
             base.execute("UPDATE campaign SET opened_at = ?", (opened,))
         base.close()
-        unseal(store)
+        digest_file(store).unlink()
         with open_campaign(store, "github", PLAN) as campaign:
             assert campaign.get("a", Body) is None
             campaign.put("a", NOW, Body(1))
