@@ -6,6 +6,8 @@ same content gives the same snapshot, however it was collected.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
@@ -15,21 +17,58 @@ import pyarrow.compute as pc
 from peft_census.snapshot.manifest import SourceInfo
 from peft_census.snapshot.schema import arrow_schema
 
-__all__ = ["PLACEHOLDERS", "Source", "SourceInfo", "card_status", "cards_batch"]
+__all__ = ["PLACEHOLDERS", "SUSPECT", "Source", "SourceInfo", "card_status", "cards_batch"]
 
 PLACEHOLDERS = frozenset(
-    {
-        "entry not found",
-        "repository not found",
-        "not found",
-        "404: not found",
-        "invalid username or password.",
-        "n/a",
-        "none",
-        "null",
-    }
+    line.strip()
+    for line in """
+    entry not found
+    repository not found
+    not found
+    404: not found
+    404 not found
+    invalid username or password
+    unauthorized
+    401 unauthorized
+    forbidden
+    403 forbidden
+    access denied
+    rate limit exceeded
+    too many requests
+    429 too many requests
+    internal server error
+    500 internal server error
+    bad gateway
+    502 bad gateway
+    service unavailable
+    503 service unavailable
+    gateway timeout
+    504 gateway timeout
+    504 gateway time-out
+    n/a
+    nan
+    none
+    null
+    undefined
+    """.splitlines()
+    if line.strip()
 )
-"""Complete card texts, in lower case, that dumps have in the place of a missing card."""
+"""Complete card texts, in lower case and without a full stop, that dumps have in the place of a missing card."""
+
+SUSPECT = r"^\s*(\{|<!doctype|<html|version https://git-lfs|access to )"
+"""Begin of a longer text that may not be a card; in lower case."""
+_LFS_POINTER = "version https://git-lfs.github.com/spec/"
+_RESTRICTED = re.compile(
+    r"access to (model|dataset|this repo\w*) .{0,300}\b(is restricted|is gated|ask for access)", re.I | re.S
+)
+_ERROR_PAGE = re.compile(
+    r"\s*<(!doctype html|html)\b.{0,3000}?<title[^>]*>[^<]{0,100}?"
+    r"\b(40[134]|429|50[0234]|52[0-9]|not found|forbidden|access denied|just a moment|error)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_MOST_KEYS = 5
+_LONGEST_ERROR = 1000
+"""Characters of an error message; a longer text that begins like one is a card."""
 
 INVALID_UTF8 = "invalid UTF-8: unreadable bytes replaced"
 """The reason that a repaired text is given."""
@@ -74,12 +113,33 @@ def card_status(card: str | None) -> tuple[str, str | None]:
     """Returns ``(status, reason)`` for a card as a dump stores it."""
     if card is None:
         return "no_card", "null"
-    text = card.strip()
-    if not text:
+    text = card.strip("\ufeff \t\r\n\f\v\u00a0")
+    if not text or text.isspace():
         return "no_card", "empty"
-    if len(text) < 40 and text.lower() in PLACEHOLDERS:
+    if len(text) < 40 and text.lower().rstrip(".") in PLACEHOLDERS:
         return "no_card", f"placeholder: {text}"
-    return "text", None
+    if _ERROR_PAGE.match(text):
+        return "no_card", "an error page"
+    if len(text) > _LONGEST_ERROR:
+        return "text", None
+    if text.startswith(_LFS_POINTER):
+        return "no_card", "a pointer of Git LFS"
+    message = _error_message(text)
+    if _RESTRICTED.match(text if message is None else message):
+        return "gated", "access must be asked for"
+    return ("text", None) if message is None else ("no_card", "an error message")
+
+
+def _error_message(text: str) -> str | None:
+    """Returns the message of a JSON object that a server sends as an error; None for every other text."""
+    if not text.startswith("{"):
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    message = value.get("error") if isinstance(value, dict) and len(value) <= _MOST_KEYS else None
+    return message if isinstance(message, str) else None
 
 
 _YEAR_1, _YEAR_9999 = -62_135_596_800_000_000, 253_402_300_799_999_999

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.collect.base import INVALID_UTF8, card_status, cards_batch
+from peft_census.collect.base import INVALID_UTF8, SUSPECT, card_status, cards_batch
 from peft_census.errors import BadInputError
 from peft_census.snapshot.schema import arrow_schema
 
@@ -88,10 +88,28 @@ def _plain(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, list[int]]:
         offsets = [0, *lengths.cumsum().tolist()]
         mask = column.is_null()
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, mask=mask).cast(target), []
-    if pa.types.is_timestamp(target) and pa.types.is_timestamp(column.type) and column.type.tz is None:
-        column = column.cast(pa.timestamp("us")) if column.type.unit != "us" else column
-        return pc.assume_timezone(column, "UTC"), []
-    return column.cast(target, safe=not pa.types.is_timestamp(target)), []
+    if pa.types.is_timestamp(target):
+        return _micros(column).cast(target), []
+    if pa.types.is_uint64(column.type):
+        column = pc.if_else(pc.less_equal(column, pa.scalar(_INT64, pa.uint64())), column, None)
+    return column.cast(target), []
+
+
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_INT64 = 2**63 - 1
+
+
+def _micros(column: pa.Array) -> pa.Array:
+    """Returns dates or times as microseconds since 1970: finer ones are cut off, those that do not fit are null."""
+    if pa.types.is_date32(column.type):
+        column = column.cast(pa.timestamp("s"))
+    unit = column.type.unit if pa.types.is_timestamp(column.type) else "ms"  # date64
+    ticks = column.cast(pa.int64())
+    if unit == "ns":
+        return pc.divide(ticks, 1_000)
+    factor = 1_000_000 // _PER_SECOND[unit]
+    fits = pc.less_equal(pc.abs(pc.max_element_wise(ticks, -_INT64)), _INT64 // factor)
+    return pc.multiply(pc.if_else(fits, ticks, None), factor)
 
 
 def _plain_text(column: pa.Array) -> tuple[pa.Array, list[int]]:
@@ -124,7 +142,10 @@ def _statuses(cards: pa.Array | list[object], broken: list[int]) -> tuple[list[o
     reason: list[object] = [None] * n
     short = pc.less(pc.fill_null(pc.binary_length(cards), 0), _LONG)
     blank = pc.fill_null(pc.utf8_is_space(cards), True)
-    for i in pc.indices_nonzero(pc.or_(short, blank)).to_pylist():
+    suspect = pc.fill_null(
+        pc.match_substring_regex(pc.utf8_slice_codeunits(cards, 0, 100), SUSPECT, ignore_case=True), False
+    )
+    for i in pc.indices_nonzero(pc.or_(pc.or_(short, blank), suspect)).to_pylist():
         status[i], reason[i] = card_status(cards[i].as_py())
     for i in broken:
         reason[i] = INVALID_UTF8 if status[i] == "text" else reason[i]

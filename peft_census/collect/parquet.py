@@ -9,7 +9,9 @@ from __future__ import annotations
 import glob
 import hashlib
 import random
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -26,6 +28,8 @@ from peft_census.collect.registry import SourceRequest
 from peft_census.errors import BadInputError, UsageError
 from peft_census.snapshot.files import file_sha256
 
+MISSING_FILE = "a numbered file of the source is missing (at least so many)"
+_NUMBERED = re.compile(r"(.*)-([0-9]{5})-of-([0-9]{5})\.parquet", re.IGNORECASE)
 _IDS_AT_ONCE = 65_536
 
 _WITHOUT_TEXT = 16_384
@@ -53,7 +57,8 @@ class Files:
         self.spec = spec
         self.batch_rows = batch_rows
         self.keep_first = keep_first
-        self.paths = find_files(spec)
+        found = find_files(spec)
+        self.paths, self.skipped = found.paths, found.skipped
         self.rows = 0
         self.dropped = 0
         self._repeated: set[str] = set()
@@ -78,11 +83,15 @@ class Files:
         details: dict[str, object] = {"files": digests, "rows": self.rows}
         if self.dropped:
             details["duplicate_rows_dropped"] = self.dropped
+        if self.skipped:
+            details["skipped_files"] = self.skipped
+        missing = 0 if Path(self.spec).is_file() else missing_numbers(self.paths)
         return SourceInfo(
             kind="files",
             label=self.paths[0].name if len(self.paths) == 1 else f"{len(self.paths)} Parquet files",
             content_sha256=content.hexdigest(),
             details=details,
+            gaps={MISSING_FILE: missing} if missing else {},
         )
 
     def total(self) -> int:
@@ -166,8 +175,19 @@ class Files:
                 raise _damaged(path, error) from error
 
 
-def find_files(spec: str) -> list[Path]:
-    """Returns the Parquet files that ``spec`` (file, folder or glob) names, sorted by path.
+@dataclass(frozen=True)
+class FoundFiles:
+    """The Parquet files of a source, sorted by path, and how many were skipped because their name hides them."""
+
+    paths: list[Path]
+    skipped: int
+
+
+def find_files(spec: str) -> FoundFiles:
+    """Returns the Parquet files that ``spec`` (file, folder or glob) names.
+
+    In a folder, names that begin with ``.`` or ``_`` are skipped, as Spark and pyarrow do: they are temporary files,
+    checkpoints and what macOS adds. Links are followed.
 
     Raises:
         BadInputError: the folder has no such file.
@@ -175,14 +195,42 @@ def find_files(spec: str) -> list[Path]:
     """
     path = Path(spec)
     if path.is_file():
-        return [path]
-    matches = path.rglob("*.parquet") if path.is_dir() else map(Path, glob.glob(spec, recursive=True))  # noqa: PTH207
-    files = sorted((p for p in matches if p.is_file()), key=lambda p: p.parts)  # Path's order differs on Windows
-    if not files and path.is_dir():
+        return FoundFiles([path], 0)
+    is_folder = path.is_dir()
+    matches = _walk(path, set()) if is_folder else map(Path, glob.glob(spec, recursive=True))  # noqa: PTH207
+    every = sorted((p for p in matches if p.is_file()), key=lambda p: p.parts)  # Path's order differs on Windows
+    files = [p for p in every if not (is_folder and _is_hidden(p.relative_to(path)))]
+    if not files and is_folder:
         raise BadInputError(f"{path}: no .parquet file in this folder", "name a folder with cards in Parquet.")
     if not files:
         raise UsageError(f"source {spec!r} names no file", "give a Parquet file, a folder, a glob, or 'specimen'.")
-    return files
+    return FoundFiles(files, len(every) - len(files))
+
+
+def _walk(folder: Path, entered: set[Path]) -> Iterator[Path]:
+    """Yields the Parquet files below ``folder``, through links too, each folder once."""
+    real = folder.resolve()
+    if real in entered:
+        return
+    entered.add(real)
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            yield from _walk(path, entered)
+        elif path.suffix.lower() == ".parquet":
+            yield path
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in path.parts)
+
+
+def missing_numbers(paths: Iterable[Path]) -> int:
+    """Returns how many of the files named ``…-00001-of-00003.parquet`` are missing."""
+    series: dict[tuple[Path, str, int], set[int]] = {}
+    for path in paths:
+        if numbered := _NUMBERED.fullmatch(path.name):
+            series.setdefault((path.parent, numbered[1], int(numbered[3])), set()).add(int(numbered[2]))
+    return sum(max(0, total - len(numbers)) for (_, _, total), numbers in series.items())
 
 
 def _columns(file: pq.ParquetFile) -> list[str]:

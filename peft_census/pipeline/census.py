@@ -83,6 +83,8 @@ def run_census(
         results = collect_instruments(instruments, progress, clock)
         with progress.stage("reading the source"):
             info = source.prepare()
+        if skipped := info.details.get("skipped_files"):
+            progress.note(f"skipped {skipped} files whose name, or folder's name, begins with a dot or an underscore")
         rules = rule_inputs()
         key = _key(rules, info, results)
         if existing := find_by_key(key, out):

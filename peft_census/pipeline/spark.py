@@ -109,7 +109,7 @@ def write_mentions_with_spark(spec: str, out: Path, master: str | None) -> Menti
         raise UsageError(f"--engine spark reads Parquet, not {spec!r}", "name a file, a folder or a glob.")
     if out.exists():
         raise OutputError(f"{out} already exists", "Spark writes a new folder; remove it or choose another --out.")
-    paths = [spec] if "://" in spec else [str(p.resolve()) for p in find_files(spec)]
+    paths = [spec] if "://" in spec else [str(p.resolve()) for p in find_files(spec).paths]
     spark = make_session(master, settings().batch_rows)
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException

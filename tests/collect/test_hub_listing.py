@@ -58,7 +58,7 @@ def test_what_could_be_a_path_is_no_model_id(model_id: object) -> None:
 
 def test_ordinary_ids_are_model_ids() -> None:
     """An id has an owner and a name, or only a name, as the first models have."""
-    assert all(map(is_model_id, ("gpt2", "owner/name", "O-w_n.er/Na.me--x", "_a/_b")))
+    assert all(map(is_model_id, ("gpt2", "owner/name", "O-w_n.er/Na.me--x", "_a/_b", "owner/" + "x" * 120)))
 
 
 def test_a_field_that_cannot_be_read_is_null_and_named() -> None:
@@ -180,6 +180,18 @@ def test_a_malformed_link_is_one_error(replica: Start, tmp_path: Path, link: str
 def test_a_link_is_read_as_rfc_8288_says(link: str) -> None:
     """Titles with signs, several relations, and any case."""
     assert next_page(Answer(200, {"link": link}, b""), "/api/models", "https://hub.example") == "/api/models?p=2"
+
+
+def test_a_renamed_model_is_counted_once_and_noted(replica: Start, tmp_path: Path) -> None:
+    """The Hub redirects the old id to the new one; a list with both has one model."""
+    replica(from_generator(9), faults=Faults(renamed={"old/name": "owner-001/model-0000001"}))
+    notes: list[str] = []
+    with closing(Ledger(tmp_path)) as ledger:
+        crawl = ledger.open_crawl(3600)
+        client = HubClient(QUICK, note=notes.append)
+        look_up_ids(client, ledger, crawl, ["old/name", "owner-001/model-0000001"], lambda n: None)
+        assert [row.model_id for row in ledger.models(crawl)] == ["owner-001/model-0000001"]
+    assert notes == ["old/name is owner-001/model-0000001 today; counted once, under that id"]
 
 
 def test_a_page_that_comes_again_ends_the_listing_with_an_error(replica: Start, tmp_path: Path) -> None:

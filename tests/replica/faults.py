@@ -58,6 +58,8 @@ class Faults:
     """No page but the first names a next one."""
     link: str | None = None
     """The Link header of every page of a listing."""
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Old id of a model → new id, to which the API redirects."""
     etag: str | None = None
     """The ETag of every file."""
 

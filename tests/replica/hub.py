@@ -101,7 +101,14 @@ class Replica:
 @contextmanager
 def serving(catalogue: Catalogue | Lazy, **options: Any) -> Iterator[Replica]:
     """Gives a replica that serves until the block ends."""
-    replica = Replica(catalogue, **options).start()
+    with running(Replica(catalogue, **options)) as replica:
+        yield replica
+
+
+@contextmanager
+def running(replica: Replica) -> Iterator[Replica]:
+    """Lets ``replica`` serve until the block ends."""
+    replica.start()
     try:
         yield replica
     finally:
@@ -308,6 +315,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _model(self, rest: str) -> None:
         model_id = rest.partition("/revision/")[0]
+        if new := self.replica.faults.renamed.get(model_id):
+            self._send(307, b"", {"Location": f"/api/models/{new}?{urlsplit(self.path).query}"})
+            return
         record = self.replica.catalogue.find(model_id)
         if record is None:
             self._refuse_repo()
@@ -558,7 +568,11 @@ def main() -> None:
         catalogue = Lazy(asked.models) if asked.lazy else from_generator(asked.models)
     faults = Faults(error=0.05, reset=0.01, truncated=0.01) if asked.faults else Faults()
     quotas = {"api": asked.quota[0], "resolvers": asked.quota[1], "pages": 100}
-    with serving(catalogue, faults=faults, windows=Windows(quotas, asked.window), port=asked.port) as replica:
+    try:
+        replica = Replica(catalogue, faults, Windows(quotas, asked.window), asked.port)
+    except OSError as error:
+        sys.exit(f"error: port {asked.port} cannot be used ({error.strerror})\n  choose another one with --port.")
+    with running(replica):
         print(f"HF_ENDPOINT={replica.base} make census SOURCE=hub-api  # in another terminal", flush=True)  # noqa: T201
         try:
             threading.Event().wait()

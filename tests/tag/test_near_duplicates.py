@@ -204,7 +204,9 @@ def test_copies_of_real_cards(real: list[CitingCard], change: object, expected: 
 @needs_real
 def test_row_groups_and_order_do_not_matter() -> None:
     """Cards in other batches and in another order have the same clusters."""
-    cards = pa.Table.from_batches(make_source(str(find_files(str(REAL / "model_cards"))[1]), quiet=True).batches())
+    cards = pa.Table.from_batches(
+        make_source(str(find_files(str(REAL / "model_cards")).paths[1]), quiet=True).batches()
+    )
 
     def found(cards: pa.Table, rows: int) -> dict[str, str]:
         near = NearDuplicates()

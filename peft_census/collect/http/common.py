@@ -7,6 +7,7 @@ what may succeed later. ``TransientError`` never leaves a client's ``get``.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -226,6 +227,29 @@ def on_this_machine(url: str) -> bool:
 def may_receive_token(url: str, endpoint: str) -> bool:
     """Returns whether the token may be sent to ``url``: only to the endpoint, and never unencrypted over a network."""
     return origin(url) == origin(endpoint) and (url.startswith("https:") or on_this_machine(url))
+
+
+_PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
+_PROXY_SCHEMES = ("http", "https", "socks4", "socks5", "socks5h")
+
+
+def check_proxies() -> None:
+    """Raises UsageError for a variable that is not the address of a proxy; the error shows no value."""
+    for name in _PROXIES:
+        value = os.environ.get(name) or "http://none"
+        try:
+            parts = urlsplit(value if "://" in value else f"http://{value}")
+            valid = parts.scheme in _PROXY_SCHEMES and parts.hostname and parts.port != 0
+        except ValueError:
+            valid = False
+        if not valid:
+            raise UsageError(f"{name} is not the address of a proxy", "write http://host:port, or unset it.")
+
+
+def bad_certificates(*names: str) -> UsageError:
+    """Returns the error for certificates that cannot be read; the first of the variables that is set names them."""
+    name = next((name for name in names if os.environ.get(name)), "the system")
+    return UsageError(f"{name} does not name readable certificates", "name a PEM file, or unset it.")
 
 
 def redact(text: AnyStr, secret: str | None) -> AnyStr:

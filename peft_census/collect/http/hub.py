@@ -32,6 +32,8 @@ from peft_census.collect.http.common import (
     ElsewhereError,
     Report,
     TransientError,
+    bad_certificates,
+    check_proxies,
     clean_headers,
     is_transient,
     may_receive_token,
@@ -50,7 +52,7 @@ from peft_census.collect.http.rate_limit import (
     wait_line,
 )
 from peft_census.collect.http.tokens import checked_token, environment_token
-from peft_census.errors import SourceError, UnrecoverableError
+from peft_census.errors import SourceError, UnrecoverableError, UsageError
 
 HUB = "https://huggingface.co"
 USER_AGENT = f"peft_census/{__version__}; hf_hub/{hub_version}; python/{'.'.join(map(str, sys.version_info[:3]))}"
@@ -171,7 +173,7 @@ class HubClient:
         """
         earlier: list[Mapping[str, str]] = []
         for _ in range(_MOST_REDIRECTS + 1):
-            if not elsewhere and _origin(url) != origin(self.base):
+            if not elsewhere and origin(url) != origin(self.base):
                 raise ElsewhereError(
                     f"{self.base} redirects to another host ({urlsplit(url).hostname}), which is refused",
                     "set HF_ENDPOINT to the host that serves the Hub's API; nothing was sent to the other host.",
@@ -181,7 +183,11 @@ class HubClient:
                     yield response, tuple(earlier)
                     return
                 earlier.append(clean_headers(response.headers, self.token))
-                url = _joined(url, response.headers["location"])
+                try:
+                    url = urljoin(url, response.headers["location"])
+                    origin(url)
+                except ValueError:
+                    raise TransientError("a redirect to an address that is not valid") from None
         raise TransientError("too many redirects")
 
     @contextmanager
@@ -276,21 +282,6 @@ class HubClient:
 _ENCODINGS = {"accept-encoding": "gzip"}
 
 
-def _origin(url: str) -> tuple[str, str, int]:
-    try:
-        return origin(url)
-    except ValueError:  # the port
-        raise TransientError("a redirect to an address that is not valid") from None
-
-
-def _joined(url: str, location: str) -> str:
-    """Returns the address that a redirect from ``url`` names."""
-    try:
-        return urljoin(url, location)
-    except ValueError:
-        raise TransientError("a redirect to an address that is not valid") from None
-
-
 def hub_token() -> str | None:
     """Returns the token of huggingface_hub, from HF_TOKEN or its file; None without one.
 
@@ -316,6 +307,13 @@ def _install_session(limits: Limits) -> None:
         return httpx2.Client(event_hooks={"request": [before]}, follow_redirects=True, timeout=None, limits=pool)
 
     set_client_factory(make)
+    check_proxies()
+    try:
+        get_session()
+    except ImportError:
+        raise UsageError("ALL_PROXY or another variable names a SOCKS proxy", "pip install 'httpx2[socks]'.") from None
+    except OSError:
+        raise bad_certificates("SSL_CERT_FILE", "SSL_CERT_DIR") from None
 
 
 def _allowance(headers: Mapping[str, str]) -> Allowance | None:

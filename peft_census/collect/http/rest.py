@@ -22,6 +22,8 @@ from peft_census.collect.http.common import (
     NoAnswerError,
     Report,
     TransientError,
+    bad_certificates,
+    check_proxies,
     clean_headers,
     is_transient,
     may_receive_token,
@@ -95,6 +97,7 @@ class RestClient:
 
     def __post_init__(self) -> None:
         self.endpoint = checked_endpoint(self.endpoint)
+        check_proxies()
         self._next = 0.0  # the monotonic time at which the next request may be sent
         self._session = requests.Session()
         self._session.auth = _Bearer(self.token, self.endpoint)
@@ -155,6 +158,8 @@ class RestClient:
                 body = redact(_read(response), self.token)
         except (requests.RequestException, ValueError) as error:  # ValueError: a malformed Location, for example
             raise TransientError(f"no complete answer: {type(error).__name__}") from None  # it may name a header
+        except OSError:  # requests looks for its certificates before it sends
+            raise bad_certificates("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") from None
         answer = Answer(response.status_code, headers, body, asked_at=asked_at)
         self._check(answer, path)
         return answer

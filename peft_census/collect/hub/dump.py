@@ -29,7 +29,7 @@ from peft_census.collect.hub.download import Shard, download
 from peft_census.collect.hub.listing import next_page
 from peft_census.collect.hub.options import HubOptions
 from peft_census.collect.hub.session import crawl_folder, hub_session
-from peft_census.collect.parquet import Files
+from peft_census.collect.parquet import MISSING_FILE, Files, missing_numbers
 from peft_census.collect.progress import progress
 from peft_census.collect.registry import SourceRequest
 from peft_census.errors import SourceError, UsageError, output_error
@@ -114,6 +114,7 @@ class HubDump:
         folder = self.fetch(client, dump)
         files = self._files = Files(str(folder), self.batch_rows, keep_first=True)
         info = files.prepare()
+        missing = missing_numbers(Path(shard.path) for shard in dump.shards)
         return replace(
             info,
             kind="hub-dump",
@@ -121,6 +122,7 @@ class HubDump:
             revision=dump.sha,
             retrieved=None if client.today is None else Retrieval(client.today, client.today),
             details={**info.details, "dataset": self.dataset, "paths": [s.path for s in dump.shards]},
+            gaps={MISSING_FILE: missing} if missing else {},
         )
 
     def total(self) -> int:

@@ -304,7 +304,11 @@ def _look_up(client: HubClient, model_id: str) -> ListedModel:
 
     answer = client.get(f"api/models/{quote(model_id)}?{query}", client.limits.page_bytes, check)
     if answer.status == 200:
-        return parse_model(decode_json(answer.body))._replace(model_id=model_id)
+        model = parse_model(decode_json(answer.body))
+        if model.model_id != model_id:
+            client.report(model_id, f"is {model.model_id} today; counted under that id")
+            client.note(f"{model_id} is {model.model_id} today; counted once, under that id")
+        return model
     if names_no_cause(answer):
         raise refused(client, answer)
     if answer.status not in (401, 403, 404):

@@ -17,7 +17,8 @@ ADAPTER_TAGS = tuple(
 
 POPULATIONS = ("adapters", "all")
 
-_SEGMENT = r"[A-Za-z0-9_\-][A-Za-z0-9._\-]{0,95}"
+_SEGMENT = r"[A-Za-z0-9_\-][A-Za-z0-9._\-]{0,254}"
+"""The Hub limits names to 96 characters today; models of 2022 have longer ones."""
 _MODEL_ID = re.compile(rf"(?!.*\.\.){_SEGMENT}(?:/{_SEGMENT})?")
 
 
@@ -75,7 +76,7 @@ def read_ids(path: Path) -> list[str]:
     """
     hint = "give a text file with one model id per line."
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error})", hint) from error
     ids = set()
