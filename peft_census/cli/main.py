@@ -31,6 +31,7 @@ COMMANDS = {
     "explain": ("snapshots:explain", "Show what a card cites, on what evidence, and how each rule counts it."),
     "diff": ("snapshots:diff", "Explain why a share differs between two snapshots."),
     "verify": ("snapshots:verify", "Check that snapshots, crawl states and raw files are intact."),
+    "alternatives": ("alternatives:alternatives", "Suggest techniques to test instead of another one."),
     "techniques": ("snapshots:techniques", "List the taxonomy, or compare it with a release of PEFT."),
     "gold": ("labels:gold", "Score the tagger on labelled cards."),
     "sample-gold": ("labels:sample_gold", "Draw a random sample of cards for people to label."),

@@ -60,7 +60,7 @@ def read_benchmark(place: Path | None, types: Mapping[str, str]) -> tuple[pa.Tab
     if root is not None:
         rows, commit = _read_results(root), _checkout_commit(root)
     elif (folder / _TABLE).is_file():
-        rows, commit = _read_table(folder / _TABLE), _commit(_text(folder / "COMMIT").partition("\n")[0])
+        rows, commit = _read_table(folder / _TABLE), _table_commit(folder)
     else:
         raise UsageError(f"{folder}: no benchmark results", "give a checkout of huggingface/peft.")
     if not rows:
@@ -94,6 +94,15 @@ def _text(file: Path) -> str:
 
 def _commit(text: str) -> str | None:
     return text.strip() if _COMMIT.fullmatch(text.strip()) else None
+
+
+def bundled_commit() -> str | None:
+    """Returns the commit of PEFT that the bundled table was read at."""
+    return _table_commit(bundled("benchmark"))
+
+
+def _table_commit(folder: Path) -> str | None:
+    return _commit(_text(folder / "COMMIT").partition("\n")[0])
 
 
 def _checkout_commit(root: Path) -> str | None:

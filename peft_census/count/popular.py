@@ -17,7 +17,7 @@ import pyarrow as pa
 from peft_census.count.evidence import Evidence
 from peft_census.count.rules import Rule
 from peft_census.count.switches import root
-from peft_census.count.uncertainty import Z, wilson
+from peft_census.count.uncertainty import wilson
 from peft_census.snapshot.schema import arrow_schema
 
 RULE = Rule(vote="any")
@@ -34,9 +34,7 @@ class Standing:
         best: its best run, a row of ``popular``.
         techniques: techniques with a run.
         better: techniques whose best run has a higher value.
-        similar: other techniques whose value differs by no more than two test sets of this size would make it differ
-            by chance, 95%; None where the error is not known. The runs share their test set, so the true error is
-            smaller.
+        similar: other techniques whose ``difference`` may be zero; None where an error is not known.
     """
 
     best: Run
@@ -100,19 +98,25 @@ def standings(rows: Sequence[Run], technique: str) -> list[Standing]:
         best = {r["technique"]: r for r in rows if r["task"] == task and r["technique"] and r["best"]}
         if technique in best:
             mine = best.pop(technique)
-            errors = None if mine["value_low"] is None else [_within_error(mine, other) for other in best.values()]
+            ranges = [difference(mine, other) for other in best.values()]
+            similar = None if None in ranges else sum(r is not None and r[0] <= 0 <= r[1] for r in ranges)
             better = sum(other["value"] > mine["value"] for other in best.values())
-            found.append(Standing(mine, len(best) + 1, better, None if errors is None else sum(errors)))
+            found.append(Standing(mine, len(best) + 1, better, similar))
     return found
 
 
-def _within_error(one: Run, other: Run) -> bool:
-    """Returns whether the test set is too small to tell two values apart, as if each run had one of its own.
+def difference(one: Run, other: Run) -> tuple[float, float] | None:
+    """Returns the 95% interval of the difference of two values, other - one; None where an error is not known.
 
-    The standard errors follow from the intervals: a half width is about z standard errors.
+    It takes the test sets as independent (Newcombe 1998, Statistics in Medicine 17:873-890, method 10). The runs share
+    one, so the true error is smaller.
     """
-    errors = [(r["value_high"] - r["value_low"]) / (2 * Z) for r in (one, other) if r["value_low"] is not None]
-    return bool(abs(one["value"] - other["value"]) <= Z * math.hypot(*errors))
+    if one["value_low"] is None or other["value_low"] is None:
+        return None
+    middle = other["value"] - one["value"]
+    below = math.hypot(other["value"] - other["value_low"], one["value_high"] - one["value"])
+    above = math.hypot(other["value_high"] - other["value"], one["value"] - one["value_low"])
+    return middle - below, middle + above
 
 
 def _test_set_interval(run: Run) -> tuple[float, float] | tuple[None, None]:
