@@ -60,7 +60,8 @@ class CandidateScanner:
             for alias in technique.aliases:
                 tokens = _alias_tokens(alias.text)
                 self._aliases.setdefault(normal_form(alias.text), []).append((technique.id, alias))
-                self._alias_patterns[alias] = re.compile("".join(tokens) + "(?:'?s)?")
+                spelling = [_HYPHEN if alias.exact and token == _SEPARATOR else token for token in tokens]
+                self._alias_patterns[alias] = re.compile("".join(spelling) + "(?:'?s)?")
                 names.add(tokens)
             for name in (technique.config_class, *technique.classes):
                 if name:
@@ -183,6 +184,7 @@ _NO_LETTER_AFTER = r"(?![a-z0-9\u00c0-\u024f])"
 _PAPER = re.compile(r"([0-9](?<![0-9.].)[0-9]{3}\.[0-9]{4,5})(?:v[0-9]{1,2})?(?![0-9])")
 """An arXiv id. The pattern begins with a digit: with a look-behind first, the search takes four times as long."""
 _SEPARATOR = r"[\s_\-\u00ad\u2010-\u2014]{0,2}"
+_HYPHEN = r"[\-\u2010-\u2014]"
 _GAP = r"\W{1,20}"
 """Between the words of a title. A wrapped BibTeX line has a line break and an indent."""
 _TOKEN_LENGTHS = {_SEPARATOR: 2, _GAP: 20}

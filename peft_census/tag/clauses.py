@@ -218,12 +218,12 @@ _WE_TRAINED = _compile(
 
 def read_clause(sentence: str) -> Clause:
     """Returns the clause around the mention ``HERE`` in ``sentence``."""
-    text = _clause_around(sentence)
+    text = clause_around(sentence)
     act = _act(text, sentence)
     return Clause(text, _subject(text, act), act)
 
 
-def _clause_around(sentence: str) -> str:
+def clause_around(sentence: str) -> str:
     """Returns the part of the sentence between the clause boundaries around the mention."""
     at = sentence.find(HERE)
     start, end = 0, len(sentence)

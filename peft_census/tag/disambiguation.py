@@ -22,16 +22,19 @@ from enum import StrEnum
 from peft_census.tag.candidates import Candidate
 from peft_census.tag.front_matter import FrontMatter
 from peft_census.tag.location import LocatedCandidate
+from peft_census.tag.method_place import MethodPlaces
 from peft_census.tag.techniques import DisambiguationRule, Taxonomy
 
 _CLOSE = 120
 """Most characters between a candidate and another technique that is close to it."""
 _ITEM_START = re.compile(
-    r"(?:[|,;:/(（\[、，+&]|\n[ \t>]*(?:[-*+•]|\d{1,2}[.)])|\b(?:and|or|und|et|y|e|vs\.?)|和|与|や)[\s*_`\"']{0,4}\Z"
+    r"(?:[|,;/(（\[、，+&]|\n[ \t>]*(?:[-*+•]|\d{1,2}[.)])|\b(?:and|or|und|et|y|e|vs\.?)|和|与|や)[\s*_`\"']{0,4}\Z"
 )
 _ITEM_END = re.compile(
     r"[\s*_`\"']{0,4}(?:[|,;:/)）\].、，+&(（]|\r?\n|\b(?:and|or|und|et|y|e|vs\.?)\b|和|与|や|→|=|\d|\Z)"
 )
+_SENTENCE_END = re.compile(r"[.!?]\s|[。！？]|\n\s*\n")
+_ONE_WORD = re.compile(r"[A-Za-z]+(?:[-\u2010-\u2014][A-Za-z]+)*")
 
 FindShorter = Callable[[Candidate], LocatedCandidate | None]
 
@@ -95,6 +98,7 @@ class Disambiguator:
         self._rules = taxonomy.disambiguation_rules
         self._find_shorter = find_shorter
         self._accepted_by_card: dict[str, bool] = {}
+        self._places = MethodPlaces(text, front)
 
     def decide(self, candidates: Sequence[LocatedCandidate]) -> tuple[list[AcceptedCandidate], list[RejectedCandidate]]:
         """Returns the accepted candidates in the order of the card, and the rejected ones."""
@@ -113,11 +117,17 @@ class Disambiguator:
                 accepted.append(AcceptedCandidate(located.candidate, located.location, rule))
                 continue
             rejected.append(result)
-            accepted += self._accept_shorter(located.candidate)
+            accepted += self._accept_shorter(located)
         return sorted(accepted, key=lambda a: a.candidate.start), rejected
 
-    def _accept_shorter(self, candidate: Candidate) -> list[AcceptedCandidate]:
-        """Returns the longest name inside a rejected candidate that its own rule accepts."""
+    def _accept_shorter(self, located: LocatedCandidate) -> list[AcceptedCandidate]:
+        """Returns the longest name inside a rejected candidate of several words that its own rule accepts.
+
+        "Anna's LoRA" names LoRA, not S-LoRA. "x-lora" in a sentence is one word, so it never names LoRA.
+        """
+        candidate = located.candidate
+        if located.location != "name" and _ONE_WORD.fullmatch(self._text, candidate.start, candidate.end):
+            return []
         shorter = self._find_shorter(candidate)
         while shorter is not None:
             result = self._apply_rules(shorter)
@@ -140,9 +150,24 @@ class Disambiguator:
                     result = reject(candidate, self._text, Rejection.EXCLUDED_BY_CONTEXT, rule.name)
             elif location in rule.locations or (rule.near and rule.near.search(window)) or self._matches_card(rule):
                 return AcceptedCandidate(candidate, location, rule.name)
+            elif rule.place and (sign := self._method_sign(candidate, rule, location)):
+                return AcceptedCandidate(candidate, location, sign)
             else:
                 result = reject(candidate, self._text, Rejection.NO_SUPPORTING_CONTEXT, rule.name)
         return result
+
+    def _method_sign(self, candidate: Candidate, rule: DisambiguationRule, location: str) -> str | None:
+        """Returns the sign of the place of a candidate that is spelled as the technique, or in capitals."""
+        matched = self._text[candidate.start : candidate.end]
+        texts = [alias.text for alias in candidate.aliases if alias.disambiguation_rule == rule.name]
+        if not any(
+            _letters(text) == _letters(matched) or matched.isupper() or (" " in text and text.islower())
+            for text in texts
+        ):
+            return None
+        if rule.place == "adapter_card" and not self._places.is_adapter:
+            return None
+        return self._places.sign(candidate.start, candidate.end, location)
 
     def _matches_card(self, rule: DisambiguationRule) -> bool:
         """Returns whether ``anywhere`` matches the card; searches once per rule."""
@@ -161,6 +186,8 @@ class Disambiguator:
             cited: these candidates, in the order of the card.
         """
         candidate = located.candidate
+        if located.location == "citation":  # surnames
+            return None
         if candidate.technique in techniques:
             return "named_in_full"
         if located.location == "front_matter":
@@ -171,10 +198,15 @@ class Disambiguator:
             return None
         at = bisect_left(cited, candidate.start, key=lambda c: c.start)
         is_beside = any(
-            c.technique != candidate.technique and max(c.start - candidate.end, candidate.start - c.end) <= _CLOSE
+            c.technique != candidate.technique and self._is_close(*sorted((c, candidate), key=lambda c: c.start))
             for c in cited[max(0, at - 2) : at + 2]
         )
         return "beside_technique" if is_beside else None
+
+    def _is_close(self, first: Candidate, second: Candidate) -> bool:
+        """Returns whether two candidates are close to each other, with no end of a sentence between them."""
+        gap = self._text[first.end : second.start]
+        return len(gap) <= _CLOSE and _SENTENCE_END.search(gap) is None
 
     def _is_whole_tag(self, candidate: Candidate) -> bool:
         before = self._text[max(0, candidate.start - 3) : candidate.start]
@@ -187,13 +219,17 @@ class Disambiguator:
         return "peft" in tags | library or any(t.startswith("base_model:adapter:") for t in tags)
 
 
+def _letters(text: str) -> str:
+    """Returns the letters and digits of a name without a plural s."""
+    return "".join(c for c in text if c.isalnum()).removesuffix("s")
+
+
 def _has_usual_letters(candidate: Candidate, text: str) -> bool:
     """Returns whether the name has the capitalization of an alias, or is code (``vera_dropout``) or a tag."""
-    letters = [c for c in text[candidate.start : candidate.end] if c.isalnum()]
-    if any([c for c in alias.text if c.isalnum()] == letters for alias in candidate.aliases):
+    letters = _letters(text[candidate.start : candidate.end])
+    if any(_letters(alias.text) == letters for alias in candidate.aliases):
         return True
     neighbours = text[max(0, candidate.start - 1) : candidate.start] + text[candidate.end : candidate.end + 1]
     return "_" in neighbours or (
-        "".join(letters).islower()
-        and bool(re.search(r"[-\[,] ?[\"']?\Z", text[max(0, candidate.start - 3) : candidate.start]))
+        letters.islower() and bool(re.search(r"[-\[,] ?[\"']?\Z", text[max(0, candidate.start - 3) : candidate.start]))
     )

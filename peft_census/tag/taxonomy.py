@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict
 
@@ -49,6 +49,7 @@ class _RuleEntry:
     anywhere: _Expression | None = None
     unless: _Expression | None = None
     locations: tuple[str, ...] = ()
+    place: Literal["any", "adapter_card"] | None = None
 
 
 @cache
@@ -128,11 +129,11 @@ class _Reader:
         unless = self.pattern(entry, "unless", data.unless)
         if unknown := set(data.locations) - set(LOCATIONS):
             raise self.error(entry, f"unknown location {', '.join(sorted(unknown))}", f"known: {', '.join(LOCATIONS)}.")
-        if not (near or anywhere or data.locations):
+        if not (near or anywhere or data.locations or data.place):
             if unless is None:
-                raise self.error(entry, "has no condition", "give it near, anywhere, unless or locations.")
+                raise self.error(entry, "has no condition", "give it near, anywhere, unless, locations or place.")
             near = re.compile("")
-        return DisambiguationRule(name, data.why, near, data.window, anywhere, unless, data.locations)
+        return DisambiguationRule(name, data.why, near, data.window, anywhere, unless, data.locations, data.place)
 
     def technique(self, number: int, table: dict[str, Any], rules: Mapping[str, DisambiguationRule]) -> Technique:
         entry = f"technique {table['id']}" if isinstance(table.get("id"), str) else f"technique number {number}"
@@ -182,7 +183,7 @@ class _Reader:
 def _unique_values(technique: Technique) -> Iterator[tuple[str, str]]:
     """Yields the kind and value of everything that must belong to one technique only."""
     for alias in technique.aliases:
-        yield "name", normal_form(alias.text)
+        yield "name", alias.text if alias.exact else normal_form(alias.text)
     for name in (technique.config_class, *technique.classes):
         if name:
             yield "class", name

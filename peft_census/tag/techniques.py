@@ -34,13 +34,18 @@ class Alias:
 
     Args:
         text: the name. Space, hyphen, underscore or nothing may separate its words.
-        case: whether upper and lower case must match.
+        case: whether upper and lower case must match, and a hyphen where the text has one.
         disambiguation_rule: name of the rule that must accept a candidate; None for an unambiguous name.
     """
 
     text: Text
     case: StrictBool = False
     disambiguation_rule: str | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether the hyphen of the name is required: X-LoRA is a name, "X LoRA" can be a LoRA of X."""
+        return self.case and "-" in self.text
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ class DisambiguationRule:
         anywhere: pattern for the whole card.
         unless: pattern for the window that rejects the candidate.
         locations: locations in which no context is required.
+        place: ``any`` if a place that names a training method is enough (``method_place``); ``adapter_card`` if it is
+            enough in the card of an adapter.
     """
 
     name: str
@@ -67,6 +74,7 @@ class DisambiguationRule:
     anywhere: re.Pattern[str] | None
     unless: re.Pattern[str] | None
     locations: tuple[str, ...]
+    place: Literal["any", "adapter_card"] | None = None
 
     def window_around(self, card: str, start: int, end: int) -> str:
         """Returns the window around ``card[start:end]``, with the candidate replaced by ``HERE``."""
