@@ -108,7 +108,7 @@ class CandidateScanner:
         hits = self._pattern_scanner.in_text(data)
         if not hits:
             return []
-        by_name = (self._candidate(text, *span) for span in self._spans(data, hits))
+        by_name = (self._candidate(text, *span) or self._shorter(text, *span) for span in self._spans(data, hits))
         candidates = list(islice((c for c in by_name if c), limit))
         if any(number >= self._first_paper for _, number in hits):
             papers = ((m, self._papers.get(m.group(1))) for m in _PAPER.finditer(text))
@@ -142,13 +142,17 @@ class CandidateScanner:
 
         "LoRA plus a classifier" does not name LoRA+, but it names LoRA.
         """
-        lowered = _lowered(text[outer.start : outer.end + 1])
-        length = outer.end - outer.start
+        return self._shorter(text, outer.start, outer.end)
+
+    def _shorter(self, text: str, first: int, last: int) -> Candidate | None:
+        """Returns the candidate of a name inside ``text[first:last]`` that is shorter than that."""
+        lowered = _lowered(text[first : last + 1])
+        length = last - first
         for start in range(length):
             match = self._name_pattern.match(lowered, start, length - 1 if start == 0 else length)
             if match is None or not re.match(_NO_LETTER_AFTER, lowered[match.end() :]):
                 continue
-            if candidate := self._candidate(text, outer.start + start, outer.start + match.end()):
+            if candidate := self._candidate(text, first + start, first + match.end()):
                 return candidate
         return None
 

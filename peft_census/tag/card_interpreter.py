@@ -198,6 +198,8 @@ class CardInterpreter:
         return Interpretation(False, True, Cue.TAG)
 
     def _interpret_code(self, candidate: Candidate) -> Interpretation:
+        if self._text.startswith(":", candidate.end) and self._text.startswith("<", candidate.start - 1):
+            return Interpretation(False, False, Cue.CODE)  # <lora:style:0.9> in a prompt loads another adapter
         line = self._line_around(candidate)
         if COMMENTED_OUT.search(line):
             return Interpretation(False, False, Cue.COMMENTED_OUT)

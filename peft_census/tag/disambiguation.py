@@ -22,7 +22,8 @@ from enum import StrEnum
 from peft_census.tag.candidates import Candidate
 from peft_census.tag.front_matter import FrontMatter
 from peft_census.tag.location import LocatedCandidate
-from peft_census.tag.method_place import MethodPlaces
+from peft_census.tag.method_place import MethodPlaces, MethodSign
+from peft_census.tag.names import run_around
 from peft_census.tag.techniques import DisambiguationRule, Taxonomy
 
 _CLOSE = 120
@@ -126,7 +127,8 @@ class Disambiguator:
         "Anna's LoRA" names LoRA, not S-LoRA. "x-lora" in a sentence is one word, so it never names LoRA.
         """
         candidate = located.candidate
-        if located.location != "name" and _ONE_WORD.fullmatch(self._text, candidate.start, candidate.end):
+        span = (candidate.start, candidate.end)
+        if _ONE_WORD.fullmatch(self._text, *span) and run_around(self._text, *span) == span:
             return []
         shorter = self._find_shorter(candidate)
         while shorter is not None:
@@ -159,13 +161,15 @@ class Disambiguator:
     def _method_sign(self, candidate: Candidate, rule: DisambiguationRule, location: str) -> str | None:
         """Returns the sign of the place of a candidate that is spelled as the technique, or in capitals."""
         matched = self._text[candidate.start : candidate.end]
+        if self._places.is_setting(candidate.start, candidate.end, location):
+            return MethodSign.SETTING
         texts = [alias.text for alias in candidate.aliases if alias.disambiguation_rule == rule.name]
         if not any(
             _letters(text) == _letters(matched) or matched.isupper() or (" " in text and text.islower())
             for text in texts
         ):
             return None
-        if rule.place == "adapter_card" and not self._places.is_adapter:
+        if rule.place == "setting" or (rule.place == "adapter_card" and not self._places.is_adapter):
             return None
         return self._places.sign(candidate.start, candidate.end, location)
 

@@ -26,6 +26,10 @@ _PROMPT_KEYS = frozenset(
     "widget instance_prompt prompt validation_prompt inference example examples prompt_template".split()
 )
 _LIBRARY_KEYS = frozenset(("library_name", "library", "pipeline_tag"))
+_ADAPTER_NAME = re.compile(
+    r"(?:adapter_name[\"']?\s?[=:]\s?|set_adapters?\(\s?\[?\s?|delete_adapters?\()[\"'][\w .-]{0,60}\Z"
+)
+"""The name under which code loads an adapter, which its author chooses: ``adapter_name="lcm-lora"``."""
 _SCALAR_REACH = 1000
 """A scalar that extends further than this from the candidate is not a tag."""
 
@@ -72,6 +76,10 @@ class CandidateLocator:
             return "name"
         if candidate.form in ("class", "title"):
             return location
+        if self._text.startswith(":", candidate.end) and self._text.startswith("<", candidate.start - 1):
+            return "code"  # <lora:style:0.9> in a prompt loads a LoRA
+        if _ADAPTER_NAME.search(self._text[max(0, candidate.start - 100) : candidate.start]):
+            return "name"
         return "name" if self._is_name(candidate.start, candidate.end, location) else location
 
     def _front_matter_location(self, start: int, end: int) -> str | None:

@@ -32,7 +32,7 @@ from peft_census.tag.names import run_around
 from peft_census.tag.tagged_card import Mention, TaggedCard
 from peft_census.tag.taxonomy import load_taxonomy
 
-TAGGER_VERSION = "2"
+TAGGER_VERSION = "3"
 """Incremented whenever the tagger finds other mentions in the same card."""
 
 MAX_CARD_CHARS = 1_000_000

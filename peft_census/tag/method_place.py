@@ -8,8 +8,9 @@ What the card says elsewhere decides about places such as a heading or a list it
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from peft_census.tag.clauses import clause_around
 from peft_census.tag.front_matter import FrontMatter
@@ -36,8 +37,10 @@ def _compile(*parts: str) -> re.Pattern[str]:
 
 _TUNE = (
     r"(?:(?:fine|instruction|instruct|post|pre)[- ]?tun\w*|finetun\w*|tuned|tuning|sft|feinabgest\w*|feinabstimm\w*"
-    r"|feinjustier\w*|feingetun\w*|angepasst|anpassung|affin[eéa]\w*|ajust\w*|afina\w*|adapt(?:ed|ation|ing|é\w*|ad[oa]s?"
-    r"|ier\w*|ación|ação)|дообуч\w*|донастро\w*|адаптир\w*|адаптаци\w*|файн-?тюн\w*|微调|微調|调优|適応|ファインチューニング"
+    r"|feinjustier\w*|feingetun\w*|angepasst|anpassung|affin[eéa]\w*|ajust\w*|afina\w*|adapt(?:ed|ation|ing|é\w*"
+    r"|ad[oa]s?"
+    r"|ier\w*|ación|ação)|дообуч\w*|донастро\w*|адаптир\w*|адаптаци\w*|файн-?тюн\w*|微调|微調|调优|適応"
+    r"|ファインチューニング"
     r"|チューニング|미세 ?조정|파인 ?튜닝|튜닝)"
 )
 _TRAIN = (
@@ -48,10 +51,12 @@ _PARTICIPLE = (
     r"(?:(?:fine-?|re)?(?:trained|tuned)|adapted|(?:nach)?trainiert\w*|feinabgestimmt\w*|feinjustiert\w*|angepasst\w*"
     r"|entraîné\w*|affiné\w*|ajust(?:é|ad)\w*|entrenad\w*|treinad\w*|afinad\w*|обучен\w*|дообучен\w*)"
 )
+_TRAINING = _compile(_TRAIN)
 _MARK = r"[\s*_`\"'“”«»(\[]{0,5}"
 _MARK_AFTER = r"[*_`\"'“”»\])]{0,4}"
 _ARTICLE = (
-    r"(?:(?:the|a|an|our|its|only|just|plain|standard|vanilla|so-called|der|die|das|dem|den|einem?|einer|le|la|les|un|une"
+    r"(?:(?:the|a|an|our|its|only|just|plain|standard|vanilla|so-called|der|die|das|dem|den|einem?|einer|le|la|les"
+    r"|un|une"
     r"|el|los|o|os|uma?|método|técnica|méthode|technique|methode|method|verfahren|метода|методом|техники"
     r"|parameter-efficient|lightweight|efficient|adapter|peft|de|of|d['’]|von|do|da|del) )*"
 )
@@ -61,7 +66,8 @@ _NO_MEANS = (
 )
 _MEANS = _compile(
     rf"{_NO_MEANS}\b(?:with|using|via|through|by (?:means of|applying|using|training|running)|utili[sz]ing|leveraging"
-    r"|employing|applying|rel(?:y|ies|ied|ying) on|mit|mittels|per|durch|unter (?:verwendung|einsatz) von|anhand von|avec"
+    r"|employing|applying|rel(?:y|ies|ied|ying) on|mit|mittels|per|durch|unter (?:verwendung|einsatz) von|anhand von"
+    r"|avec"
     r"|à l['’]aide d[e'’]|au moyen d[e'’]|grâce à|en utilisant|con|mediante|usando|utilizando|empleando|a través de"
     r"|por medio de|com|através d[eao]|por meio d[eao]|с помощью|с использованием|с применением|при помощи|через"
     rf"|посредством|методом|по методу|способом|используя|применяя) ?{_ARTICLE}{_MARK}{HERE}",
@@ -69,19 +75,24 @@ _MEANS = _compile(
     rf"{HERE}{_MARK_AFTER} ?(?:で|により|によって|による|を(?:用い|使|利用|適用|採用)|로|으로|을|를|기법|방식|기반)",
 )
 _USED = (
-    r"(?:us(?:e|es|ed|ing)|appl(?:y|ies|ied|ying)|employ(?:s|ed)?|adopt(?:s|ed)?|ch(?:oo|o)se|picked|selected|utili[sz]e[sd]?"
+    r"(?:us(?:e|es|ed|ing)|appl(?:y|ies|ied|ying)|employ(?:s|ed)?|adopt(?:s|ed)?|ch(?:oo|o)se|picked|selected"
+    r"|utili[sz]e[sd]?"
     r"|utilisé\w*|appliqué\w*|employé\w*|utiliz\w+|us[oóa]\w*|aplic\w+|emple\w+|empreg\w+|verwende\w*|nutz\w*|benutz\w*"
     r"|использ\w+|примен\w+)"
 )
 _OBJECT = _compile(
-    rf"\b{_USED} {_ARTICLE}{_MARK}{HERE}{_MARK_AFTER} (?:in order )?(?:to|for|as|when|during|pour|para|zum|zur|um|für|для"
+    rf"\b{_USED} {_ARTICLE}{_MARK}{HERE}{_MARK_AFTER} (?:in order )?(?:to|for|as|when|during|pour|para|zum|zur|um"
+    rf"|für|для"
     rf"|при|на) (?:\w+ ){{0,2}}(?:[ld]['’])?{_TRAIN}(?! (?:data|set|corpus|images|samples|texts))",
     rf"\bappl(?:y|ies|ied|ying) {_ARTICLE}{_MARK}{HERE}{_MARK_AFTER} to\b.{{0,80}}\b{_TRAIN}",
-    rf"{HERE}{_MARK_AFTER} (?:was|were|is|has been|wurde|a été|fue|foi) (?:\w+ )?(?:used|applied|employed|chosen|adopted"
+    rf"{HERE}{_MARK_AFTER} (?:was|were|is|has been|wurde|a été|fue|foi) (?:\w+ )?(?:used|applied|employed|chosen"
+    rf"|adopted"
     rf"|selected|utilis\w+|utiliz\w+|usad\w+|verwendet|eingesetzt)\b[^.;]{{0,30}}{_TRAIN}",
-    rf"(?:^|[.:*-] ?)(?:был[аои]? )?(?:использован\w?|применён\w?|применен\w*|обучен\w? методом) {_ARTICLE}{_MARK}{HERE}",
+    rf"(?:^|[.:*-] ?)(?:был[аои]? )?(?:использован\w?|применён\w?|применен\w*"
+    rf"|обучен\w? методом) {_ARTICLE}{_MARK}{HERE}",
     rf"{_TRAIN}\b.{{0,60}}\b(?:réalisé\w*|effectué\w*|realizad\w+|durchgeführt)\b.{{0,20}}{HERE}",
-    rf"\bdurch {_MARK}{HERE}|{HERE}{_MARK_AFTER} ?(?:微调|微調|训练|訓練|학습|훈련|미세 ?조정|파인 ?튜닝|적용|適用|アダプタ|チューニング)",
+    rf"\bdurch {_MARK}{HERE}|{HERE}{_MARK_AFTER} ?(?:微调|微調|训练|訓練|학습|훈련|미세 ?조정|파인 ?튜닝|적용|適用"
+    rf"|アダプタ|チューニング)",
     rf"{HERE}{_MARK_AFTER} (?:微调|微調|训练|訓練|方法(?:进行|對|对)?)",
 )
 _PEFT = r"(?:peft|parameter[- ]efficient(?: fine-?tuning)?)"
@@ -90,7 +101,8 @@ _KIND = (
     r"|método|técnica|метод|техника|способ)"
 )
 _LABEL = _compile(
-    rf"(?:^|[|>*•-]\s*|\d[.)]\s*|[.,;(]\s){_MARK}(?:the )?(?:(?:{_PEFT}|fine-?tuning|finetuning|tuning|adaptation|adapter"
+    rf"(?:^|[|>*•-]\s*|\d[.)]\s*|[.,;(]\s){_MARK}(?:the )?(?:(?:{_PEFT}|fine-?tuning|finetuning|tuning|adaptation"
+    rf"|adapter"
     rf"|ft|trainings?|feinabstimmungs?|anpassungs?)[- _]?)*"
     rf"(?:{_KIND}|{_PEFT}|fine-?tuning|finetuning|adaptation|adapters?)"
     rf"(?: (?:used|d['’]\s?\w+|de \w+(?: \w+)?|del \w+|дообучения|обучения|настройки|адаптации|utilisée?|usad[ao]))?"
@@ -101,19 +113,25 @@ _LABEL = _compile(
     rf"(?:{_PEFT}|(?:fine-?tuning|finetuning|tuning|training|adaptation) {_KIND})",
 )
 _SETTING = _compile(
+    rf"--(?:no|disable|without|use|enable|with)[-_](?:use[-_])?{HERE}(?![\w-])",
+    rf"(?<![\w-])(?:peft_)?use_{HERE}[\"'`]{{0,2}}\s?[:=]",
     r"(?:peft|adapter|lora|tuner|finetuning|fine_tuning|tuning)[_ -]?(?:type|method|technique|algorithm"
     rf"|variant)[\"'`*]{{0,3}}\s?[:=|]{{1,2}}\s?[\"'`*]{{0,3}}(?:PeftType\.)?{HERE}",
-    rf"(?:^|[{{,\"'`]|--|\n)[ \t]*(?:algo|method|adapter|network_(?:type|algo)|peft)[\"'`*]{{0,3}}(?:\s?[:=]\s?|\s)[\"'`]{{0,2}}{HERE}"
-    r"[\"'`]{0,2}\s*(?:[,}\n]|$)",
+    rf"(?:^|[{{,\"'`|(]|--|- )[ \t]*(?:algo|(?:train(?:ing)?|ft|tune)?_?method|adapter|network_(?:type|algo|module)"
+    rf"|tuner|peft)"
+    rf"[\"'`*]{{0,3}}(?:\s?[:=]\s?|\s)[\"'`]{{0,2}}(?:[\w.]+\.)?{HERE}[\"'`]{{0,2}}\s*(?:[,;}})\]#|]|$)",
 )
 _NOUN = (
-    r"(?:adapters?|fine-?tun\w*|finetun\w*|tun(?:ed|ing)|peft|methods?(?! of (?!tun|fine|adapt|train))|techniques?|approach|algorithm"
+    r"(?:adapters?|fine-?tun\w*|finetun\w*|tun(?:ed|ing)|peft|methods?(?! of (?!tun|fine|adapt|train))|techniques?"
+    r"|approach|algorithm"
     r"|weights?|train(?:ed|ing)|config\w*|hyper-?parameters?|parameters?|ranks?|alpha|layers?|modules?|checkpoint|run"
-    r"|initiali[sz]ation|init|variant|settings?|recipe|blocks?|r\b|reductions?|権重|权重|配置|方法|アダプタ\w*|어댑터|微调|训练)"
+    r"|initiali[sz]ation|init|variant|settings?|recipe|blocks?|r\b|reductions?|権重|权重|配置|方法|アダプタ\w*"
+    r"|어댑터|微调|训练)"
 )
 _METHOD_NOUN = _compile(
     rf"{HERE}{_MARK_AFTER}[ -]?{_NOUN}(?![ -](?:files?|boards?|rings?|cables?|plates?)\b)",
-    rf"\b(?:адаптер|веса|метод|adaptador|pesos|método|técnica|adaptateur|poids|méthode|adapter|gewichte|methode|technique"
+    rf"\b(?:адаптер|веса|метод|adaptador|pesos|método|técnica|adaptateur|poids|méthode|adapter|gewichte|methode"
+    rf"|technique"
     rf"|weights of) (?:d[eo] |d['’])?{_MARK}{HERE}",
 )
 _TUNED = _compile(
@@ -132,14 +150,17 @@ _END = re.compile(
     r",(?!\s(?:my|his|her|our|who|whose)\b)(?!\s[A-Z][a-z]+\b(?:[,.]| and\b))"
     rf"(?!\s(?:an?|the|one)\b(?!.{{0,60}}(?:peft|PEFT|method|technique|adapt|tuning|rank|orthogonal)))|"
     rf"\s(?:{_PARTICIPLE}|we\b|I\b|wir\b)|"
-    rf"\s(?:{_FOLLOWED}|or\b|(?:on|for|to|in|at|from|over|during|with|using|via|through|by|before|after|across|while|which"
-    r"|that|then|because|since|so|but|only|instead|rather|as (?:the|a|our) (?:\w+[- ])?(?:fine|peft|tun|train|adapt|method)\w*"
+    rf"\s(?:{_FOLLOWED}|or\b|(?:on|for|to|in|at|from|over|during|with|using|via|through|by|before|after|once|until|when|if|across|while"
+    rf"|which"
+    r"|that|then|because|since|so|but|only|instead|rather|as (?:the|a|our) (?:\w+[- ])?(?:fine|peft|tun|train|adapt"
+    r"|method)\w*"
     r"|is|was|were|has|took|needs|gave|gives|works|trains|updates|uses|adds|keeps|reduces|outperforms|than|plus|vs"
     r"|and (?=full)|auf|für|zum|zur|in|im|an|bei|mit|über|und|sur|pour|dans|en|et|du|des|para|em|no|na|sobre|y|e|con"
     r"|com|al|на|для|в|и|по|с|der|de|rank|r=|dim|alpha|with)\b)|"
     r"\s?[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af])"
 )
 """What follows a name that ends its noun phrase. Another noun makes the name a modifier: "Poly Haven", "Bone scans"."""
+_NO_TEXT = frozenset(("name", "link", "citation"))
 _IN_OPTION = re.compile(rf"\w_{HERE}|{HERE}_\w")
 _ITEM = re.compile(
     rf"\s*(?:[-*+•]|\d{{1,2}}[.)]|#{{1,6}}|\|(?:[^|]{{0,60}}\|)*?)?\s*[*_`\"']{{0,3}}{HERE}[*_`\"']{{0,3}}\s*"
@@ -148,17 +169,61 @@ _ITEM = re.compile(
 )
 """A heading, list item or table cell that is the name."""
 _TITLE = _compile(rf"\s*#{{1,6}}\s.{{0,60}}\b(?:with|using|via|by|and|mit|avec|con|com)\s{HERE}")
-_SPECIFIED = _compile(rf"{HERE}{_MARK_AFTER}\W{{0,3}}(?:with )?(?:rank|r|dim|alpha)\b\W{{0,3}}\d")
 _COMPARED = _compile(
+    rf"{HERE}{_MARK_AFTER}\W{{0,3}}(?:with )?(?:rank|r|dim|alpha)\b\W{{0,3}}\d",
     rf"{HERE}.*\b(?:full (?:parameter )?fine-?tuning|lora|memory|trainable|parameters)\b",
-    rf"\b(?:full (?:parameter )?fine-?tuning|lora)\b.*{HERE}|\btrained {_ARTICLE}{_MARK}{HERE}{_MARK_AFTER} on top of\b",
+    rf"\b(?:try|tried|tested|prefer|plan(?:ned)?|switch(?:ed)? to|vs\.?|versus|than) {_ARTICLE}{_MARK}{HERE}",
+    rf"\b(?:full (?:parameter )?fine-?tuning|lora)\b.*{HERE}"
+    rf"|\btrained {_ARTICLE}{_MARK}{HERE}{_MARK_AFTER} on top of\b",
 )
 _NAMES_PEFT = re.compile(r"\bPEFT\b|[Pp]arameter[- ][Ee]fficient|get_peft_model|PeftModel|adapter_config")
 _FEATURES = (
     re.compile(r"\b(?:[Rr]ank|r|lora_r|[Aa]lpha|lora_alpha)\W{1,6}\d|\brank[- ](?:of )?\d"),
     re.compile(r"\b[Tt]arget[ _][Mm]odules?\b|\btrainable param|\b[Aa]dapter weights\b|\b[Tt]his adapter\b"),
 )
-_IMAGE_SUBJECT = re.compile(r"instance_prompt|\btrigger (?:word|token)|\bcharacter\b|stable-diffusion|text-to-image", re.IGNORECASE)
+_IMAGE_SUBJECT = re.compile(
+    r"instance_prompt|\btrigger (?:word|token)|\bcharacter\b|stable-diffusion|text-to-image", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What a sentence says about the name ``HERE`` in it.
+
+    Args:
+        sign: the sign that is enough in any card.
+        method_noun: a noun such as adapter or weights follows, which is enough in the card of an adapter.
+        item: the name is a whole list item, heading or cell, which is enough in a card that names PEFT.
+        compared: a means, or compared with other tuning, which is enough in the card of an adapter.
+    """
+
+    sign: MethodSign | None
+    method_noun: bool = False
+    item: bool = False
+    compared: bool = False
+
+
+@lru_cache(maxsize=20_000)
+def _names_setting(line: str) -> bool:
+    return _SETTING.search(line) is not None
+
+
+@lru_cache(maxsize=20_000)
+def _read_place(sentence: str) -> _Place:
+    if _IN_OPTION.search(sentence):
+        return _Place(None)
+    clause = clause_around(sentence)
+    ends = _END.match(clause.partition(HERE)[2]) is not None
+    is_means = ends and _MEANS.search(clause) is not None
+    if (is_means and _TRAINING.search(clause)) or (ends and _OBJECT.search(clause)):
+        return _Place(MethodSign.TRAINED_WITH)
+    if ends and _LABEL.search(sentence):
+        return _Place(MethodSign.LABEL)
+    method_noun = _METHOD_NOUN.search(clause) is not None
+    if method_noun and (_TUNED.search(clause) or _NAMES_PEFT.search(sentence)):
+        return _Place(MethodSign.METHOD_NOUN)
+    item = ends and (_ITEM.match(sentence) or _TITLE.match(sentence)) is not None
+    return _Place(None, method_noun, item, is_means or (ends and _COMPARED.search(sentence) is not None))
 
 
 class MethodPlaces:
@@ -173,37 +238,24 @@ class MethodPlaces:
         self._text = text
         self._front = front
 
+    def is_setting(self, start: int, end: int, location: str) -> bool:
+        """Returns whether ``text[start:end]`` is the value of a setting that selects a method."""
+        return location not in _NO_TEXT and _names_setting(self._sentence(start, end, "code"))
+
     def sign(self, start: int, end: int, location: str) -> MethodSign | None:
         """Returns the sign by which ``text[start:end]`` names a technique; None if there is none."""
-        if location in ("name", "link", "citation"):
+        if location in _NO_TEXT or location == "front_matter":
             return None
-        sentence = self._sentence(start, end, location)
-        if _SETTING.search(sentence):
-            return MethodSign.SETTING
-        if location == "front_matter" or _IN_OPTION.search(sentence):
-            return None
-        clause = clause_around(sentence)
-        after = clause.partition(HERE)[2]
-        ends = _END.match(after) is not None
-        if ends and ((_MEANS.search(clause) and re.search(_TRAIN, clause, re.IGNORECASE)) or _OBJECT.search(clause)):
-            return MethodSign.TRAINED_WITH
-        if ends and _LABEL.search(sentence):
-            return MethodSign.LABEL
-        if _METHOD_NOUN.search(clause) and (
-            self.is_adapter or _TUNED.search(clause) or re.search(_PEFT, sentence, re.IGNORECASE)
-        ):
+        place = _read_place(self._sentence(start, end, location))
+        if place.sign is not None:
+            return place.sign
+        if place.method_noun and self.is_adapter:
             return MethodSign.METHOD_NOUN
-        if self.is_adapter and ends and self._is_open_place(sentence):
+        if (place.item and self._names_peft and not self._shows_subjects) or (
+            place.compared and self.is_adapter and not self._shows_subjects
+        ):
             return MethodSign.ADAPTER_CARD
         return None
-
-    def _is_open_place(self, sentence: str) -> bool:
-        """Returns whether a place that can hold any word names a method, in the card of an adapter."""
-        if _IMAGE_SUBJECT.search(self._text):
-            return False
-        if _ITEM.match(sentence) or _TITLE.match(sentence):
-            return self.names_peft
-        return any(p.search(sentence) for p in (_MEANS, _SPECIFIED, _COMPARED))
 
     def _sentence(self, start: int, end: int, location: str) -> str:
         """Returns the sentence of a name; in a heading, table or code, and in the front matter, its line."""
@@ -215,7 +267,12 @@ class MethodPlaces:
         return sentence_around(self._text, start, end, floor, ceiling)
 
     @cached_property
-    def names_peft(self) -> bool:
+    def _shows_subjects(self) -> bool:
+        """Whether the card is about an image model, whose LoRAs have the names of people and things."""
+        return _IMAGE_SUBJECT.search(self._text) is not None
+
+    @cached_property
+    def _names_peft(self) -> bool:
         """Whether the card says that its model is tuned with PEFT."""
         tags = {t.lower() for t in self._front.strings("tags")}
         libraries = {t.lower() for t in self._front.strings("library_name")}
@@ -228,7 +285,7 @@ class MethodPlaces:
     @cached_property
     def is_adapter(self) -> bool:
         """Whether the card names PEFT, or two features of an adapter."""
-        if self.names_peft:
+        if self._names_peft:
             return True
         signs = [sign.search(self._text, self._front.after) is not None for sign in _FEATURES]
         return bool(self._front.strings("base_model")) + sum(signs) >= 2

@@ -49,7 +49,8 @@ _OPTION_WORDS = frozenset(
     merged mlp model module modules modulo name names network no num offload on only optimizer out params parameters
     path paths pattern peft plus pretrained prune qkv r random rank rate ratio request requests s save scale scales
     scaling scheduler seed set size sizes state strength target targets task te text train trainable training type
-    unet unload update use using vae weight weights with without checkpoints encoder prior dict to""".split()
+    unet unload update use using vae weight weights with without checkpoints encoder prior dict to
+    lora qlora dora""".split()
 )
 
 

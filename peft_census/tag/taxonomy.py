@@ -49,7 +49,7 @@ class _RuleEntry:
     anywhere: _Expression | None = None
     unless: _Expression | None = None
     locations: tuple[str, ...] = ()
-    place: Literal["any", "adapter_card"] | None = None
+    place: Literal["any", "adapter_card", "setting"] | None = None
 
 
 @cache

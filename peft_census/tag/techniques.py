@@ -64,7 +64,7 @@ class DisambiguationRule:
         unless: pattern for the window that rejects the candidate.
         locations: locations in which no context is required.
         place: ``any`` if a place that names a training method is enough (``method_place``); ``adapter_card`` if it is
-            enough in the card of an adapter.
+            enough in the card of an adapter; ``setting`` if the value of a setting is enough.
     """
 
     name: str
@@ -74,7 +74,7 @@ class DisambiguationRule:
     anywhere: re.Pattern[str] | None
     unless: re.Pattern[str] | None
     locations: tuple[str, ...]
-    place: Literal["any", "adapter_card"] | None = None
+    place: Literal["any", "adapter_card", "setting"] | None = None
 
     def window_around(self, card: str, start: int, end: int) -> str:
         """Returns the window around ``card[start:end]``, with the candidate replaced by ``HERE``."""

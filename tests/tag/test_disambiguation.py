@@ -75,17 +75,17 @@ def test_a_rejected_candidate_says_why() -> None:
 
 def test_an_accepted_mention_names_its_rule() -> None:
     """An ambiguous name that is a mention names the rule that accepted it; an unambiguous name has no rule."""
-    mentions = read_card("acme/zebra", "Tuned with VeRA, a PEFT method, not with QLoRA.").mentions
+    mentions = read_card("acme/zebra", "Tuned with OFT, a PEFT method, not with QLoRA.").mentions
     disambiguation_rules = {m.technique: m.disambiguation_rule for m in mentions}
-    assert disambiguation_rules["vera"]
+    assert disambiguation_rules["oft"]
     assert disambiguation_rules["qlora"] is None
 
 
 def test_named_in_full_elsewhere() -> None:
     """A name is a mention everywhere in a card that names the same technique without ambiguity."""
-    card = "Vector-based random matrix adaptation tunes it.\n\n" + "Zebras. " * 60 + "\n\nVeRA won.\n"
+    card = "Low-rank interconnected adaptation tunes it.\n\n" + "Zebras. " * 60 + "\n\nLily won.\n"
     mentions = read_card("acme/zebra", card).mentions
-    assert [(m.technique, bool(m.disambiguation_rule)) for m in mentions] == [("vera", False), ("vera", True)]
+    assert [(m.technique, bool(m.disambiguation_rule)) for m in mentions] == [("lily", False), ("lily", True)]
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,10 @@ def test_names_that_count(text: str, expected: set[str]) -> None:
         ("the activated LoRAs of the pipeline", {"lora"}),
         ("Headings in Lora, text in Merriweather.", set()),
         ("El castillo de Álora", set()),
-        ('{"use_rslora": false, "use_dora": false, "lora_ga_config": null, "qalora_group_size": 16, "r": 8}', {"lora"}),
+        (
+            '{"use_rslora": false, "use_dora": false, "lora_ga_config": null, "qalora_group_size": 16, "r": 8}',
+            {"lora", "rslora", "dora"},
+        ),
         ("Super tuning of the block weights of this LoRA", {"lora"}),
         ("LN tuning, that is, on the logarithm of the price", set()),
         ("Small-scale fisheries (SSF)", set()),
