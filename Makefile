@@ -18,7 +18,7 @@ GIVEN  := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
 $(if $(filter-out $(KNOWN),$(GIVEN)),$(error no variable $(filter-out $(KNOWN),$(GIVEN)); there are $(KNOWN)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup census changes test campaigns check audit docs shipped gold bench bench-full fuzz hostile replica notebooks conformance clean
+.PHONY: help install setup census changes test campaigns check audit docs site shipped gold bench bench-full fuzz hostile replica notebooks conformance clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -74,6 +74,10 @@ audit: $(VENV)/runtime ## Check the pinned versions for known vulnerabilities (n
 
 docs: $(VENV)/test ## Write the generated pages of docs/
 	$(BIN)/python docs/generate.py
+
+site: $(VENV)/runtime ## Build the docs as a site in build/site; any broken link is an error
+	@$(INSTALL) -e '.[site]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 shipped: $(VENV)/test ## Make the bundled snapshot of real cards again (needs ../shared/real)
 	$(BIN)/python scripts/ship_snapshot.py

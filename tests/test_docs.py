@@ -204,3 +204,10 @@ def test_links_and_paths_exist(page: Path) -> None:
         r"`((?:peft_census|tests|scripts|docs|benchmarks|data/(?:gold|specimen))/[\w./-]*\w/?)`", text
     ):
         assert (REPO / path).exists(), path
+
+
+def test_every_page_is_on_the_site() -> None:
+    """A page that mkdocs.yml does not name cannot be found on the site."""
+    named = set(re.findall(r"[\w/-]+\.md", (REPO / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2]))
+    pages = {page.relative_to(REPO / "docs").as_posix() for page in (REPO / "docs").rglob("*.md")}
+    assert named == pages | {"index.md", "CONTRIBUTING.md", "CHANGELOG.md"}
