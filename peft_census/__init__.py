@@ -5,7 +5,7 @@
 | ``load_snapshot`` | the tables of a snapshot as pandas data frames (``Frames``) |
 | ``shares`` | the share of each technique, counted by any rule |
 | ``chart`` | one of a snapshot's charts, which a notebook displays |
-| ``tag_cards`` | the mentions in a batch of model cards |
+| ``tag_cards`` | the mentions in a table or a list of model cards |
 | ``explain`` | what the tagger finds in one card |
 
 They live in ``peft_census.pipeline.api``, which loads pyarrow and pandas when the first of them is used.

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 import pyarrow as pa
 
+from peft_census.collect.card_columns import check_types, to_cards
 from peft_census.count import STANDARD, count_shares, parse_rule
+from peft_census.errors import UsageError
 from peft_census.pipeline.counting import evidence_of
 from peft_census.pipeline.settings import settings
 from peft_census.publish.charts.notebook import Chart, draw_chart
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.snapshot.snapshot import Snapshot, find_snapshot
 from peft_census.tag import TaggedCard, read_card, tag
+
+T = TypeVar("T")
 
 
 class Frames:
@@ -61,10 +66,39 @@ def load_snapshot(id_or_path: str | Path = "latest", root: str | Path | None = N
     return Frames(find_snapshot(str(id_or_path), Path(root)))
 
 
-def tag_cards(cards: pa.RecordBatch | pa.Table) -> pa.Table:
-    """Returns the mentions in ``cards`` (columns ``model_id`` and ``card``) as a table in the ``mentions`` schema."""
-    batches = cards.to_batches() if isinstance(cards, pa.Table) else [cards]
-    return pa.Table.from_batches([tag(batch) for batch in batches], schema=arrow_schema("mentions"))
+def tag_cards(cards: T) -> T:
+    """Returns the mentions in ``cards`` in the columns of the ``mentions`` table, as the same kind of object.
+
+    Args:
+        cards: a pandas, Polars or Arrow table with the columns ``card`` and ``model_id`` (or ``modelId``); or a list of
+            texts, for which the result is a list of dictionaries. Without ids a card's id is its position.
+
+    Raises:
+        UsageError: there is no column ``card``, or it is not text.
+    """
+    if isinstance(cards, list):
+        rows: Any = tag_cards(pa.table({"card": pa.array(cards, pa.string())})).to_pylist()
+        return cast(T, rows)
+    table = pa.Table.from_batches([cards]) if isinstance(cards, pa.RecordBatch) else pa.table(cards)
+    if "card" not in table.column_names:
+        raise UsageError(
+            f"there is no column 'card', only {', '.join(table.column_names)}", "rename the column of texts."
+        )
+    ids = next((name for name in ("model_id", "modelId") if name in table.column_names), None)
+    names = [*([ids] if ids else []), "card", *(["adapter_config"] if "adapter_config" in table.column_names else [])]
+    table = table.select(names).rename_columns([("modelId" if name == ids else name) for name in names])
+    if ids is None:
+        table = table.add_column(0, "modelId", pa.array(map(str, range(len(table))), pa.string()))
+    check_types(Path("cards"), table.schema)
+    empty = pa.RecordBatch.from_pylist([], schema=arrow_schema("mentions"))
+    batches = [empty, *(tag(to_cards(batch)) for batch in table.to_batches(max_chunksize=1_024))]
+    mentions: Any = pa.Table.from_batches(batches)
+    if isinstance(cards, pd.DataFrame):
+        return cast(T, mentions.to_pandas())
+    if isinstance(cards, pa.RecordBatch):
+        return cast(T, pa.concat_batches(batches))
+    same_kind: Any = type(cards)
+    return cast(T, mentions if isinstance(cards, pa.Table) else same_kind(mentions))
 
 
 def shares(snapshot: Frames | str | Path = "latest", *rules: str) -> pd.DataFrame:
