@@ -7,10 +7,12 @@ and reason. A card with invalid UTF-8 is repaired and marked.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from peft_census.collect.adapter_files import count_adapter_files
 from peft_census.collect.base import INVALID_UTF8, SUSPECT, card_status, cards_batch
 from peft_census.errors import BadInputError
 from peft_census.snapshot.schema import arrow_schema
@@ -19,8 +21,11 @@ REQUIRED = ("modelId", "card")
 COLUMNS = (
     *REQUIRED,
     *"author last_modified downloads likes library_name tags pipeline_tag createdAt revision adapter_config".split(),
+    "siblings",
 )
 _RENAMED = {"modelId": "model_id", "createdAt": "created_at"}
+_SIBLINGS = pa.list_(pa.string())
+"""The names of a repository's files; the API's structs with a field ``rfilename`` are accepted too."""
 _LONG = 200
 """A card of so many bytes is not a placeholder."""
 
@@ -28,7 +33,8 @@ _LONG = 200
 def check_types(path: Path, schema: pa.Schema) -> None:
     """Raises BadInputError if a column of the file has a type that ``to_cards`` cannot convert."""
     for name in (n for n in COLUMNS if n in schema.names):
-        actual, target = schema.field(name).type, arrow_schema("cards").field(_RENAMED.get(name, name)).type
+        actual = schema.field(name).type
+        target = _SIBLINGS if name == "siblings" else arrow_schema("cards").field(_RENAMED.get(name, name)).type
         if not (actual == target or pa.types.is_null(actual) or _converts(name, actual, target)):
             raise BadInputError(
                 f"{path}: column {name!r} has type {actual}, not {target}", "cast the column and write the file again."
@@ -47,6 +53,8 @@ def _converts(name: str, actual: pa.DataType, target: pa.DataType) -> bool:
     if types.is_timestamp(target):
         return bool(types.is_timestamp(actual) or types.is_date(actual))
     is_list = types.is_list(actual) or types.is_large_list(actual)
+    if name == "siblings" and is_list and types.is_struct(actual.value_type):
+        return any(f.name == "rfilename" and _is_text(f.type) for f in actual.value_type)
     return is_list and (_is_text(actual.value_type) or types.is_null(actual.value_type))
 
 
@@ -59,6 +67,9 @@ def to_cards(batch: pa.RecordBatch) -> pa.RecordBatch:
     rows: dict[str, pa.Array | list[object]] = {}
     broken: list[int] = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if name == "siblings":
+            rows["adapter_files"] = _count_adapter_files(column)
+            continue
         target = _RENAMED.get(name, name)
         rows[target], repaired = _plain(column, arrow_schema("cards").field(target).type)
         broken = repaired if name == "card" else broken
@@ -72,6 +83,13 @@ def to_cards(batch: pa.RecordBatch) -> pa.RecordBatch:
         cards.schema.field("card"),
         pc.if_else(without_text, pa.scalar(None, pa.string()), cards.column("card")),
     )
+
+
+def _count_adapter_files(siblings: pa.Array) -> list[object]:
+    """Returns the number of adapter files of each row; null where the files are not listed."""
+    lists: list[list[Any] | None] = siblings.to_pylist()
+    names = ([s["rfilename"] if isinstance(s, dict) else s for s in row or () if s] for row in lists)
+    return [count_adapter_files(filter(None, files)) if files else None for files in names]
 
 
 def _plain(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, list[int]]:

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS model (
   model_id TEXT PRIMARY KEY, crawl INTEGER NOT NULL, first_crawl INTEGER NOT NULL,
   sha TEXT, author TEXT, created_at INTEGER, last_modified INTEGER, downloads INTEGER, likes INTEGER,
   library_name TEXT, pipeline_tag TEXT, tags TEXT, gated TEXT NOT NULL DEFAULT '',
-  has_readme INTEGER, has_config INTEGER, repaired TEXT, absent TEXT,
+  has_readme INTEGER, has_config INTEGER, adapter_files INTEGER, repaired TEXT, absent TEXT,
   status TEXT, reason TEXT, read_sha TEXT, read_gated TEXT, read_crawl INTEGER, revision TEXT,
   attempts INTEGER NOT NULL DEFAULT 0, shard INTEGER, row INTEGER, text_sha256 TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS config (
@@ -54,6 +54,7 @@ class ListedModel(NamedTuple):
         tags: the Hub's tags, a JSON list.
         gated: ``auto``, ``manual`` or ``yes``; empty if everyone may read it.
         has_readme: None if the listing does not name the files; so is ``has_config`` (``adapter_config.json``).
+        adapter_files: number of files with the name of an adapter's; likewise.
         repaired: the fields that could not be read, if any.
         absent: why there is no such model, if there is none.
     """
@@ -71,6 +72,7 @@ class ListedModel(NamedTuple):
     gated: str = ""
     has_readme: bool | None = None
     has_config: bool | None = None
+    adapter_files: int | None = None
     repaired: str | None = None
     absent: str | None = None
 
@@ -88,6 +90,7 @@ class ModelRow(NamedTuple):
     library_name: str | None
     pipeline_tag: str | None
     tags: str | None
+    adapter_files: int | None
     gated: str
     repaired: str | None
     crawl: int

@@ -4,11 +4,12 @@ from peft_census.count.agreement import agreement
 from peft_census.count.authorship import authorship
 from peft_census.count.breakdown import breakdown
 from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence, Votes
+from peft_census.count.funnel import funnel
 from peft_census.count.groups import GROUP_COLUMNS, OTHER, family
 from peft_census.count.instruments import calibration, instrument_shares
 from peft_census.count.popular import popular
 from peft_census.count.rules import HEADLINE, RULES_VERSION, STANDARD, Rule, parse_rule
-from peft_census.count.shares import count_shares, headline, sensitivity
+from peft_census.count.shares import count_shares, headline, rule_changes, sensitivity
 from peft_census.count.time import adoption, concentration, milestones, monthly
 
 __all__ = [
@@ -30,11 +31,13 @@ __all__ = [
     "concentration",
     "count_shares",
     "family",
+    "funnel",
     "headline",
     "instrument_shares",
     "milestones",
     "monthly",
     "parse_rule",
     "popular",
+    "rule_changes",
     "sensitivity",
 ]

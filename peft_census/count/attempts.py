@@ -18,8 +18,7 @@ import pyarrow.compute as pc
 from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence
 from peft_census.count.nearness import Nearness, closed
 from peft_census.count.rules import HEADLINE, SWITCHES, Rule, specifications
-from peft_census.count.switches import root
-from peft_census.snapshot.manifest import Techniques
+from peft_census.snapshot.manifest import Techniques, root_of
 from peft_census.snapshot.records import record
 from peft_census.snapshot.schema import LOCATIONS
 
@@ -230,8 +229,8 @@ def _aliases(technique: str, facts: Techniques) -> Iterator[Change]:
         spelled = pc.match_substring_regex(table["matched"], spelling)
         return pc.and_(mine(table), pc.and_(spelled, pc.invert(pc.starts_with(table["matched"], name))))
 
-    variants = [t for t in facts if t != technique and root(t, facts) == technique]
-    outside = [t for t in facts if facts[t].kind == "outside_peft" and root(t, facts) != technique]
+    variants = [t for t in facts if t != technique and root_of(t, facts) == technique]
+    outside = [t for t in facts if facts[t].kind == "outside_peft" and root_of(t, facts) != technique]
     dropped: dict[str, Selection] = {
         "configuration classes (LoraConfig) are not recognized": _equals("form", "class"),
         "options of code (lora_r) are not recognized": _equals("form", "option"),
@@ -251,7 +250,7 @@ def _techniques(evidence: Evidence, facts: Techniques, target: Target) -> Iterat
     totals = evidence.votes(HEADLINE).totals()
     others = sorted((t for t in totals if t != target.technique), key=lambda t: (-totals[t], t))
     for other in others[:MOST_NAMED]:
-        family = [t for t in facts if root(t, facts) == other]
+        family = [t for t in facts if root_of(t, facts) == other]
         yield Change("techniques", f"{facts[other].name} is not recognized", drop=_is_in("technique", family))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.count.arrays import Floats, Ints
+from peft_census.count.arrays import Bools, Floats, Ints, compress, flat
 from peft_census.count.rules import Rule
 from peft_census.count.switches import Kinds, Option
 from peft_census.errors import SnapshotError
@@ -94,7 +94,7 @@ class Evidence:
 
     def _encode(self, mentions: pa.Table) -> Ints:
         """Returns one number for each distinct (card, technique, kind of evidence), ascending."""
-        cards = pc.index_in(mentions["model_id"], value_set=_flat(self.models["model_id"]))
+        cards = pc.index_in(mentions["model_id"], value_set=flat(self.models["model_id"]))
         techniques = pc.index_in(mentions["technique"], value_set=pa.array(self.techniques, pa.string()))
         for values, column in ((cards, "model_id"), (techniques, "technique")):
             if values.null_count:
@@ -172,6 +172,20 @@ class Evidence:
         unread = pc.is_in(self.models["status"], value_set=pa.array(UNREAD, pa.string()))
         return int(pc.sum(unread).as_py() or 0)
 
+    def is_status(self, column: str, value: str) -> Bools:
+        """Returns for each model whether a text column has a value; false where the column is null or absent."""
+        if not self._has(column):
+            return np.zeros(self.n_cards, dtype=np.bool_)
+        return _ints(pc.equal(self.models[column], value)).astype(np.bool_)
+
+    @cached_property
+    def adapter_files(self) -> Ints:
+        """Number of adapter files of each model; -1 where the source does not list files."""
+        if not self._has("adapter_files"):
+            return np.full(self.n_cards, -1)
+        files: Ints = flat(pc.fill_null(self.models["adapter_files"], -1)).to_numpy().astype(np.int64)
+        return files
+
     def _has(self, column: str) -> bool:
         return column in self.models.schema.names
 
@@ -208,7 +222,8 @@ class Evidence:
     def votes(self, rule: Rule) -> Votes:
         """Returns the votes of every card under ``rule``."""
         card, technique = self.pairs(rule)
-        cards, index, size = np.unique(card, return_inverse=True, return_counts=True)
+        cards, index = compress(card)
+        size = np.bincount(index, minlength=len(cards))
         in_base = size == 1 if rule.single else np.ones(len(cards), dtype=np.bool_)
         weights = np.ones(len(cards))
         for option in rule.options:
@@ -232,6 +247,8 @@ def exact_sum(values: Floats) -> float:
 
     Divided votes (thirds, sevenths) are added as fractions, so that seven sevenths are one.
     """
+    if (values == np.floor(values)).all():
+        return float(values.sum())  # exact below 2^53
     distinct, counts = np.unique(values, return_counts=True)
     return math.fsum(_times(float(v), int(n)) for v, n in zip(distinct, counts, strict=True))
 
@@ -244,7 +261,7 @@ def _times(value: float, n: int) -> float:
 
 def _codes(values: Any) -> Ints:
     """Returns a number for each distinct value; nulls share one."""
-    encoded = _flat(pc.dictionary_encode(values, null_encoding="encode"))
+    encoded = flat(pc.dictionary_encode(values, null_encoding="encode"))
     return encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)  # type: ignore[no-any-return]
 
 
@@ -256,9 +273,4 @@ def _positions(values: Any, names: tuple[str, ...], missing: int) -> Ints:
 
 def _ints(values: Any) -> Ints:
     """Returns 1 for true, 0 for false and null."""
-    return _flat(pc.fill_null(values, False)).to_numpy(zero_copy_only=False).astype(np.int64)  # type: ignore[no-any-return]
-
-
-def _flat(values: Any) -> Any:
-    """Returns a chunked array as one array."""
-    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return flat(pc.fill_null(values, False)).to_numpy(zero_copy_only=False).astype(np.int64)  # type: ignore[no-any-return]

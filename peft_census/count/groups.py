@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from peft_census.count.arrays import flat
 from peft_census.count.evidence import Evidence
 
 NOT_KNOWN = "not known"
@@ -34,7 +35,7 @@ _AUTHOR_BANDS = ((1, "1 model"), (9, "2–9 models"), (99, "10–99 models"))
 
 def month(evidence: Evidence) -> pa.Array:
     """Returns the month of creation, ``2025-04``; ``FLOOR`` for the Hub's first day and earlier."""
-    days = _flat(pc.cast(evidence.models["created_at"], pa.date32())).dictionary_encode()  # a few thousand at most
+    days = flat(pc.cast(evidence.models["created_at"], pa.date32())).dictionary_encode()  # a few thousand at most
     early = pc.less(days.dictionary, pa.scalar("2022-03-03").cast(pa.date32()))
     months = pc.if_else(early, FLOOR, pc.strftime(days.dictionary, "%Y-%m"))
     return pc.fill_null(months.take(days.indices), NOT_KNOWN)
@@ -52,7 +53,7 @@ def library(evidence: Evidence) -> pa.Array:
 
 def base_family(evidence: Evidence) -> pa.Array:
     """Returns the family of the base model by ``families.toml``."""
-    encoded = _flat(_named(evidence.models["base_model"])).dictionary_encode()
+    encoded = flat(_named(evidence.models["base_model"])).dictionary_encode()
     families = [NOT_KNOWN if name == NOT_KNOWN else family(name) for name in encoded.dictionary.to_pylist()]
     return pa.array(families, pa.string()).take(encoded.indices)
 
@@ -134,7 +135,7 @@ def _families() -> list[tuple[str, list[str]]]:
 
 def _named(values: Any) -> pa.Array:
     trimmed = pc.utf8_trim_whitespace(values)
-    return _flat(pc.fill_null(pc.if_else(pc.equal(trimmed, ""), None, trimmed), NOT_KNOWN))
+    return flat(pc.fill_null(pc.if_else(pc.equal(trimmed, ""), None, trimmed), NOT_KNOWN))
 
 
 def _of_lists(values: Any, name: Callable[[list[str]], str]) -> pa.Array:
@@ -153,7 +154,3 @@ def _bands(numbers: Any, bands: tuple[tuple[int, str], ...], more: str, known: A
     labels = np.array([*(label for _, label in bands), more, NOT_KNOWN], dtype=object)
     places = np.searchsorted([most for most, _ in bands], numbers)
     return pa.array(labels[np.where(known, places, len(bands) + 1)], pa.string())
-
-
-def _flat(values: Any) -> pa.Array:
-    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from peft_census.count.evidence import Evidence
 from peft_census.count.rules import Rule
-from peft_census.count.switches import root
 from peft_census.count.uncertainty import wilson
+from peft_census.snapshot.manifest import root_of
 from peft_census.snapshot.schema import arrow_schema
 
 RULE = Rule(vote="any")
@@ -134,7 +134,7 @@ def _variant(run: Run, evidence: Evidence) -> str | None:
     if name is None:
         return None
     letters = "".join(c for c in name.lower().rpartition(":")[2].removeprefix("use_") if c.isalnum())
-    variants = (t for t in evidence.techniques if root(t, evidence.facts) == run["technique"])
+    variants = (t for t in evidence.techniques if root_of(t, evidence.facts) == run["technique"])
     return next((t for t in variants if t.replace("_", "") == letters), name)
 
 
@@ -142,7 +142,7 @@ def _technique(run: Run, evidence: Evidence) -> str | None:
     """Returns the technique that a run counts as; None for full fine-tuning and for unknown types."""
     facts = evidence.facts
     measured = run["variant"] if run["variant"] in facts else run["technique"]
-    return root(measured, facts) if measured in facts else None
+    return root_of(measured, facts) if measured in facts else None
 
 
 def _on_front(run: Run, rivals: list[Run]) -> bool | None:

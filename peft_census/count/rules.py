@@ -19,10 +19,11 @@ from itertools import product
 
 import numpy as np
 
-from peft_census.count.switches import Option, Switch, of_peft, root, shared, switch
+from peft_census.count.switches import Option, Switch, of_peft, shared, switch
 from peft_census.errors import UsageError
+from peft_census.snapshot.manifest import root_of
 
-RULES_VERSION = "2"
+RULES_VERSION = "3"
 """Raised when a rule gives another number for the same mentions."""
 
 
@@ -51,14 +52,17 @@ class Rule:
             "variants_grouped",
             "variants count as the technique they derive from (QLoRA as LoRA)",
             "variants grouped",
-            counts_as=root,
+            counts_as=root_of,
         ),
         Option("variants_separate", "each variant counts as a technique of its own", "variants separate"),
     )
     evidence_level: str = switch(
         "locations",
         Option(
-            "any_level", "evidence of any level counts (named, tagged or configured)", "any evidence level", verb="cite"
+            "named_or_tagged",
+            "the whole card counts, text and front matter",
+            verb="cite",
+            evidence=lambda kinds: ~kinds.at_level("configured"),
         ),
         Option(
             "named_only",
@@ -76,7 +80,7 @@ class Rule:
         ),
         Option(
             "configured_only",
-            "only adapter_config.json counts",
+            "only adapter_config.json counts, not the card",
             "configuration only",
             verb="configure in adapter_config.json",
             evidence=lambda kinds: kinds.at_level("configured"),
@@ -100,7 +104,7 @@ class Rule:
             "human_only",
             "only text that no card generator wrote counts",
             "without generated text",
-            evidence=lambda kinds: ~kinds.generated & ~kinds.at_level("configured"),
+            evidence=lambda kinds: ~kinds.generated,
         ),
     )
     negation: str = switch(
@@ -178,9 +182,18 @@ class Rule:
         return "/".join(dict.fromkeys([self.vote, *(o.word for o in self.changed)]))
 
     @property
+    def _verb_option(self) -> Option:
+        return [o for o in self.options if o.verb][-1]
+
+    @property
     def verb(self) -> str:
         """What a counted card does with a technique: *cite*, *say that they applied* …"""
-        return [o.verb for o in self.options if o.verb][-1]
+        return self._verb_option.verb
+
+    @property
+    def qualifiers(self) -> tuple[Option, ...]:
+        """The options that are not defaults and that neither the vote nor the verb says."""
+        return tuple(o for o in self.changed if o not in (self.options[0], self._verb_option))
 
     @property
     def cards(self) -> str:
@@ -190,8 +203,7 @@ class Rule:
     @property
     def meaning(self) -> str:
         """What the rule counts, in words; defaults are left out."""
-        said = (o.meaning for o in dict.fromkeys([self.options[0], *self.changed]) if not o.verb)
-        return "; ".join([self.cards, *said])
+        return "; ".join([self.cards, *(o.meaning for o in (self.options[0], *self.qualifiers))])
 
     @property
     def unit(self) -> str:
@@ -252,6 +264,8 @@ STANDARD = tuple(
         "fractional/variants_separate",
         "exactly_one/human_only",
         "exactly_one/per_author",
+        "exactly_one/include_names",
+        "exactly_one/applied_only",
         "exactly_one/deduplicated",
         "any/applied_only",
         "any/configured_only",
@@ -259,22 +273,34 @@ STANDARD = tuple(
 )
 """The rules whose shares of every technique a snapshot keeps; others are counted on request."""
 
+ONE_CHANGE = tuple(
+    Rule(**{switch: word})
+    for switch, word in (
+        ("variants", "variants_separate"),
+        ("authorship", "human_only"),
+        ("weighting", "per_author"),
+        ("names", "include_names"),
+        ("use", "applied_only"),
+    )
+)
+"""The headline's rule with one option changed: how much the headline depends on counting, at a glance."""
+
 HEADLINE_TECHNIQUE = "lora"
 """The technique of the published figure that the census checks."""
 
 
 def specifications() -> list[Rule]:
-    """Returns every sensible combination of options, for the sensitivity of the headline.
+    """Returns every sensible combination of options about what cards say, for the sensitivity of the headline.
 
-    Left out are combinations that repeat another: names have no evidence level of their own, applied and configured
-    techniques are never negated, and configurations are always written by a tool.
+    Left out are configurations, which are not the card's words, and combinations that repeat another: names have no
+    evidence level of their own, and applied techniques are never negated.
     """
     evidence = [
         dict(zip(("authorship", "negation", "names"), words, strict=True))
         for words in product(*(SWITCHES[name].options for name in ("authorship", "negation", "names")))
     ]
     evidence += [{"evidence_level": "named_only", "negation": negation} for negation in SWITCHES["negation"].options]
-    evidence += [{"evidence_level": "tagged_only"}, {"evidence_level": "configured_only"}, {"use": "applied_only"}]
+    evidence += [{"evidence_level": "tagged_only"}, {"use": "applied_only"}]
     rest = [name for name in SWITCHES if name not in {key for chosen in evidence for key in chosen}]
     return [
         Rule(**chosen, **dict(zip(rest, words, strict=True)))

@@ -1,10 +1,11 @@
 """Shares: from votes to numerators, bases and intervals.
 
-In: ``Evidence`` and rules. Out: the tables ``shares`` and ``sensitivity``, and the headline.
+In: ``Evidence`` and rules. Out: the tables ``shares``, ``rule_changes`` and ``sensitivity``, and the headline.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.count.evidence import Evidence, Votes, exact_sum
-from peft_census.count.rules import HEADLINE, HEADLINE_TECHNIQUE, STANDARD, Rule, specifications
+from peft_census.count.rules import HEADLINE, HEADLINE_TECHNIQUE, ONE_CHANGE, STANDARD, Rule, parse_rule, specifications
 from peft_census.count.uncertainty import NOTHING, Clusters, coverage_bounds
 from peft_census.snapshot.schema import arrow_schema
 
@@ -44,25 +45,45 @@ def count_shares(evidence: Evidence, rules: Iterable[Rule] = STANDARD) -> pa.Tab
     return pa.Table.from_pylist(rows, schema=arrow_schema("shares"))
 
 
-def sensitivity(evidence: Evidence, technique: str = HEADLINE_TECHNIQUE) -> pa.Table:
-    """Returns the ``sensitivity`` table: the share of ``technique`` under every rule of ``specifications``.
+def rule_changes(evidence: Evidence) -> pa.Table:
+    """Returns the ``rule_changes`` table: the headline's share, and that with one option of its rule changed.
 
-    Its range shows how much the headline depends on the choice of a rule (Simonsohn, Simmons and Nelson 2020,
-    Specification curve analysis, Nature Human Behaviour 4:1208-1214). Rows are ordered by share; those without a base
-    come last.
+    One row for the headline's rule and each of ``ONE_CHANGE``, in this order.
     """
-    rows = []
+    counted = [(rule, evidence.votes(rule)) for rule in (HEADLINE, *ONE_CHANGE)]
+    rows = [_headline_row(rule, votes, exact_sum(votes.of(HEADLINE_TECHNIQUE)), evidence) for rule, votes in counted]
+    return pa.Table.from_pylist(rows, schema=arrow_schema("rule_changes"))
+
+
+def sensitivity(evidence: Evidence) -> pa.Table:
+    """Returns the ``sensitivity`` table: the headline's share under ``specifications``, each distinct count once.
+
+    Rules that count the same cards and votes are one row, named after the one with the fewest options. The range shows
+    how much the headline depends on the choice of a rule (Simonsohn, Simmons and Nelson 2020, Specification curve
+    analysis, Nature Human Behaviour 4:1208-1214). Rows are ordered by share; those without a base come last.
+    """
+    distinct: dict[tuple[float, float, int], dict[str, Any]] = {}
+    rules: Counter[tuple[float, float, int]] = Counter()
     for rule in specifications():
         votes = evidence.votes(rule)
-        clusters = Clusters(votes.weight, evidence.authors[votes.cards])
-        row = _row(rule, votes, technique, exact_sum(votes.of(technique)), clusters)
-        rows.append(row | {"enough": (row["effective_n"] or 0) >= ENOUGH})
+        numerator = exact_sum(votes.of(HEADLINE_TECHNIQUE))
+        count = (numerator, votes.base, len(votes.cards))
+        rules[count] += 1
+        if count not in distinct or len(rule.changed) < len(parse_rule(distinct[count]["rule"]).changed):
+            distinct[count] = _headline_row(rule, votes, numerator, evidence)
+    rows = [row | {"rules": rules[count]} for count, row in distinct.items()]
     rows.sort(key=lambda r: (r["share"] is None, r["share"], r["rule"]))
     return pa.Table.from_pylist(rows, schema=arrow_schema("sensitivity"))
 
 
+def _headline_row(rule: Rule, votes: Votes, numerator: float, evidence: Evidence) -> dict[str, Any]:
+    """Returns the headline's technique under ``rule``, and whether its effective sample size is enough."""
+    row = _row(rule, votes, HEADLINE_TECHNIQUE, numerator, Clusters(votes.weight, evidence.authors[votes.cards]))
+    return row | {"enough": (row["effective_n"] or 0) >= ENOUGH}
+
+
 def _row(rule: Rule, votes: Votes, technique: str, numerator: float, clusters: Clusters) -> dict[str, Any]:
-    """Returns the cells that both tables have; share and bounds are null where the base is zero."""
+    """Returns the cells that all tables of shares have; share and bounds are null where the base is zero."""
     base = votes.base
     head = {
         "rule": rule.name,

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from peft_census.count.arrays import Bools, Floats, Ints
-from peft_census.snapshot.manifest import Techniques
+from peft_census.count.arrays import Bools, Floats, Ints, compress
+from peft_census.snapshot.manifest import Techniques, root_of
 from peft_census.snapshot.schema import EVIDENCE_LEVELS
 
 
@@ -113,19 +113,12 @@ def switch(group: str, *options: Option) -> Any:
     return field(default=options[0].word, metadata={"switch": Switch(group, {o.word: o for o in options})})
 
 
-def root(technique: str, techniques: Techniques) -> str:
-    """Returns the technique that ``technique`` is a variant of, at the end of the chain."""
-    while (parent := techniques[technique].variant_of) is not None:
-        technique = parent
-    return technique
-
-
 def of_peft(technique: str, techniques: Techniques) -> str | None:
     """Returns ``technique`` if it is a type of the PEFT library or a variant of one."""
-    return technique if techniques[root(technique, techniques)].kind == "peft_type" else None
+    return technique if techniques[root_of(technique, techniques)].kind == "peft_type" else None
 
 
 def shared(groups: Ints) -> Floats:
     """Returns weights that add up to 1 in every group."""
-    _, index, size = np.unique(groups, return_inverse=True, return_counts=True)
-    return 1.0 / size[index]
+    _, index = compress(groups)
+    return 1.0 / np.bincount(index)[index]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from peft_census.count.arrays import Floats, Ints
+from peft_census.count.arrays import Floats, Ints, compress
 
 CONFIDENCE = 0.95
 Z = 1.959963984540054
@@ -141,8 +141,8 @@ class Clusters:
         _check(bases, bases, clusters, cells)
         self._weighted = bases > 0
         self._weight = bases[self._weighted]
-        codes, cluster = np.unique(clusters[self._weighted], return_inverse=True)
-        pairs, self._pair = np.unique(cells[self._weighted] * max(1, len(codes)) + cluster, return_inverse=True)
+        codes, cluster = compress(clusters[self._weighted])
+        pairs, self._pair = compress(cells[self._weighted] * max(1, len(codes)) + cluster)
         self._cell, self._n_pairs, self._n_cells = pairs // max(1, len(codes)), len(pairs), n_cells
         self._base, self._squares = self._by_cluster(self._weight), self._by_cluster(np.square(self._weight))
         self.counts = self._by_cell(np.ones(len(pairs)))

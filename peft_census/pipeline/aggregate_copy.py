@@ -77,7 +77,7 @@ def merge(name: str, rows: list[Row], evidence: Evidence) -> list[Row]:
     """Returns the rows of a counted table without small cells."""
     if name == "shares":
         return merge_shares(rows, evidence)
-    if name == "sensitivity":
+    if name in ("sensitivity", "rule_changes"):
         return [row for row in rows if _large_under(parse_rule(row["rule"]), row["technique"], evidence)]
     if name == "breakdown":
         return merge_breakdown(rows)
@@ -87,12 +87,14 @@ def merge(name: str, rows: list[Row], evidence: Evidence) -> list[Row]:
         return thin_out(rows)
     if name == "popular":
         return [row if (row["cards"] or 0) >= FEW else row | {"cards": None, "share": None} for row in rows]
+    if name == "funnel":
+        return [row for row in rows if _large(row["models"]) and _large(row["base"] - row["models"])]
     return [row for row in rows if all(_large(row[cell]) for cell in CELLS[name])]
 
 
 CELLS = {
     "authorship": ("cards", "human", "generated_only"),
-    "agreement": ("cites_and_is", "cites_but_is_not", "is_but_does_not_cite", "neither"),
+    "agreement": ("cites_and_is", "cites_but_is_not", "not_tellable", "is_but_does_not_cite", "neither"),
     "milestones": ("cards",),
     "concentration": ("base",),
     "instrument_shares": ("numerator",),

@@ -20,15 +20,18 @@ from peft_census.count import (
     calibration,
     concentration,
     count_shares,
+    funnel,
     instrument_shares,
     milestones,
     monthly,
     parse_rule,
     popular,
+    rule_changes,
     sensitivity,
 )
 from peft_census.errors import UsageError
 from peft_census.snapshot.instruments import Description
+from peft_census.snapshot.manifest import peft_types
 from peft_census.snapshot.schema.counts import COUNTED_TABLES
 from peft_census.snapshot.schema.instruments import INSTRUMENT_TABLES
 from peft_census.snapshot.snapshot import Snapshot
@@ -36,26 +39,29 @@ from peft_census.snapshot.snapshot import Snapshot
 Instruments = Mapping[str, pa.Table]
 """The tables of instruments, by name; ``benchmark`` is always there."""
 
-_COUNTS: dict[str, Callable[[Evidence, Instruments], pa.Table]] = {
-    "shares": lambda evidence, _: count_shares(evidence),
-    "sensitivity": lambda evidence, _: sensitivity(evidence),
-    "agreement": lambda evidence, _: agreement(evidence),
-    "breakdown": lambda evidence, _: breakdown(evidence),
-    "authorship": lambda evidence, _: authorship(evidence),
-    "monthly": lambda evidence, _: monthly(evidence),
-    "adoption": lambda evidence, _: adoption(evidence),
-    "milestones": lambda evidence, _: milestones(evidence),
-    "concentration": lambda evidence, _: concentration(evidence),
-    "popular": lambda evidence, instruments: popular(evidence, instruments["benchmark"]),
-    "instrument_shares": lambda _, instruments: instrument_shares(instruments),
-    "calibration": lambda _, instruments: calibration(instruments),
+_OF_CARDS: dict[str, Callable[[Evidence], pa.Table]] = {
+    "shares": count_shares,
+    "rule_changes": rule_changes,
+    "sensitivity": sensitivity,
+    "funnel": funnel,
+    "agreement": agreement,
+    "breakdown": breakdown,
+    "authorship": authorship,
+    "monthly": monthly,
+    "adoption": adoption,
+    "milestones": milestones,
+    "concentration": concentration,
+}
+_OF_INSTRUMENTS: dict[str, Callable[[Instruments], pa.Table]] = {
+    "instrument_shares": instrument_shares,
+    "calibration": calibration,
 }
 
 
 def evidence_of(snapshot: Snapshot) -> Evidence:
     """Returns the evidence of all cards of ``snapshot``."""
     return Evidence(
-        snapshot.table("models", [*MODEL_COLUMNS, *GROUP_COLUMNS, "config_status"]),
+        snapshot.table("models", [*MODEL_COLUMNS, *GROUP_COLUMNS, "config_status", "adapter_files"]),
         snapshot.table("mentions", MENTION_COLUMNS),
         snapshot.manifest.taxonomy.techniques,
     )
@@ -66,8 +72,7 @@ def instruments_of(snapshot: Snapshot) -> Instruments:
     present = {name: snapshot.table(name) for name in INSTRUMENT_TABLES if name in snapshot.manifest.tables}
     tables = complete_tables(present, snapshot.manifest.instruments)
     if "benchmark" not in tables:
-        techniques = snapshot.manifest.taxonomy.techniques
-        tables["benchmark"] = read_benchmark(None, {f.peft_type: t for t, f in techniques.items() if f.peft_type})[0]
+        tables["benchmark"] = read_benchmark(None, peft_types(snapshot.manifest.taxonomy.techniques))[0]
     return tables
 
 
@@ -81,7 +86,13 @@ def count_tables(
     evidence: Evidence, instruments: Instruments, names: Iterable[str] = tuple(COUNTED_TABLES)
 ) -> dict[str, pa.Table]:
     """Returns the counted tables ``names``, by name; all of them by default."""
-    return {name: _COUNTS[name](evidence, instruments) for name in names}
+    return {name: _count(name, evidence, instruments) for name in names}
+
+
+def _count(name: str, evidence: Evidence, instruments: Instruments) -> pa.Table:
+    if name in _OF_INSTRUMENTS:
+        return _OF_INSTRUMENTS[name](instruments)
+    return popular(evidence, instruments["benchmark"]) if name == "popular" else _OF_CARDS[name](evidence)
 
 
 def count_table(snapshot: Snapshot, name: str) -> pa.Table:

@@ -15,6 +15,7 @@ from peft_census.collect.instruments import CollectedInstruments
 from peft_census.pipeline.progress import Progress
 from peft_census.pipeline.settings import settings
 from peft_census.snapshot.instruments import GithubDescription, NotRead
+from peft_census.snapshot.manifest import peft_types
 from peft_census.tag import load_taxonomy
 
 
@@ -22,12 +23,6 @@ def peft_classes() -> dict[str, str]:
     """Returns technique id to config class, for each PEFT type of the taxonomy."""
     techniques = load_taxonomy().techniques.values()
     return {t.id: t.config_class for t in techniques if t.kind == "peft_type" and t.config_class}
-
-
-def peft_types() -> dict[str, str]:
-    """Returns PEFT type to technique id."""
-    techniques = load_taxonomy().techniques.values()
-    return {t.peft_type: t.id for t in techniques if t.kind == "peft_type" and t.peft_type}
 
 
 def collect_instruments(
@@ -38,7 +33,15 @@ def collect_instruments(
         return CollectedInstruments()
     with progress.stage(f"reading {', '.join(config.names)}", unit="answers") as advance:
         return instruments.collect(
-            InstrumentRun(config, peft_classes(), peft_types(), settings().raw, progress.note, advance, clock)
+            InstrumentRun(
+                config,
+                peft_classes(),
+                peft_types(load_taxonomy().facts()),
+                settings().raw,
+                progress.note,
+                advance,
+                clock,
+            )
         )
 
 

@@ -38,7 +38,7 @@ from peft_census.snapshot.schema import arrow_schema
 from peft_census.snapshot.snapshot import Snapshot
 
 SUPPORTED = {
-    "evidence_level": ("any_level",),
+    "evidence_level": ("named_or_tagged",),
     "authorship": ("include_generated",),
     "weighting": ("per_card", "downloaded"),
 }

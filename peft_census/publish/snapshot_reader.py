@@ -12,7 +12,7 @@ from typing import Any
 from peft_census.count import STANDARD, Rule, parse_rule
 from peft_census.errors import SnapshotError
 from peft_census.publish.text.numbers import day_text
-from peft_census.snapshot.manifest import TechniqueFacts
+from peft_census.snapshot.manifest import TechniqueFacts, root_of
 from peft_census.snapshot.snapshot import Snapshot
 
 SPECIMEN_MARK = "SPECIMEN · made-up cards · shares mean nothing"
@@ -81,10 +81,8 @@ def technique_name(snapshot: Snapshot, technique: str) -> str:
 
 def root_name(snapshot: Snapshot, technique: str) -> str | None:
     """Returns the name of the technique that ``technique`` is a variant of; None if it is not a variant."""
-    chain = [technique]
-    while (parent := _facts(snapshot, chain[-1]).variant_of) is not None and parent not in chain:
-        chain.append(parent)
-    return technique_name(snapshot, chain[-1]) if len(chain) > 1 else None
+    root = root_of(technique, snapshot.manifest.taxonomy.techniques)
+    return None if root == technique else technique_name(snapshot, root)
 
 
 def _facts(snapshot: Snapshot, technique: str) -> TechniqueFacts:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from peft_census.errors import SnapshotError
 from peft_census.snapshot.instruments import Description
@@ -76,6 +76,8 @@ class TechniqueFacts:
         family: family of techniques.
         variant_of: id of the technique that it is a variant of.
         peft_type: its ``peft_type`` in ``adapter_config.json``.
+        selector: key and value that select it in that file, ``use_dora = true``; None if it is not a variant or leaves
+            no trace there.
         year: year of publication.
         paper_month: month of the paper, ``2021-06``; None if not known.
         released: day of the first PEFT release with it, ``2023-01-19``; None if none or not known.
@@ -86,13 +88,43 @@ class TechniqueFacts:
     family: str
     variant_of: str | None = None
     peft_type: str | None = None
+    selector: str | None = None
     year: int | None = None
     paper_month: str | None = None
     released: str | None = None
 
+    @property
+    def in_configuration(self) -> bool:
+        """Whether ``adapter_config.json`` shows it. QLoRA and LoRA+, for example, leave no trace there."""
+        return self.kind == "peft_type" or self.selector is not None
+
 
 Techniques = Mapping[str, TechniqueFacts]
 """Technique id to its facts."""
+
+
+class _Variant(Protocol):
+    @property
+    def variant_of(self) -> str | None: ...
+
+
+def root_of(technique: str, techniques: Mapping[str, _Variant]) -> str:
+    """Returns the technique at the end of the chain of ``variant_of``; ``technique`` if it is not a variant.
+
+    Raises:
+        ValueError: the chain is a circle; the message is the circle.
+    """
+    chain = [technique]
+    while (parent := techniques[chain[-1]].variant_of) is not None:
+        if parent in chain:
+            raise ValueError(" → ".join([*chain, parent]))
+        chain.append(parent)
+    return chain[-1]
+
+
+def peft_types(techniques: Techniques) -> dict[str, str]:
+    """Returns ``peft_type`` to technique id, for the types of PEFT."""
+    return {f.peft_type: t for t, f in techniques.items() if f.kind == "peft_type" and f.peft_type}
 
 
 @record

@@ -17,7 +17,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
+from peft_census.snapshot.manifest import root_of
 from peft_census.tag.adapter_config import read_adapter_config
 from peft_census.tag.candidates import Candidate, bundled_scanner
 from peft_census.tag.card_interpreter import CardInterpreter
@@ -91,7 +93,9 @@ def _read_text(model_id: str, card: str) -> TaggedCard:
         spans = find_generated_spans(text, front)
         interpreter = CardInterpreter(text, model_id, front, structure, accepted)
         mentions = resolve_mentions(
-            [_mention(a, text, interpreter, spans) for a in accepted], taxonomy.root, front.after
+            [_mention(a, text, interpreter, spans) for a in accepted],
+            partial(root_of, techniques=taxonomy.techniques),
+            front.after,
         )
     return TaggedCard(
         mentions=mentions,

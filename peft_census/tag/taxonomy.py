@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, Strict
 
 from peft_census.errors import TaxonomyError
+from peft_census.snapshot.manifest import root_of
 from peft_census.snapshot.records import read_record, record
 from peft_census.snapshot.schema import LOCATIONS
 from peft_census.tag.releases import release_dates
@@ -157,16 +158,15 @@ class _Reader:
     def check_variants(self, techniques: dict[str, Technique]) -> None:
         """Raises unless every chain of ``variant_of`` ends at a technique that is not a variant."""
         for technique in techniques.values():
-            chain = [technique.id]
-            while (parent := techniques[chain[-1]].variant_of) is not None:
-                if parent not in techniques:
-                    raise self.error(
-                        f"technique {chain[-1]}", f"variant_of = {parent!r} is not a technique", "correct it."
-                    )
-                if parent in chain:
-                    cycle = " → ".join([*chain, parent])
-                    raise self.error(f"technique {parent}", f"is a variant of itself: {cycle}", "break the cycle.")
-                chain.append(parent)
+            if technique.variant_of is not None and technique.variant_of not in techniques:
+                fault = f"variant_of = {technique.variant_of!r} is not a technique"
+                raise self.error(f"technique {technique.id}", fault, "correct it.")
+        for name in techniques:
+            try:
+                root_of(name, techniques)
+            except ValueError as circle:
+                fault = f"is a variant of itself: {circle}"
+                raise self.error(f"technique {name}", fault, "break the cycle.") from None
 
     def check_unique(self, techniques: dict[str, Technique]) -> None:
         """Raises if two techniques share a name, class, PEFT type or paper."""

@@ -171,11 +171,6 @@ class Taxonomy:
     ignored_lora_inits: frozenset[str] = frozenset()
     releases: Mapping[str, date] = field(default_factory=dict)
 
-    def root(self, technique: str) -> str:
-        """Returns the technique at the end of the chain of ``variant_of``; ``technique`` if it is not a variant."""
-        parent = self.techniques[technique].variant_of
-        return technique if parent is None else self.root(parent)
-
     def facts(self) -> dict[str, TechniqueFacts]:
         """Returns what the manifest of a snapshot records of each technique, by id."""
         return {
@@ -185,6 +180,7 @@ class Taxonomy:
                 family=t.family,
                 variant_of=t.variant_of,
                 peft_type=t.peft_type,
+                selector=None if t.selector is None else f"{t.selector.key} = {t.selector.value}",
                 year=t.year,
                 paper_month=t.paper_month,
                 released=self.released(t.id),

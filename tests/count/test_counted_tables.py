@@ -16,6 +16,7 @@ from peft_census.count import (
     agreement,
     breakdown,
     concentration,
+    funnel,
     milestones,
     monthly,
     parse_rule,
@@ -26,7 +27,10 @@ from peft_census.snapshot.schema import arrow_schema, check
 
 FACTS = {
     "lora": TechniqueFacts("LoRA", "peft_type", "lora", paper_month="2021-06", released="2023-01-19"),
-    "dora": TechniqueFacts("DoRA", "variant", "lora", variant_of="lora", paper_month="2024-02"),
+    "dora": TechniqueFacts(
+        "DoRA", "variant", "lora", variant_of="lora", selector="use_dora = true", paper_month="2024-02"
+    ),
+    "qlora": TechniqueFacts("QLoRA", "outside_peft", "lora", variant_of="lora"),
     "ia3": TechniqueFacts("(IA)^3", "peft_type", "ia3", released="2023-05-10"),
 }
 
@@ -89,6 +93,61 @@ def test_agreement_counts_the_four_cells() -> None:
     assert ia3["citing_that_are"] is None
     (dora,) = rows(table, variants="variants_separate", technique="dora")
     assert [dora[c] for c in cells] == [0, 0, 1, 3, 4, 6]
+
+
+def test_what_no_configuration_shows_is_not_tellable() -> None:
+    """A card that cites QLoRA next to a LoRA configuration neither agrees nor disagrees; grouped, it agrees."""
+    models = [model(f"a{i}/m", config_status="parsed") for i in range(3)]
+    mentions = [says("a0/m", "qlora"), is_a("a0/m", "lora"), says("a1/m", "dora"), is_a("a1/m", "lora")]
+    table = agreement(evidence(models, mentions))
+    check("agreement", table)
+    cells = ("cites_and_is", "cites_but_is_not", "not_tellable", "is_but_does_not_cite", "neither", "citing_that_are")
+    (qlora,) = rows(table, variants="variants_separate", technique="qlora")
+    assert [qlora[c] for c in cells] == [0, 0, 1, 0, 2, None]
+    (dora,) = rows(table, variants="variants_separate", technique="dora")
+    assert [dora[c] for c in cells] == [0, 1, 0, 0, 2, 0.0]
+    (lora,) = rows(table, variants="variants_grouped", technique="lora")
+    assert [lora[c] for c in cells] == [2, 0, 0, 0, 1, 1.0]
+    assert {sum(r[c] for c in cells[:5]) for r in table.to_pylist()} == {3}
+
+
+def test_the_funnel_counts_the_same_models_at_every_step() -> None:
+    """Four models with listed files, three with adapter files, of which one card cites what its configuration says."""
+    models = [
+        model("ann/1", adapter_files=2, config_status="parsed"),
+        model("ann/2", adapter_files=1, config_status="parsed"),
+        model("bob/1", adapter_files=1, status="no_card"),
+        model("cyd/1", adapter_files=0),
+        model("dan/1"),
+    ]
+    mentions = [
+        says("ann/1", "qlora", applied=True),
+        is_a("ann/1", "lora"),
+        says("ann/2", "ia3"),
+        is_a("ann/2", "lora"),
+        says("cyd/1", "lora"),
+        says("dan/1", "lora"),
+    ]
+    table = funnel(evidence(models, mentions))
+    check("funnel", table)
+    found = {(r["population"], r["step"]): (r["models"], r["base"]) for r in table.to_pylist()}
+    assert found == {
+        ("files_listed", "adapter_files"): (3, 4),
+        ("files_listed", "card"): (3, 4),
+        ("files_listed", "cites"): (3, 4),
+        ("files_listed", "applies"): (1, 4),
+        ("adapter_files", "card"): (2, 3),
+        ("adapter_files", "cites"): (2, 3),
+        ("adapter_files", "applies"): (1, 3),
+        **{
+            (population, step): (n, 2)
+            for population in ("configured", "adapter_files_and_configured")
+            for step, n in (("card", 2), ("cites", 2), ("applies", 1), ("cites_configured", 1))
+        },
+    }
+    (cites,) = rows(table, population="adapter_files", step="cites")
+    assert (cites["base"], cites["share"]) == (3, 2 / 3)
+    assert cites["low"] <= cites["wilson_low"] < cites["share"] < cites["high"]
 
 
 def test_breakdown_suppresses_small_cells_and_one_more() -> None:
@@ -204,7 +263,7 @@ def test_concentration_of_two_halves_is_two_techniques() -> None:
     assert {(r["hhi"], r["enough"]) for r in few.to_pylist()} == {(None, False)}
 
 
-TABLES = {f.__name__: f for f in (agreement, breakdown, monthly, adoption, milestones, concentration)}
+TABLES = {f.__name__: f for f in (agreement, breakdown, monthly, adoption, milestones, concentration, funnel)}
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -76,14 +76,15 @@ def test_fractional_gives_one_vote_a_card() -> None:
 def test_names_and_techniques_outside_peft_proper_do_not_count() -> None:
     """A mention inside a name and a technique of kind not_peft add nothing anywhere."""
     alone = count_shares(evidence(mentions(("e", "lora", "name"), ("g", "galore", "prose"))))
-    assert alone.num_rows == 0
+    assert alone.to_pylist() == [row for row in alone.to_pylist() if row["rule"] == "exactly_one/include_names"]
     assert headline(alone) == Headline("exactly_one", "lora", n=0, base=0, share=None, low=None, high=None)
 
 
-def test_configured_mentions_count() -> None:
-    """A mention without a location (adapter_config.json) counts as citing."""
-    table = pa.table({"model_id": ["a"], "technique": ["ia3"], "location": pa.array([None], pa.string())})
-    assert votes("exactly_one", table) == (1, {"ia3": 1})
+def test_configurations_count_under_their_own_rule_only() -> None:
+    """What adapter_config.json says is not what the card says."""
+    table = pa.table({"model_id": ["a"], "technique": ["ia3"], "evidence_level": ["configured"]})
+    assert votes("exactly_one", table) == (0, {})
+    assert votes("exactly_one/configured_only", table) == (1, {"ia3": 1})
 
 
 def test_order_of_mentions_is_irrelevant() -> None:

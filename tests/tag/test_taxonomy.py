@@ -8,7 +8,7 @@ import pytest
 from test_disambiguation import decide
 
 from peft_census.errors import TaxonomyError
-from peft_census.snapshot.manifest import TechniqueFacts
+from peft_census.snapshot.manifest import TechniqueFacts, root_of
 from peft_census.tag import load_taxonomy, read_card
 from peft_census.tag.disambiguation import AcceptedCandidate
 from peft_census.tag.taxonomy import read_taxonomy
@@ -58,7 +58,7 @@ def test_conditioning_modules_are_no_techniques() -> None:
 )
 def test_root_follows_variants(technique: str, root: str) -> None:
     """The root of a variant of LoRA is LoRA; a technique that is not a variant is its own root."""
-    assert TAXONOMY.root(technique) == root
+    assert root_of(technique, TAXONOMY.techniques) == root
 
 
 def test_facts_for_the_manifest() -> None:
@@ -69,6 +69,7 @@ def test_facts_for_the_manifest() -> None:
         name="DoRA",
         kind="variant",
         variant_of="lora",
+        selector="use_dora = true",
         family="low-rank adapter",
         year=2024,
         paper_month="2024-02",

@@ -48,8 +48,9 @@ _MISSING = {
     "adapters": "no longer listed: deleted, private or no longer tagged",
     "ids": "no longer in the list of ids",
 }
-_SHARED = tuple(
-    "model_id author created_at last_modified downloads likes library_name pipeline_tag status revision".split()
+_SHARED = (
+    *"model_id author created_at last_modified downloads likes library_name pipeline_tag".split(),
+    *"adapter_files status revision".split(),
 )
 """Columns that the crawl state and the cards table share."""
 

@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from peft_census.collect.adapter_files import count_adapter_files
 from peft_census.collect.hub.options import is_model_id
 from peft_census.collect.ledger_rows import ListedModel
 
@@ -41,6 +42,7 @@ def parse_model(item: object) -> ListedModel:
         gated=gated if gated in ("auto", "manual") else "yes" if gated else "",
         has_readme=None if files is None else "README.md" in files,
         has_config=None if files is None else "adapter_config.json" in files,
+        adapter_files=None if files is None else count_adapter_files(files),
         tags=json.dumps(fields.strings("tags"), ensure_ascii=False),
         author=fields.text("author"),
         library_name=fields.text("library_name"),

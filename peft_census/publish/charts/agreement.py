@@ -54,7 +54,8 @@ def _claim(snapshot: Snapshot, rows: list[dict[str, Any]]) -> Claim:
     first, name = rows[0], technique_name(snapshot, rows[0]["technique"])
     configured = first["cites_and_is"] + first["is_but_does_not_cite"]
     share, low, high = (first[column] for column in ("being_that_cite", "being_that_cite_low", "being_that_cite_high"))
-    method = first["method"] if share is None else interval_text(low, high, first["method"])
+    method = first["being_that_cite_method"]
+    bounds = method if share is None else interval_text(low, high, method, first["being_that_cite_effective_n"])
     title = f"No configuration that could be read has type {name}"
     if share is not None:
         title = f"{capitalized(percent(share))} of models configured with {name} have a card that cites it"
@@ -74,10 +75,11 @@ def _claim(snapshot: Snapshot, rows: list[dict[str, Any]]) -> Claim:
         share=share,
         low=low,
         high=high,
-        method=first["method"],
+        method=method,
+        effective_n=first["being_that_cite_effective_n"],
         quote=(
             f"Of {plural(configured, 'model')} whose adapter_config.json has type {name}, "
-            f"{count(first['cites_and_is'])} have a card that cites it ({method}); {checked} can be checked"
+            f"{count(first['cites_and_is'])} have a card that cites it ({bounds}); {checked} can be checked"
         ),
         misquote=f"Model cards are right about {name}.",
         why_not="Only models with a saved adapter configuration can be checked, and they differ from the others.",

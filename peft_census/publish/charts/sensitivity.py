@@ -28,7 +28,7 @@ from peft_census.publish.text.wording import capitalized
 from peft_census.snapshot.snapshot import Snapshot
 
 NAME = "sensitivity"
-_NOTE = "Each column is one rule, ordered by share. Vertical lines: 95% intervals, clustered by author (sampling error only)."
+_NOTE = "Each column is one distinct count, ordered by share. Vertical lines: 95% intervals, clustered by author (sampling error only)."
 
 Medians = list[tuple[Option, float]]
 """Options that some rules have and others do not, with the median share of the rules that have it."""
@@ -38,7 +38,9 @@ def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec | Missing:
     """Returns the curve, or why there is none."""
     rows = [row for row in read_rows(snapshot, NAME) if row["enough"]]
     if len(rows) < 2:
-        return Missing(NAME, "Fewer than two rules count enough cards for a range of the headline.")
+        return Missing(
+            NAME, "Fewer than two rules have an effective sample size that is enough for a range of the headline."
+        )
     rows.sort(key=lambda row: (row["share"], row["rule"]))
     medians = _medians(rows)
     claim = _claim(snapshot, rows, medians)
@@ -49,6 +51,7 @@ def _claim(snapshot: Snapshot, rows: list[dict[str, Any]], medians: Medians) -> 
     name = technique_name(snapshot, rows[0]["technique"])
     low, high = rows[0]["share"], rows[-1]["share"]
     ends = f"from {percent(low)} to {percent(high)}"
+    of = f"{count(len(rows))} distinct counts of {count(sum(row['rules'] for row in rows))} rules"
     here = next((row for row in rows if row["rule"] == HEADLINE.name), None)
     if low == high:
         title = f"{name}'s share is {percent(low)} under every counting rule"
@@ -58,7 +61,7 @@ def _claim(snapshot: Snapshot, rows: list[dict[str, Any]], medians: Medians) -> 
     options = "; ".join(f"{option.short} {percent(share)}" for option, share in medians)
     claim = Claim(
         id=NAME,
-        population=f"cards under {count(len(rows))} rules",
+        population=f"cards under {of}",
         technique=rows[0]["technique"],
         name=name,
         numerator=here["numerator"] if here else 0,
@@ -67,12 +70,12 @@ def _claim(snapshot: Snapshot, rows: list[dict[str, Any]], medians: Medians) -> 
         low=low,
         high=high,
         method="lowest and highest share over the rules",
-        quote=f"Under {count(len(rows))} rules with an effective sample size of at least {ENOUGH}, {name}'s share ranges {ends}",
+        quote=f"Under {of} with an effective sample size of at least {ENOUGH}, {name}'s share ranges {ends}",
         misquote=f"{capitalized(percent(high))} of models use {name}.",
         why_not="This is the highest of many shares, chosen after all of them were computed.",
         caveat="The rules overlap and were not sampled, so their range is not a confidence interval.",
         title=title,
-        subtitle=f"n = {count(len(rows))} rules with an effective sample size of at least {ENOUGH}; each share has its rule's base.",
+        subtitle=f"n = {of} with an effective sample size of at least {ENOUGH}; each share has its rule's base.",
         alt_text=f"Specification curve. {title}. Median share of the rules with each option: {options}.",
     )
     return about_cards(claim, snapshot, HEADLINE)

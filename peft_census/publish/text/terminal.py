@@ -145,20 +145,20 @@ def table_text(snapshot: Snapshot, table: pa.Table) -> str:
     names = table.schema.names
     rows = [[_cell(row[name], _UNITS.get(name, "")) for name in names] for row in table.to_pylist()]
     lines += Table(names, rows).text()
-    if {"rule", "enough", "share", "cards"} <= set(names):
+    if "rules" in names:
         lines.append(_range_over_rules(table))
     return "\n".join([*lines, f"snapshot {snapshot.id}"])
 
 
 def _range_over_rules(table: pa.Table) -> str:
     """Returns the range of a specification curve."""
-    shares = [row["share"] for row in table.to_pylist() if row["enough"]]
+    rows = table.to_pylist()
+    shares = [row["share"] for row in rows if row["enough"]]
+    of = f"{count(len(rows))} distinct counts of {count(sum(row['rules'] for row in rows))} rules"
     if not shares:
-        return f"range: not enough to say; none of {count(table.num_rows)} rules counts {ENOUGH} effective cards"
-    return (
-        f"range: {interval(min(shares), max(shares))} over the {count(len(shares))} of {count(table.num_rows)} rules "
-        f"that count at least {ENOUGH} effective cards"
-    )
+        return f"range: not enough to say; none of {of} has an effective sample size of {ENOUGH}"
+    ends = interval(min(shares), max(shares))
+    return f"range: {ends} over {count(len(shares))} of {of}, those with an effective sample size of at least {ENOUGH}"
 
 
 def _cell(value: Any, unit: str) -> str:

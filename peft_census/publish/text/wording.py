@@ -37,9 +37,7 @@ def title(share: Share) -> str:
         text = f"{share.name} gets {part} if each card's vote is divided equally among the techniques it cites"
     else:
         text = capitalized(f"{part} of {rule.cards} {_verb(rule)} {share.name}")
-    return ", ".join(
-        [text, *(option.short for option in rule.changed if option != rule.options[0] and not option.verb)]
-    )
+    return ", ".join([text, *(option.short for option in rule.qualifiers)])
 
 
 def quote(share: Share, label: str, span: str, snapshot_id: str) -> str:
@@ -53,8 +51,8 @@ def quote(share: Share, label: str, span: str, snapshot_id: str) -> str:
     else:
         votes = f"{count(round(share.numerator, 1))} of {count(round(share.base, 1))} votes"
         sentence = f"Of {base}, {share.name} gets {votes} ({part})"
-    options = dict.fromkeys((rule.options[1], *rule.changed))
-    clauses = [o.meaning for o in options if (o != rule.options[0] or rule.divided) and not o.verb]
+    divided = rule.options[:1] if rule.divided else ()
+    clauses = [o.meaning for o in dict.fromkeys((*divided, rule.options[1], *rule.qualifiers))]
     return (
         f"{'; '.join([sentence, *clauses])} ({bounds_text(share)}; rule {rule.name}; peft_census, "
         f"snapshot {snapshot_id})."

@@ -44,6 +44,15 @@ _MODEL_COLUMNS = (
         "Tags that the Hub computes. They are not evidence: the tagger reads the card itself.",
         public=Public.LICENCES,
     ),
+    Column(
+        "adapter_files",
+        pa.int32(),
+        "Files in the repository whose names are those of adapter weights or settings (`adapter_config.json`, "
+        "`adapter_model.*`, `*lora*.safetensors`, `learned_embeds*` and others); null where the source does not list "
+        "files.",
+        "files",
+        public=Public.AS_IS,
+    ),
     Column("revision", pa.string(), "Commit at which the card was read; null for bulk dumps.", public=Public.COMMIT),
     Column(
         "status",

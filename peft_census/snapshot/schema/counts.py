@@ -7,6 +7,7 @@ from functools import partial
 import pyarrow as pa
 
 from peft_census.snapshot.schema.column import Column, Public, Table
+from peft_census.snapshot.schema.instrument_counts import INSTRUMENT_COUNTS
 
 _column = partial(Column, public=Public.AS_IS)
 """A column of numbers and fixed words, which the public copy keeps."""
@@ -73,6 +74,16 @@ def _models(name: str, meaning: str) -> Column:
     return _column(name, pa.int64(), meaning, "models", nullable=False)
 
 
+def _agreeing(name: str, meaning: str) -> tuple[Column, ...]:
+    return (
+        _column(name, pa.float64(), meaning, "fraction"),
+        _column(f"{name}_low", pa.float64(), "Lower bound of its interval, clustered by author.", "fraction"),
+        _column(f"{name}_high", pa.float64(), "Upper bound of it.", "fraction"),
+        _column(f"{name}_method", pa.string(), "How it was computed.", nullable=False),
+        _column(f"{name}_effective_n", pa.float64(), "Its effective sample size.", "models"),
+    )
+
+
 COUNTED_TABLES: dict[str, Table] = {
     "shares": Table(
         "Shares: one row for every rule and technique.",
@@ -90,9 +101,48 @@ COUNTED_TABLES: dict[str, Table] = {
             ),
         ),
     ),
-    "sensitivity": Table(
-        "The headline's technique under every sensible combination of rules (a specification curve), ordered by share.",
+    "rule_changes": Table(
+        "The headline's share, and five shares with one option of its rule changed: variants separate, without text of "
+        "card generators, per author, names included, applied only.",
         (_RULE, _TECHNIQUE, *_SHARE, _ENOUGH),
+    ),
+    "sensitivity": Table(
+        "The headline's technique under every sensible combination of options (a specification curve), ordered by "
+        "share. Rules with equal numerator, base and cards are one row.",
+        (
+            _RULE,
+            _TECHNIQUE,
+            *_SHARE,
+            _ENOUGH,
+            _column("rules", pa.int64(), "Rules that give these counts; `rule` is the shortest.", nullable=False),
+        ),
+    ),
+    "funnel": Table(
+        "What models have and what their cards say, counted in the same models. It is shown beside the headline, never "
+        "inside it. Only for models whose files the source lists, or whose adapter_config.json was read.",
+        (
+            _column(
+                "population",
+                pa.string(),
+                "Which models: `files_listed`, those whose files the source lists; `adapter_files`, those of them with "
+                "an adapter file; `configured`, those whose adapter_config.json was read and has a known type; "
+                "`adapter_files_and_configured`, both.",
+                nullable=False,
+                allowed=("files_listed", "adapter_files", "configured", "adapter_files_and_configured"),
+            ),
+            _column(
+                "step",
+                pa.string(),
+                "What is counted: `adapter_files`, has an adapter file; `card`, has a card with text; `cites`, its card cites a technique (rule any); `applies`, its card says that it was "
+                "trained with one (rule any/applied_only); `cites_configured`, its card cites the one configured.",
+                nullable=False,
+                allowed=("adapter_files", "card", "cites", "applies", "cites_configured"),
+            ),
+            _models("models", "Models of the population that reach the step."),
+            _models("base", "Models of the population."),
+            _column("share", pa.float64(), "models / base.", "fraction", nullable=False),
+            *_INTERVAL,
+        ),
     ),
     "agreement": Table(
         "Cited and configured techniques compared, for models whose adapter_config.json could be read and has a known "
@@ -104,27 +154,21 @@ COUNTED_TABLES: dict[str, Table] = {
             _models("checked", "Models whose card and configuration can be compared."),
             _models("cites_and_is", "The card cites the technique and the configuration has it."),
             _models("cites_but_is_not", "The card cites the technique but the configuration does not have it."),
+            _models(
+                "not_tellable", "The card cites the technique, and no configuration shows it, as for QLoRA and LoRA+."
+            ),
             _models("is_but_does_not_cite", "The configuration has the technique but the card does not cite it."),
             _models("neither", "Neither has the technique."),
-            _column(
+            *_agreeing(
                 "citing_that_are",
-                pa.float64(),
-                "Of the models whose card cites it, the fraction whose configuration has it; null where there are "
-                "none.",
-                "fraction",
+                "Of the models whose card cites it, the fraction whose configuration has it; null where there are none "
+                "or no configuration shows it.",
             ),
-            _column("citing_that_are_low", pa.float64(), "Lower bound of its interval.", "fraction"),
-            _column("citing_that_are_high", pa.float64(), "Upper bound of its interval.", "fraction"),
-            _column(
+            *_agreeing(
                 "being_that_cite",
-                pa.float64(),
                 "Of the models whose configuration has it, the fraction whose card cites it; null where there are "
                 "none.",
-                "fraction",
             ),
-            _column("being_that_cite_low", pa.float64(), "Lower bound of its interval.", "fraction"),
-            _column("being_that_cite_high", pa.float64(), "Upper bound of its interval.", "fraction"),
-            _column("method", pa.string(), "How the intervals were computed.", nullable=False),
         ),
     ),
     "breakdown": Table(
@@ -249,65 +293,5 @@ COUNTED_TABLES: dict[str, Table] = {
             ),
         ),
     ),
-    "instrument_shares": Table(
-        "Shares on GitHub and Civitai, one row for each way of counting and technique. Every way of counting has its "
-        "own base; shares of different measures must not be added or averaged. Empty where neither was read.",
-        (
-            _column("instrument", pa.string(), "Where it was counted.", nullable=False, allowed=("github", "civitai")),
-            _column(
-                "measure",
-                pa.string(),
-                "What was counted. GitHub: search hits of configuration classes in Python files (`class_python`) and "
-                "in notebooks (`class_notebook`), search hits of the import line (`phrase`), sampled repositories that "
-                "import a configuration class (`repositories`). Civitai: models whose type names a technique "
-                "(`identified`), models of every type (`all`).",
-                nullable=False,
-                allowed=("class_python", "class_notebook", "phrase", "repositories", "identified", "all"),
-            ),
-            _column("base_meaning", pa.string(), "What the base is, in words.", nullable=False),
-            _TECHNIQUE,
-            _column(
-                "variants",
-                pa.string(),
-                "Always `variants_separate`: a variant (LoCon, DoRA) is not counted as the technique it derives from.",
-                nullable=False,
-                allowed=("variants_separate",),
-            ),
-            _column(
-                "numerator",
-                pa.float64(),
-                "Hits (median of the complete readings), repositories or models of the technique; null where no "
-                "reading was complete, which is a gap and not a zero.",
-                "hits, repositories or models",
-            ),
-            _column(
-                "base", pa.float64(), "Denominator of the measure.", "hits, repositories or models", nullable=False
-            ),
-            _column("share", pa.float64(), "numerator / base; null where the numerator is.", "fraction"),
-            _column("low", pa.float64(), "Lower bound of the share.", "fraction"),
-            _column("high", pa.float64(), "Upper bound of the share.", "fraction"),
-            _column(
-                "method",
-                pa.string(),
-                "What the bounds are: a Wilson interval where units were counted, the range of the readings for search "
-                "hits.",
-                nullable=False,
-            ),
-            _column("first", pa.string(), "Day of the measure's first answer, `2026-11-23`.", nullable=False),
-            _column("last", pa.string(), "Day of its last answer.", nullable=False),
-        ),
-    ),
-    "calibration": Table(
-        "What GitHub's code search reports for one repository, and what a checkout of that repository holds. Empty "
-        "where no checkout was given.",
-        (
-            _column("measure", pa.string(), "As in `github_counts`.", nullable=False),
-            _column("scope", pa.string(), "The repository, `owner/name`.", nullable=False),
-            _column("techniques", pa.int64(), "Techniques asked for.", "techniques", nullable=False),
-            _column(
-                "reported", pa.int64(), "Files that GitHub reports, summed over techniques.", "files", nullable=False
-            ),
-            _column("counted", pa.int64(), "Files in the checkout, summed over techniques.", "files", nullable=False),
-        ),
-    ),
+    **INSTRUMENT_COUNTS,
 }
