@@ -53,7 +53,8 @@ def count(snapshot: str, rule: str | None, table: str | None, gold: Path | None,
     by switches, with slashes between: variants_separate, human_only, applied_only, per_author, deduplicated and others.
     An unknown name is answered with the list of all names. The snapshot itself does not change.
 
-    --table prints another counted table: sensitivity (the headline by every rule), agreement (cards against
+    --table prints another counted table: rule_changes (the headline with one option changed), sensitivity (by every
+    rule), funnel (files, configurations and cards of the same models), agreement (cards against
     configurations), breakdown, authorship, monthly, adoption, milestones, concentration, popular.
 
     --gold corrects the share of LoRA for the errors of the tagger. It needs the labels of cards that sample-gold drew

@@ -19,23 +19,19 @@ RULE = Rule(vote="any")
 
 ANYWHERE = "anywhere"
 
-CONFIGURATION = "configuration"
-"""The location of what ``adapter_config.json`` says."""
-
 
 def authorship(evidence: Evidence) -> pa.Table:
     """Returns the ``authorship`` table: for each technique the cards that cite it, by location and by author."""
     kinds, technique = evidence.kinds, evidence.counted_as(RULE)
-    cites = (technique >= 0) & ~kinds.in_name
-    generated = kinds.generated | kinds.at_level("configured")
+    cites = (technique >= 0) & ~kinds.in_name & ~kinds.at_level("configured")
     rows: list[dict[str, Any]] = []
     for position in np.unique(technique[cites]):
         mine = cites & (technique == position)
         places = {ANYWHERE: mine}
-        places |= {name: mine & (kinds.location == i) for i, name in enumerate([*LOCATIONS, CONFIGURATION])}
+        places |= {name: mine & (kinds.location == i) for i, name in enumerate(LOCATIONS)}
         for location, entries in places.items():
             cards = len(np.unique(kinds.card[entries]))
-            human = len(np.unique(kinds.card[entries & ~generated]))
+            human = len(np.unique(kinds.card[entries & ~kinds.generated]))
             cells = {"cards": cards, "human": human, "generated_only": cards - human}
             if cards:
                 head = {"rule": RULE.name, "technique": evidence.techniques[position], "location": location}

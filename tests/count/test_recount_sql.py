@@ -29,7 +29,7 @@ KEYS = {
     "agreement": ("variants", "technique"),
     "adoption": ("technique", "anchor", "age"),
 }
-WORDS = {"method"}
+WORDS = {"method", "citing_that_are_method", "being_that_cite_method"}
 """The names of methods, which are not counted."""
 
 
@@ -63,6 +63,7 @@ def database(snapshot: Snapshot) -> Iterator[duckdb.DuckDBPyConnection]:
                     "variant_of": f.variant_of,
                     "paper_month": f.paper_month,
                     "released": f.released,
+                    "selector": f.selector,
                 }
                 for t, f in facts.items()
             ]

@@ -66,6 +66,7 @@ def _model(name: str, created: datetime, rng: random.Random) -> dict[str, Any]:
     return row | {
         "model_id": name, "author": name.split("/")[0], "created_at": created, "last_modified": created,
         "downloads": rng.randrange(1000), "status": "text", "tags": [], "generators": [], "config_status": rng.choice(("parsed", None)),
+        "adapter_files": int(name.rpartition("m")[2]) % 3,
     }  # fmt: skip
 
 

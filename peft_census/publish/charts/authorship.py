@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from peft_census.count.authorship import ANYWHERE, CONFIGURATION, RULE
+from peft_census.count.authorship import ANYWHERE, RULE
 from peft_census.publish.charts.spec import ChartSpec, Missing
 from peft_census.publish.charts.stacked import StackedBar, draw_stacked
 from peft_census.publish.claims.claim import Claim, about_cards
@@ -18,7 +18,6 @@ NAME = "authorship"
 _LOCATIONS = {
     ANYWHERE: "anywhere in the card",
     "front_matter": "front matter",
-    CONFIGURATION: "adapter_config.json",
     **{location: location for location in LOCATIONS if location not in ("front_matter", "name")},
 }
 _LEGEND = ("a person wrote at least one mention", "tools wrote all mentions")

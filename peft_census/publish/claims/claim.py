@@ -31,8 +31,9 @@ class Claim:
         title: the finding.
         subtitle: the base: n, what was counted, rule.
         alt_text: the claim, or the chart made from it, for readers who cannot see it.
-        kind: ``share``, ``empty`` (a base of zero, so there is no share), ``coverage``, ``finding`` (what a chart
-            shows), ``change``, ``instrument`` or ``benchmark`` (data sources that are not model cards).
+        kind: ``share``, ``empty`` (a base of zero, so there is no share), ``coverage``, ``funnel`` (what cards say of
+            models with an adapter), ``finding`` (what a chart shows), ``change``, ``instrument`` or ``benchmark`` (data
+            sources that are not model cards).
         source_line: project, snapshot, data set and dates of its cards.
         snapshot_id: the snapshot.
         specimen: whether the cards are made up.

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from peft_census.count import HEADLINE as RULE
 from peft_census.count import Rule
-from peft_census.count.rules import HEADLINE_TECHNIQUE
+from peft_census.count.rules import HEADLINE_TECHNIQUE, ONE_CHANGE
 from peft_census.publish.claims.claim import Claim, about_cards, coverage_text
+from peft_census.publish.claims.funnel import funnel_claims
 from peft_census.publish.snapshot_reader import (
     Share,
     card_span,
@@ -30,14 +31,7 @@ HEADLINE, COVERAGE = "headline", "coverage"
 CHANGE = "change"
 """Id of the claim about the change since an earlier snapshot."""
 
-COMPARISONS = (
-    "exactly_one/variants_separate",
-    "any",
-    "fractional",
-    "exactly_one/human_only",
-    "exactly_one/per_author",
-    "exactly_one/deduplicated",
-)
+COMPARISONS = (*(rule.name for rule in ONE_CHANGE), "any", "fractional", "exactly_one/deduplicated")
 """The other rules under which the headline's technique always gets a claim."""
 
 OTHERS = 3
@@ -48,17 +42,23 @@ BARS = 12
 
 
 def make_claims(snapshot: Snapshot) -> list[Claim]:
-    """Returns the snapshot's claims: the headline, the same under other rules, the largest others, coverage."""
+    """Returns the claims: the headline, the same under other rules, the largest others, the funnel, coverage."""
     rows = read_shares(snapshot)
     counted = select(rows, RULE.name)
     first = next((s for s in counted if s.technique == HEADLINE_TECHNIQUE), None)
     if first is None:
-        return [_empty_claim(snapshot, rows, counted), *_comparisons(snapshot, rows, None), _coverage_claim(snapshot)]
+        return [
+            _empty_claim(snapshot, rows, counted),
+            *_comparisons(snapshot, rows, None),
+            *funnel_claims(snapshot),
+            _coverage_claim(snapshot),
+        ]
     others = [s for s in counted if s is not first]
     return [
         _headline_claim(snapshot, first, others),
         *_comparisons(snapshot, rows, first.technique),
         *(_share_claim(snapshot, s) for s in others[:OTHERS]),
+        *funnel_claims(snapshot),
         _coverage_claim(snapshot),
     ]
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from peft_census.count import HEADLINE, headline, parse_rule
 from peft_census.count.shares import ENOUGH
 from peft_census.publish.claims.comparison import instrument_lines
+from peft_census.publish.claims.funnel import funnel_claims
 from peft_census.publish.snapshot_reader import SPECIMEN_MARK, card_span, technique_name
 from peft_census.publish.text.numbers import count, interval, percent, percent_label, plural, size_text
 from peft_census.publish.text.table import Table
@@ -45,7 +46,9 @@ def headline_text(snapshot: Snapshot) -> str:
     ]
     if head.unread_low is not None and head.unread_high is not None and head.unread_low < head.unread_high:
         lines.append(f"  if none or all of the unread cards cited it: {interval(head.unread_low, head.unread_high)}")
-    return "\n".join([*lines, f"  rule {head.rule}: {HEADLINE.meaning}"])
+    lines.append(f"  rule {head.rule}: {HEADLINE.meaning}")
+    lines += [f"{claim.title} ({count(claim.numerator)} of {count(claim.base)})" for claim in funnel_claims(snapshot)]
+    return "\n".join(lines)
 
 
 def describe_run(snapshot: Snapshot, unchanged: bool) -> str:

@@ -133,8 +133,9 @@ COUNTED_TABLES: dict[str, Table] = {
             _column(
                 "step",
                 pa.string(),
-                "What is counted: `adapter_files`, has an adapter file; `card`, has a card with text; `cites`, its card cites a technique (rule any); `applies`, its card says that it was "
-                "trained with one (rule any/applied_only); `cites_configured`, its card cites the one configured.",
+                "What is counted: `adapter_files`, has an adapter file; `card`, has a card with text; `cites`, its "
+                "card cites a technique (rule any); `applies`, its card says that it was trained "
+                "with one (rule any/applied_only); `cites_configured`, its card cites the one configured.",
                 nullable=False,
                 allowed=("adapter_files", "card", "cites", "applies", "cites_configured"),
             ),
@@ -191,7 +192,7 @@ COUNTED_TABLES: dict[str, Table] = {
             _column(
                 "location",
                 pa.string(),
-                "Part of the card, `configuration` for adapter_config.json, or `anywhere`.",
+                "Part of the card, or `anywhere`.",
                 nullable=False,
             ),
             _column("cards", pa.int64(), "Cards that cite the technique there.", "cards", nullable=False),

@@ -1,5 +1,5 @@
 -- Which card votes for which technique under each standard rule. docs/definitions.md says the same in words.
--- Tables: models and mentions of the snapshot; techniques: id, kind, variant_of, paper_month, released (manifest.json).
+-- Tables: models and mentions of the snapshot; techniques: id, kind, variant_of, paper_month, released, selector (manifest.json).
 
 create macro wilson_middle(n, b) as (n / b + 1.959963984540054 ** 2 / (2 * b)) / (1 + 1.959963984540054 ** 2 / b);
 create macro wilson_half(n, b) as
@@ -71,19 +71,23 @@ with recursive chain(technique, kind, root) as (
 )
 select technique, chain.kind, root from chain join techniques on id = root where variant_of is null;
 
-create table rules(rule text, vote text, separate bool, people bool, applied bool, configured bool, weighting text);
+create table rules(
+    rule text, vote text, separate bool, people bool, applied bool, configured bool, names bool, weighting text
+);
 insert into rules values
-    ('exactly_one', 'exactly_one', false, false, false, false, 'card'),
-    ('any', 'any', false, false, false, false, 'card'),
-    ('fractional', 'fractional', false, false, false, false, 'card'),
-    ('exactly_one/variants_separate', 'exactly_one', true, false, false, false, 'card'),
-    ('any/variants_separate', 'any', true, false, false, false, 'card'),
-    ('fractional/variants_separate', 'fractional', true, false, false, false, 'card'),
-    ('exactly_one/human_only', 'exactly_one', false, true, false, false, 'card'),
-    ('exactly_one/per_author', 'exactly_one', false, false, false, false, 'author'),
-    ('exactly_one/deduplicated', 'exactly_one', false, false, false, false, 'cluster'),
-    ('any/applied_only', 'any', false, false, true, false, 'card'),
-    ('any/configured_only', 'any', false, false, false, true, 'card');
+    ('exactly_one', 'exactly_one', false, false, false, false, false, 'card'),
+    ('any', 'any', false, false, false, false, false, 'card'),
+    ('fractional', 'fractional', false, false, false, false, false, 'card'),
+    ('exactly_one/variants_separate', 'exactly_one', true, false, false, false, false, 'card'),
+    ('any/variants_separate', 'any', true, false, false, false, false, 'card'),
+    ('fractional/variants_separate', 'fractional', true, false, false, false, false, 'card'),
+    ('exactly_one/human_only', 'exactly_one', false, true, false, false, false, 'card'),
+    ('exactly_one/per_author', 'exactly_one', false, false, false, false, false, 'author'),
+    ('exactly_one/include_names', 'exactly_one', false, false, false, false, true, 'card'),
+    ('exactly_one/applied_only', 'exactly_one', false, false, true, false, false, 'card'),
+    ('exactly_one/deduplicated', 'exactly_one', false, false, false, false, false, 'cluster'),
+    ('any/applied_only', 'any', false, false, true, false, false, 'card'),
+    ('any/configured_only', 'any', false, false, false, true, false, 'card');
 
 create table cards as
 select
@@ -92,15 +96,16 @@ select
     coalesce('duplicate ' || near_duplicate, 'single ' || model_id) as cluster
 from models;
 
--- The techniques that each card cites: distinct, without techniques that are not PEFT and without names.
+-- The techniques that each card cites: distinct, without techniques that are not PEFT. Names and configurations count
+-- only under rules of their own.
 create table pairs as
 select distinct rules.rule, mentions.model_id, case when separate then mentions.technique else root end as technique
 from mentions join roots using (technique) cross join rules
 where kind <> 'not_peft'
-    and location is distinct from 'name'
-    and (not people or (generator is null and evidence_level <> 'configured'))
+    and (names or location is distinct from 'name')
+    and (not people or generator is null)
     and (not rules.applied or mentions.applied)
-    and (not configured or evidence_level = 'configured');
+    and configured = (evidence_level = 'configured');
 
 -- The cards that count, with their weight.
 create table counted as
@@ -137,4 +142,30 @@ from counted
 join (select distinct rule, technique from votes union select rule, technique from leaders) using (rule)
 left join votes using (rule, model_id, technique);
 create table shares_ballots as
-select rule as cell, ballots.* from ballots semi join votes using (rule, technique);
+select rule as cell, ballots.* from ballots
+where technique = 'lora' or (rule, technique) in (select (rule, technique) from votes);
+
+-- What cards cite and what adapter_config.json says, of models whose configuration was read and has a known type.
+create table agreeing as
+select
+    variants,
+    model_id,
+    owner,
+    case variants when 'variants_separate' then mentions.technique else root end as technique,
+    bool_or(evidence_level <> 'configured') as cites,
+    bool_or(evidence_level = 'configured') as is_configured
+from mentions
+join cards using (model_id)
+join roots using (technique)
+cross join (values ('variants_grouped'), ('variants_separate')) as options(variants)
+where config_status = 'parsed' and roots.kind <> 'not_peft' and location is distinct from 'name'
+group by all;
+alter table agreeing add column tellable bool;
+update agreeing set tellable = (
+    select kind = 'peft_type' or selector is not null from techniques where id = agreeing.technique
+);
+create table agreement_ballots as
+select variants || ' citing' as cell, technique, owner, 1.0::double as base, is_configured::int::double as vote
+from agreeing where cites and tellable
+union all
+select variants || ' being', technique, owner, 1.0, cites::int from agreeing where is_configured;
