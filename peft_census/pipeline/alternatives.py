@@ -9,6 +9,7 @@ from peft_census.count.alternatives import Alternatives, Limits, alternatives
 from peft_census.errors import UsageError
 from peft_census.pipeline.counting import count_table, instruments_of
 from peft_census.snapshot.instruments import BenchmarkDescription
+from peft_census.snapshot.manifest import root_of
 from peft_census.snapshot.snapshot import Snapshot
 from peft_census.tag import load_taxonomy
 
@@ -41,6 +42,6 @@ def find_alternatives(snapshot: Snapshot, like: str, task: str, limits: Limits) 
         raise UsageError(f"no technique {like!r}", "`peft-census techniques` lists them.")
     popular = count_table(snapshot, "popular").to_pylist()
     benchmark = instruments_of(snapshot)["benchmark"].to_pylist()
-    found = alternatives(popular, benchmark, taxonomy.root(like), TASKS[task], limits)
+    found = alternatives(popular, benchmark, root_of(like, taxonomy.techniques), TASKS[task], limits)
     about = snapshot.manifest.instruments.get("benchmark")
     return Found(found, about.commit if isinstance(about, BenchmarkDescription) else bundled_commit())
