@@ -1,7 +1,8 @@
-"""Writes the generated parts of the docs: data dictionary, command line, charts, and the README's table of scores."""
+"""Writes the generated parts of the docs: data dictionary, command line, charts, tables of scores and of faults."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -12,6 +13,9 @@ from peft_census.pipeline.evaluate import score_rows
 from peft_census.snapshot.schema import data_dictionary
 
 REPO = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(REPO), str(REPO / "tests"), str(REPO / "tests/replica")]
+from tests.collect.fault_table import table as fault_table  # noqa: E402
+
 CHARTS = ("headline", "sensitivity")
 """Charts of the shipped snapshot that the README shows."""
 HELP = ["-h", "--help"]
@@ -43,11 +47,14 @@ def main() -> None:
     shipped = next((REPO / "data/snapshots").glob("*-public"))
     for name in CHARTS:
         (REPO / f"docs/img/{name}.svg").write_text(peft_census.chart(shipped, name).svg, encoding="utf-8")
-    file = REPO / "README.md"
-    before, _, rest = file.read_text(encoding="utf-8").partition(START)
-    after = rest.partition(END)[2]
-    table = "\n".join((START, *HEAD, *score_rows(), END))
-    file.write_text(before + table + after, encoding="utf-8")
+    replace_part(REPO / "README.md", START, END, "\n".join((*HEAD, *score_rows())))
+    replace_part(REPO / "docs/reliability.md", "<!-- faults -->", "<!-- /faults -->", f"\n{fault_table()}\n")
+
+
+def replace_part(file: Path, start: str, end: str, text: str) -> None:
+    """Puts ``text`` between two marks of a page."""
+    before, _, rest = file.read_text(encoding="utf-8").partition(start)
+    file.write_text(f"{before}{start}\n{text}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

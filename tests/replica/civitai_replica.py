@@ -99,7 +99,8 @@ class CivitaiReplica(Replica):
         self.busy_after = busy_after
         self.spoil: set[int] = set()
         self.wrong: dict[int, str] = {}
-        """Number of a request for a page → what is wrong with it: no_cursor, empty or short (half of it, no cursor)."""
+        """Number of a request for a page → what is wrong with it: no_cursor, empty, short (half of it, no
+        cursor), no_list, malformed, or 524."""
         self.always = ""
         """What is wrong with each page: the same, or renamed (the cursor), no_list (items), malformed (each item)."""
         self._order: dict[tuple[object, ...], list[Model]] = {}
@@ -110,6 +111,8 @@ class CivitaiReplica(Replica):
             return Reply({"ModelType": TYPES})
         if request.path != "/api/v1/models":
             return Reply({"error": "Not Found"}, 404)
+        if self.wrong.get(self.number) == "524":
+            return Reply("<html>A timeout occurred</html>", 524)
         if self.dies_after and self.number > self.dies_after:
             return Reply({"message": "An unexpected error occurred", "error": "database"}, 500)
         if self.busy_after and self.number >= self.busy_after:

@@ -6,10 +6,10 @@ import time
 
 import requests
 from civitai_replica import CivitaiReplica, models_of
-from github_replica import File, GithubReplica, Window, corpus_of
+from github_replica import TOKEN, File, GithubReplica, Window, corpus_of
 from serving import serve
 
-AUTH = {"Authorization": "Bearer replica"}
+AUTH = {"Authorization": f"Bearer {TOKEN}"}
 
 
 def test_github_counts_and_refuses_in_windows() -> None:

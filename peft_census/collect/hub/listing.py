@@ -101,6 +101,10 @@ def read_listing(client: HubClient, ledger: Ledger, crawl: int, tag: str | None,
             raise SourceError(f"the listing of {name} repeats page {number}", "try again later.")
         models = _parse_items(client, ledger, crawl, page.items, where)
         oldest = _check_order_and_filter(client, models, tag, oldest)
+        malformed = len(page.items) - len(models)
+        models = [
+            model for model in models if model.model_id not in last.ids
+        ]  # where a page begins before the last ends
         full, last, following = max(full, len(page.items)), page if page.items else last, page.following
         if following is None:
             end = _prove_end(client, last) if last.items else End(proved=number == 1)
@@ -113,7 +117,7 @@ def read_listing(client: HubClient, ledger: Ledger, crawl: int, tag: str | None,
             elif not end.proved:
                 stored = ledger.cursor(crawl, name).items + len(models)
                 ledger.gaps.add(crawl, name, UNPROVED, max(1, ledger.gaps.listed_before(crawl, name) - stored))
-        ledger.add_page(crawl, name, models, len(page.items) - len(models), following)
+        ledger.add_page(crawl, name, models, malformed, following)
         tick(len(models))
         if following is None:
             return
