@@ -83,7 +83,7 @@ shipped: $(VENV)/test ## Make the bundled snapshot of real cards again (needs ..
 	$(BIN)/python scripts/ship_snapshot.py
 
 gold: $(VENV)/runtime ## Score the tagger on the gold sets and record the scores
-	@for labels in data/gold/written.jsonl data/specimen/cards.jsonl; do $(CENSUS) gold $$labels --record data/gold/scores.json | head -6; done
+	@for labels in data/gold/written.jsonl data/specimen/cards.jsonl data/gold/frames.jsonl; do $(CENSUS) gold $$labels --record data/gold/scores.json | head -6; done
 	@if [ -f ../shared/gold/dev.jsonl.gz ]; then $(CENSUS) gold data/gold/real.jsonl --texts ../shared/gold/dev.jsonl.gz --record data/gold/scores.json | head -6; fi
 	@$(BIN)/python docs/generate.py
 

@@ -21,7 +21,8 @@ CHARTS = ("headline", "sensitivity")
 HELP = ["-h", "--help"]
 START, END = "<!-- scores -->", "<!-- /scores -->"
 HEAD = (
-    "| gold set | cards | cited: precision | recall | applied: precision | recall | exactly the right set |",
+    "| gold set | cards | cited: precision/recall | applied: precision/recall | negated: F1 | exact set | "
+    "recall: LoRA/worst technique |",
     "|---|---|---|---|---|---|---|",
 )
 

@@ -15,15 +15,18 @@ from typing import Any
 from peft_census.count.scores import CardPairs, Disagreement, Pair, Scores, scores
 from peft_census.errors import BadInputError, UsageError
 from peft_census.pipeline.explain import describe_rejection
+from peft_census.pipeline.frames import filled
 from peft_census.snapshot.files import bundled, write_atomically
-from peft_census.snapshot.manifest import GoldScores
+from peft_census.snapshot.manifest import GoldScores, PrecisionRecall
 from peft_census.snapshot.records import read_record, to_json
-from peft_census.tag import Mention, TaggedCard, read_card
+from peft_census.tag import Mention, TaggedCard, load_taxonomy, read_card
 
 SCORES = "scores.json"
 """The file in ``data/gold`` that holds the recorded scores."""
 
 _RECORDED = ("cards", "cited", "applied", "negated", "exact_set", "exactly_one")
+ENOUGH = 20
+"""Labelled cards of a technique from which its recall is recorded."""
 _HINT = "a line needs text (a string; or sha256, and --texts) and cited, applied (lists of ids)."
 
 
@@ -43,7 +46,7 @@ class LabelledCard:
 
 
 def read_labels(file: Path, texts: Path | None = None) -> list[LabelledCard]:
-    """Returns the labelled cards of ``file`` that have a text.
+    """Returns the labelled cards of ``file`` that have a text. A ``frame`` is one card for each name of a technique.
 
     Args:
         file: the labels.
@@ -56,6 +59,9 @@ def read_labels(file: Path, texts: Path | None = None) -> list[LabelledCard]:
     known = {card.sha256: card.text for card in read_labels(texts)} if texts else {}
     cards = []
     for number, row in read_rows(file):
+        if isinstance(frame := row.get("frame"), str):
+            cards += [LabelledCard(text, [name], [name], id=row.get("id")) for name, text in filled(frame)]
+            continue
         if "text" not in row and row.get("sha256") in known:
             row["text"] = known[row["sha256"]]
         cards.append(read_record(LabelledCard, row, f"{file}, line {number}", hint=_HINT))
@@ -146,7 +152,8 @@ def save_scores(result: Scores, name: str, file: Path) -> None:
         recorded = None
     if not isinstance(recorded, dict):
         raise BadInputError(f"{file} does not hold recorded scores", "give --record another file.")
-    recorded[name] = {key: value for key, value in to_json(result).items() if key in _RECORDED}
+    recall = {t: row.cited.recall for t, row in result.per_technique.items() if row.cards >= ENOUGH}
+    recorded[name] = {key: value for key, value in to_json(result).items() if key in _RECORDED} | {"recall": recall}
     write_atomically(file, json.dumps(recorded, indent=1, sort_keys=True) + "\n")
 
 
@@ -159,7 +166,22 @@ def scores_of_record() -> dict[str, GoldScores]:
 def score_rows() -> list[str]:
     """Returns the recorded scores as rows of the README's table."""
     return [
-        f"| `{name}` | {s.cards} | {s.cited.precision:.3f} | {s.cited.recall:.3f} | "
-        f"{s.applied.precision:.3f} | {s.applied.recall:.3f} | {s.exact_set:.3f} |"
+        f"| `{name}` | {s.cards} | {s.cited.precision:.3f}/{s.cited.recall:.3f} | "
+        f"{s.applied.precision:.3f}/{s.applied.recall:.3f} | {_f1(s.negated)} | {s.exact_set:.3f} | "
+        f"{_lora_and_lowest(s)} |"
         for name, s in sorted(scores_of_record().items())
     ]
+
+
+def _f1(scores: PrecisionRecall | None) -> str:
+    return "–" if scores is None or scores.f1 is None else f"{scores.f1:.3f}"
+
+
+def _lora_and_lowest(scores: GoldScores) -> str:
+    """Returns the recall of LoRA and the lowest recall of a technique that is counted; a dash without those."""
+    facts = load_taxonomy().techniques
+    counted = {t: recall for t, recall in scores.recall.items() if facts[t].kind != "not_peft"}
+    if len(counted) < len(facts) / 2:
+        return "–"
+    lowest = min(counted, key=lambda t: (counted[t], t))
+    return f"{counted['lora']:.3f}/{counted[lowest]:.3f}"

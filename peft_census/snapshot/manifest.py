@@ -165,7 +165,7 @@ class PrecisionRecall:
 
 @record
 class GoldScores:
-    """How the tagger scored on one gold set."""
+    """How the tagger scored on one gold set; ``recall`` of cited is by technique, where it is in enough cards."""
 
     cards: int
     cited: PrecisionRecall
@@ -173,6 +173,7 @@ class GoldScores:
     exactly_one: PrecisionRecall
     exact_set: float
     negated: PrecisionRecall | None = None
+    recall: dict[str, float] = field(default_factory=dict)
 
 
 @record
