@@ -21,8 +21,7 @@ CHARTS = ("headline", "sensitivity")
 HELP = ["-h", "--help"]
 START, END = "<!-- scores -->", "<!-- /scores -->"
 HEAD = (
-    "| gold set | cards | cited: precision/recall | applied: precision/recall | negated: F1 | exact set | "
-    "recall: LoRA/worst technique |",
+    "| gold set | cards | cited: precision/recall | applied | negated: F1 | exact set | recall: LoRA/worst |",
     "|---|---|---|---|---|---|---|",
 )
 
