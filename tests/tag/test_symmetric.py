@@ -26,6 +26,8 @@ COUNTED = [t.id for t in TECHNIQUES.values() if t.kind != "not_peft"]
 RECORDED: dict[str, float] = json.loads((REPO / "data/gold/scores.json").read_text(encoding="utf-8"))["frames"][
     "recall"
 ]
+ALSO = {("lora_plus", "lora")}
+"""Names that may be two: "LoRA plus" can be LoRA and something more."""
 MARGIN = 0.02
 """How far the recall of a technique may be below LoRA's."""
 
@@ -36,14 +38,14 @@ def found(card: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def missed() -> Counter[tuple[str, str]]:
-    """How often each technique was missed in each language, and under the key ``wrong`` which others were found."""
+    """How often each technique was missed in each language, and how often another technique was found in its place."""
     counts: Counter[tuple[str, str]] = Counter()
     for row in FRAMES:
         for technique, card in filled(row["frame"]):
             techniques = found(card)
             counts[technique, row["language"]] += technique not in techniques
             for other in techniques - {technique}:
-                counts[other, "wrong"] += 1
+                counts[technique, other] += 1
     return counts
 
 
@@ -76,7 +78,7 @@ def test_lora_is_found_in_every_language(missed: Counter[tuple[str, str]]) -> No
 
 def test_a_longer_name_is_not_also_a_shorter_one(missed: Counter[tuple[str, str]]) -> None:
     """X-LoRA is X-LoRA and not also LoRA: no frame cites a technique that it does not name."""
-    assert {t: n for (t, kind), n in missed.items() if kind == "wrong" and n} == {}
+    assert {pair for pair, n in missed.items() if n and pair[1] in TECHNIQUES} <= ALSO
 
 
 @pytest.mark.parametrize("row", OTHER_SENSES, ids=lambda row: row["id"])
