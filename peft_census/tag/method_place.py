@@ -58,7 +58,7 @@ _ARTICLE = (
     r"(?:(?:the|a|an|our|its|only|just|plain|standard|vanilla|so-called|der|die|das|dem|den|einem?|einer|le|la|les"
     r"|un|une"
     r"|el|los|o|os|uma?|método|técnica|méthode|technique|methode|method|verfahren|метода|методом|техники"
-    r"|parameter-efficient|lightweight|efficient|adapter|peft|de|of|d['’]|von|do|da|del) )*"
+    r"|parameter-efficient|lightweight|efficient|adapter|peft(?:['’]s)?|de|of|d['’]|von|do|da|del) )*"
 )
 _NO_MEANS = (
     r"(?<!accordance )(?<!compliance )(?<!compliant )(?<!\bline )(?<!together )(?<!\balong )(?<!collaboration )"
@@ -70,7 +70,7 @@ _MEANS = _compile(
     r"|avec"
     r"|à l['’]aide d[e'’]|au moyen d[e'’]|grâce à|en utilisant|con|mediante|usando|utilizando|empleando|a través de"
     r"|por medio de|com|através d[eao]|por meio d[eao]|с помощью|с использованием|с применением|при помощи|через"
-    rf"|посредством|методом|по методу|способом|используя|применяя) ?{_ARTICLE}{_MARK}{HERE}",
+    rf"|посредством|\bс|методом|по методу|способом|используя|применяя) ?{_ARTICLE}{_MARK}{HERE}",
     rf"(?:使用|采用|採用|利用|通过|透過|基于|借助|应用|运用|经过|以|用)(?:了)? ?{_MARK}{HERE}",
     rf"{HERE}{_MARK_AFTER} ?(?:で|により|によって|による|を(?:用い|使|利用|適用|採用)|로|으로|을|를|기법|방식|기반)",
 )
@@ -80,7 +80,17 @@ _USED = (
     r"|utilisé\w*|appliqué\w*|employé\w*|utiliz\w+|us[oóa]\w*|aplic\w+|emple\w+|empreg\w+|verwende\w*|nutz\w*|benutz\w*"
     r"|использ\w+|примен\w+)"
 )
+_LAYERS = r"(?:[qkv]_proj|attention (?:layers|blocks)|linear layers|all layers|(?:the )?base(?: model)?\b|basismodell)"
 _OBJECT = _compile(
+    rf"\bw/ ?{_MARK}{HERE}|(?:{_TUNE}|training|entraînement)\b(?: \w+)? (?:by|par|por) {_ARTICLE}{_MARK}{HERE}",
+    rf"(?:{_TRAIN}) (?:uses?|used|employs|applies) {_ARTICLE}{_MARK}{HERE}",
+    rf"{_TUNE}.{{0,40}}\b{_USED} {_ARTICLE}{_MARK}{HERE}",
+    rf"{HERE}{_MARK_AFTER} (?:\([^()]{{0,40}}\) )?(?:(?:was|is|were) )?(?:applied to|on|in(?:to)?) .{{0,30}}{_LAYERS}",
+    rf"{HERE}{_MARK_AFTER} (?:lets|allows|enables|makes)\b.{{0,30}}{_TRAIN}|{HERE} auf .{{0,30}}angewend",
+    rf"\b(?:appl(?:y|ied|ies)|aplic\w+|appliqué\w*) {_ARTICLE}{_MARK}{HERE}{_MARK_AFTER} "
+    rf"(?:to|ao?|al|à|au|sur|on) .{{0,20}}(?:mod[eè]l\w*|{_LAYERS})",
+    rf"{HERE}{_MARK_AFTER} (?:over|instead of|rather than) (?:q?lora|full\b)",
+    rf"(?:instead of|rather than) (?:q?lora|full (?:parameter )?fine-?tuning)\b.*\b{_USED} {_MARK}{HERE}",
     rf"\b{_USED} {_ARTICLE}{_MARK}{HERE}{_MARK_AFTER} (?:in order )?(?:to|for|as|when|during|pour|para|zum|zur|um"
     rf"|für|для"
     rf"|при|на) (?:\w+ ){{0,2}}(?:[ld]['’])?{_TRAIN}(?! (?:data|set|corpus|images|samples|texts))",
@@ -95,24 +105,32 @@ _OBJECT = _compile(
     rf"|アダプタ|チューニング)",
     rf"{HERE}{_MARK_AFTER} (?:微调|微調|训练|訓練|方法(?:进行|對|对)?)",
 )
+_OWN_WEIGHTS = _compile(
+    rf"{HERE}{_MARK_AFTER} (?:parameters|weights|layers|modules|matrices) (?:are|were) "
+    r"(?:trained|trainable|updated|merged)",
+)
 _PEFT = r"(?:peft|parameter[- ]efficient(?: fine-?tuning)?)"
 _KIND = (
     r"(?:methods?|techniques?|approach|algorithm|algo|type|strategy|recipe|variant|verfahren|methode|technik|méthode"
     r"|método|técnica|метод|техника|способ)"
 )
 _LABEL = _compile(
-    rf"(?:^|[|>*•-]\s*|\d[.)]\s*|[.,;(]\s){_MARK}(?:the )?(?:(?:{_PEFT}|fine-?tuning|finetuning|tuning|adaptation"
+    rf"(?:^|#{{1,6}}\s*|[|>*•-]\s*|\d[.)]\s*|[.,;(]\s){_MARK}(?:(?:the|our|my) )?(?:(?:{_PEFT}|fine-?tuning"
+    rf"|finetuning|tuning|adaptation"
     rf"|adapter"
     rf"|ft|trainings?|feinabstimmungs?|anpassungs?)[- _]?)*"
-    rf"(?:{_KIND}|{_PEFT}|fine-?tuning|finetuning|adaptation|adapters?)"
+    rf"(?:{_KIND}|{_PEFT}(?: config\w*)?|fine[-_]?tuning|finetuning|adaptation|adapters?"
+    r"|training(?: (?:procedure|recipe|setup|details))?)"
     rf"(?: (?:used|d['’]\s?\w+|de \w+(?: \w+)?|del \w+|дообучения|обучения|настройки|адаптации|utilisée?|usad[ao]))?"
-    rf"{_MARK_AFTER}\s*(?:[:：=|]|\b(?:is|was)\b)[\s*_`\"'|:]*{HERE}",
+    rf"{_MARK_AFTER}(?:</\w+>)?\s*(?:[:：=|—–]|\b(?:is|was)\b)[\s*_`\"'|:]*{HERE}",
     rf"(?:方法|技术|技術|方式|手法|기법|방법|방식|算法)\s*[:：|=][\s*_`\"'|]*{HERE}",
+    rf"(?:{_TUNE}|\bft|^#+ training)\s?(?:\(|\+|[:：]) ?{_MARK}{HERE}",
     rf"\b{_PEFT}(?: {_KIND})? ?[\(:,] ?{_MARK}{HERE}|\b{_PEFT} (?:{_KIND} )?(?:called|named|known as) {_MARK}{HERE}",
     rf"{HERE}{_MARK_AFTER},? (?:\(|is |as )?(?:(?:a|an|the|our|une?|ein\w*) )?(?:\w+ )?"
     rf"(?:{_PEFT}|(?:fine-?tuning|finetuning|tuning|training|adaptation) {_KIND})",
 )
 _SETTING = _compile(
+    rf"--(?:peft|adapter|tuner|algo|finetuning|method)(?:[_-](?:type|method|name))?[ =][\"'`]?{HERE}(?![\w-])",
     rf"--(?:no|disable|without|use|enable|with)[-_](?:use[-_])?{HERE}(?![\w-])",
     rf"(?<![\w-])(?:peft_)?use_{HERE}[\"'`]{{0,2}}\s?[:=]",
     r"(?:peft|adapter|lora|tuner|finetuning|fine_tuning|tuning)[_ -]?(?:type|method|technique|algorithm"
@@ -125,7 +143,8 @@ _NOUN = (
     r"(?:adapters?|fine-?tun\w*|finetun\w*|tun(?:ed|ing)|peft|methods?(?! of (?!tun|fine|adapt|train))|techniques?"
     r"|approach|algorithm"
     r"|weights?|train(?:ed|ing)|config\w*|hyper-?parameters?|parameters?|ranks?|alpha|layers?|modules?|checkpoint|run"
-    r"|initiali[sz]ation|init|variant|settings?|recipe|blocks?|r\b|reductions?|権重|权重|配置|方法|アダプタ\w*"
+    r"|initiali[sz]ation|init|implementation|适配器|アダプタ\w*|variant|settings?|recipe|blocks?|r\b|reductions?"
+    r"|権重|权重|配置|方法|アダプタ\w*"
     r"|어댑터|微调|训练)"
 )
 _METHOD_NOUN = _compile(
@@ -150,11 +169,13 @@ _END = re.compile(
     r",(?!\s(?:my|his|her|our|who|whose)\b)(?!\s[A-Z][a-z]+\b(?:[,.]| and\b))"
     rf"(?!\s(?:an?|the|one)\b(?!.{{0,60}}(?:peft|PEFT|method|technique|adapt|tuning|rank|orthogonal)))|"
     rf"\s(?:{_PARTICIPLE}|we\b|I\b|wir\b)|"
-    rf"\s(?:{_FOLLOWED}|or\b|(?:on|for|to|in|at|from|over|during|with|using|via|through|by|before|after|once|until|when|if|across|while"
+    rf"\s(?:{_FOLLOWED}|or\b|(?:on|for|to|in|at|from|over|during|pendant|por|durante|während|with|using|via|through"
+    rf"|by|before|after|once|until|when|if|across|while"
     rf"|which"
     r"|that|then|because|since|so|but|only|instead|rather|as (?:the|a|our) (?:\w+[- ])?(?:fine|peft|tun|train|adapt"
     r"|method)\w*"
-    r"|is|was|were|has|took|needs|gave|gives|works|trains|updates|uses|adds|keeps|reduces|outperforms|than|plus|vs"
+    r"|is|was|were|has|took|needs|gave|gives|works|trains|updates|uses|adds|keeps|reduces|applied|lets|allows"
+    r"|enables|makes|ao|au|outperforms|than|plus|vs"
     r"|and (?=full)|auf|für|zum|zur|in|im|an|bei|mit|über|und|sur|pour|dans|en|et|du|des|para|em|no|na|sobre|y|e|con"
     r"|com|al|на|для|в|и|по|с|der|de|rank|r=|dim|alpha|with)\b)|"
     r"\s?[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af])"
@@ -171,6 +192,8 @@ _ITEM = re.compile(
 _TITLE = _compile(rf"\s*#{{1,6}}\s.{{0,60}}\b(?:with|using|via|by|and|mit|avec|con|com)\s{HERE}")
 _COMPARED = _compile(
     rf"{HERE}{_MARK_AFTER}\W{{0,3}}(?:with )?(?:rank|r|dim|alpha)\b\W{{0,3}}\d",
+    rf"\b{_USED} {_ARTICLE}{_MARK}{HERE}|\b(?:ran|run) {_MARK}{HERE}|\bthanks to {_MARK}{HERE}.*{_TRAIN}",
+    rf"\b(?:loss|accuracy|results?|curves?)\b.{{0,20}}\b(?:of|with|for|under) (?:the )?{_MARK}{HERE}",
     rf"{HERE}.*\b(?:full (?:parameter )?fine-?tuning|lora|memory|trainable|parameters)\b",
     rf"\b(?:try|tried|tested|prefer|plan(?:ned)?|switch(?:ed)? to|vs\.?|versus|than) {_ARTICLE}{_MARK}{HERE}",
     rf"\b(?:full (?:parameter )?fine-?tuning|lora)\b.*{HERE}"
@@ -215,7 +238,7 @@ def _read_place(sentence: str) -> _Place:
     clause = clause_around(sentence)
     ends = _END.match(clause.partition(HERE)[2]) is not None
     is_means = ends and _MEANS.search(clause) is not None
-    if (is_means and _TRAINING.search(clause)) or (ends and _OBJECT.search(clause)):
+    if (is_means and _TRAINING.search(clause)) or (ends and _OBJECT.search(clause)) or _OWN_WEIGHTS.search(clause):
         return _Place(MethodSign.TRAINED_WITH)
     if ends and _LABEL.search(sentence):
         return _Place(MethodSign.LABEL)
