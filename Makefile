@@ -8,8 +8,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CENSUS := $(BIN)/peft-census
+# What is installed for the census, the tests and the checks is compared with the hashes in requirements/ (make lock).
 # Without --no-compile the installation takes twice as long. Python compiles the modules that are used.
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+PIP     := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
+INSTALL := $(PIP) -c constraints.txt
 SPREAD := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 # A misspelt variable is an error; otherwise make would ignore it and run the bundled cards.
@@ -18,7 +20,7 @@ GIVEN  := $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
 $(if $(filter-out $(KNOWN),$(GIVEN)),$(error no variable $(filter-out $(KNOWN),$(GIVEN)); there are $(KNOWN)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup census changes test campaigns check audit docs site shipped gold bench bench-full fuzz hostile replica notebooks conformance clean
+.PHONY: help install setup census changes test campaigns check audit lock docs site shipped gold bench bench-full fuzz hostile replica notebooks conformance clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -38,14 +40,18 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "peft_census needs Python 3.11 or newer; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/runtime: pyproject.toml requirements/census.txt | $(VENV)/bin/python
 	@echo "installing the packages of the census into $(VENV)" >&2
-	@$(INSTALL) -e .
+	@$(PIP) --require-hashes -r requirements/census.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/test $(VENV)/check: $(VENV)/%: $(VENV)/runtime
-	@echo "installing the packages of make $* into $(VENV)" >&2
-	@$(INSTALL) -e '.[$*]'
+$(VENV)/test: $(VENV)/runtime requirements/dev.txt
+	@echo "installing the packages of the tests and checks into $(VENV)" >&2
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/check: $(VENV)/test
 	@touch $@
 
 census: $(VENV)/runtime ## Run all stages on SOURCE (default: the bundled made-up cards)
@@ -71,6 +77,13 @@ check: $(VENV)/check ## Check format, lint, types and workflows
 audit: $(VENV)/runtime ## Check the pinned versions for known vulnerabilities (needs the internet)
 	$(INSTALL) -e '.[audit]'
 	$(BIN)/pip-audit --disable-pip --no-deps --progress-spinner off --requirement constraints.txt
+
+lock: $(VENV)/bin/python ## Write requirements/ from constraints.txt, with the hashes for all platforms (needs the internet)
+	@$(PIP) uv
+	@for set in census: 'dev:--extra test --extra check'; do \
+	  printf 'hatchling\neditables\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --generate-hashes \
+	    $${set#*:} --no-header --no-annotate --no-emit-index-url -c constraints.txt -o requirements/$${set%%:*}.txt pyproject.toml -; \
+	done
 
 docs: $(VENV)/test ## Write the generated pages of docs/
 	$(BIN)/python docs/generate.py

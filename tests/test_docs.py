@@ -72,10 +72,22 @@ def test_make_refuses_a_variable_that_it_does_not_know() -> None:
     assert known_here and named <= set(known_here[1].split())
 
 
+def canonical(pin: str) -> str:
+    """Returns a pin with the name as registries compare it."""
+    name, _, version = pin.partition("==")
+    return f"{re.sub('[-_.]+', '-', name).lower()}=={version}"
+
+
 def test_nothing_names_a_registry_or_this_machine() -> None:
-    """Constraints pin versions without an index address."""
+    """Constraints pin versions without an index address; the files with hashes have the same versions."""
     lines = (REPO / "constraints.txt").read_text(encoding="utf-8").splitlines()
     assert all(re.fullmatch(r"#.*|[A-Za-z0-9_.-]+==[0-9A-Za-z.+!-]+", line) for line in lines if line)
+    pins = {canonical(line) for line in lines}
+    for file in (REPO / "requirements").glob("*.txt"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            found = re.fullmatch(r"(\S+==\S+)( ; [^\\@]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?", line)
+            assert found, (file.name, line)
+            assert found[1] is None or canonical(found[1]) in pins, (file.name, line)
 
 
 def test_the_command_line_is_documented() -> None:

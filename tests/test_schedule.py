@@ -103,6 +103,7 @@ class Clone:
         for name in ("Makefile", "pyproject.toml", "constraints.txt", ".gitignore"):
             shutil.copy(REPO / name, self.folder / name)
         shutil.copytree(REPO / "scripts", self.folder / "scripts")
+        shutil.copytree(REPO / "requirements", self.folder / "requirements")
         self.git("add", "--all")
         self.git("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "-m", "first")
         self.git("push", "--quiet", "origin", "HEAD:main")

@@ -60,9 +60,9 @@ def test_the_tests_may_read_the_code_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
 def test_checked_out_code_comes_without_the_token(file: Path) -> None:
-    """Every checkout leaves the credentials behind; every action is GitHub's own and names its version."""
+    """Every checkout leaves the credentials behind; every action is GitHub's own and names its commit."""
     used = [(step["uses"], step.get("with", {})) for step in steps(file) if "uses" in step]
-    assert all(re.fullmatch(r"actions/[a-z/-]+@v\d+", name) for name, _ in used)
+    assert all(re.fullmatch(r"actions/[a-z/-]+@[0-9a-f]{40}", name) for name, _ in used)
     checkouts = [told for name, told in used if name.startswith("actions/checkout@")]
     assert checkouts and all(told["persist-credentials"] is False for told in checkouts)
 

@@ -17,6 +17,11 @@ from pathlib import Path
 from peft_census.errors import BadInputError
 from peft_census.tag.techniques import Taxonomy, Technique
 
+_MOST_FILES, _MOST_BYTES = 2_000, 50_000_000
+"""Of the files that are read, unpacked: many times those of a release of peft."""
+
+_RELEVANT = re.compile(r"__init__\.py|utils/\w+\.py|tuners/\w+\.py|tuners/\w+/(?:__init__|config|layer)\.py")
+
 _HINT = "give a peft wheel (peft-….whl) or the folder of its source."
 
 
@@ -132,7 +137,12 @@ def _sources(path: Path) -> dict[str, str]:
 def _wheel_sources(path: Path) -> dict[str, str]:
     try:
         with zipfile.ZipFile(path) as wheel:
-            names = [n.removeprefix("peft/") for n in wheel.namelist() if n.startswith("peft/")]
+            sizes = {
+                i.filename.removeprefix("peft/"): i.file_size for i in wheel.infolist() if i.filename[:5] == "peft/"
+            }
+            names = [name for name in sizes if _RELEVANT.fullmatch(name)]
+            if len(names) > _MOST_FILES or sum(sizes[name] for name in names) > _MOST_BYTES:
+                raise BadInputError(f"{path}: is too large for a wheel of peft", _HINT)
             return _read_all(path, names, lambda name: wheel.read(f"peft/{name}"))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise BadInputError(f"{path}: is not a wheel: {error}", _HINT) from error
@@ -140,9 +150,8 @@ def _wheel_sources(path: Path) -> dict[str, str]:
 
 def _read_all(path: Path, names: list[str], read: Callable[[str], bytes]) -> dict[str, str]:
     """Returns the texts of the files to parse: the package's __init__.py, its utilities and its tuners."""
-    relevant = re.compile(r"__init__\.py|utils/\w+\.py|tuners/\w+\.py|tuners/\w+/(?:__init__|config|layer)\.py")
     try:
-        return {name: read(name).decode("utf-8") for name in sorted(names) if relevant.fullmatch(name)}
+        return {name: read(name).decode("utf-8") for name in sorted(names) if _RELEVANT.fullmatch(name)}
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: cannot be read: {error}", _HINT) from error
 

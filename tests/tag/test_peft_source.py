@@ -117,6 +117,19 @@ def test_folder_and_wheel_say_the_same(tmp_path: Path) -> None:
     assert read_peft(tree(tmp_path / "checkout" / "src").parent) == facts
 
 
+@pytest.mark.parametrize("files", [{"utils/big.py": 60_000_000}, {f"tuners/t{i}.py": 1 for i in range(2_100)}])
+def test_a_wheel_that_unpacks_to_too_much_is_refused(tmp_path: Path, files: dict[str, int]) -> None:
+    """Neither many files nor a few kilobytes that unpack to many megabytes are read."""
+    wheel = tmp_path / "peft-1.2.3-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in PEFT.items():
+            archive.writestr(f"peft/{name}", text)
+        for name, size in files.items():
+            archive.writestr(f"peft/{name}", b"#" * size)
+    with pytest.raises(BadInputError, match="too large"):
+        read_peft(wheel)
+
+
 def test_nothing_is_missing(tmp_path: Path) -> None:
     """A complete taxonomy lacks nothing."""
     assert missing(taxonomy(tmp_path), read_peft(tree(tmp_path))) == []
