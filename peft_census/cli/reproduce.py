@@ -10,9 +10,9 @@ import click
 from peft_census.cli.options import output_options
 from peft_census.cli.output import OutputOptions, finish, print_result
 from peft_census.count.reproduction import ReadingPlan
-from peft_census.pipeline.published import find_publication
 from peft_census.pipeline.reproduce import REVISIONS
 from peft_census.pipeline.reproduce import reproduce as run
+from peft_census.publish.published import find_publication
 from peft_census.publish.text.reproduction import plan_text, reproduction_json, reproduction_text, write_reproduction
 
 

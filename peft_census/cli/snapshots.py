@@ -55,7 +55,7 @@ def count(snapshot: str, rule: str | None, table: str | None, gold: Path | None,
 
     --table prints another counted table: rule_changes (the headline with one option changed), sensitivity (by every
     rule), funnel (files, configurations and cards of the same models), agreement (cards against
-    configurations), breakdown, authorship, monthly, adoption, milestones, concentration, popular.
+    configurations), breakdown, authorship, generated, monthly, adoption, milestones, concentration, popular.
 
     --gold corrects the share of LoRA for the errors of the tagger. It needs the labels of cards that sample-gold drew
     from this snapshot.

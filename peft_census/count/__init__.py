@@ -1,7 +1,7 @@
 """Counting: tables in, numbers out. Nothing here reads a card, a file or a clock."""
 
 from peft_census.count.agreement import agreement
-from peft_census.count.authorship import authorship
+from peft_census.count.authorship import authorship, generated
 from peft_census.count.breakdown import breakdown
 from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence, Votes
 from peft_census.count.funnel import funnel
@@ -32,6 +32,7 @@ __all__ = [
     "count_shares",
     "family",
     "funnel",
+    "generated",
     "headline",
     "instrument_shares",
     "milestones",

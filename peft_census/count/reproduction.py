@@ -1,6 +1,6 @@
 """Records of a reproduction: a published figure, the sources counted for it, and the report.
 
-``pipeline.published`` reads the figures, ``pipeline.reproduce`` makes the report, ``publish.text.reproduction`` renders
+``publish.published`` reads the figures, ``pipeline.reproduce`` makes the report, ``publish.text.reproduction`` renders
 it. docs/development/reproduction.md explains the keys of the report.
 """
 

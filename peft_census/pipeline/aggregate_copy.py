@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from peft_census.count import OTHER, STANDARD, Evidence, Rule, parse_rule
+from peft_census.count.authorship import ALL
 from peft_census.count.breakdown import MIN_CARDS
 from peft_census.count.evidence import Votes, exact_sum
 from peft_census.count.shares import POPULATION
@@ -85,6 +86,8 @@ def merge(name: str, rows: list[Row], evidence: Evidence) -> list[Row]:
         return merge_months(rows)
     if name == "adoption":
         return thin_out(rows)
+    if name == "generated":
+        return merge_generated(rows)
     if name == "popular":
         return [row if (row["cards"] or 0) >= FEW else row | {"cards": None, "share": None} for row in rows]
     if name == "funnel":
@@ -101,6 +104,16 @@ CELLS = {
     "calibration": (),
 }
 """Columns that count models, of the tables whose small rows are left out."""
+
+
+def merge_generated(rows: list[Row]) -> list[Row]:
+    """Returns the rows of ``generated``; the periods of a technique only where no cell of any of them is small."""
+    small = {r["technique"] for r in rows if not _is_large_row(r)}
+    return [r for r in rows if _is_large_row(r) and (r["technique"] not in small or r["period"] == ALL)]
+
+
+def _is_large_row(row: Row) -> bool:
+    return _large(row["generated_only"]) and _large(row["cards"] - row["generated_only"])
 
 
 def _large(n: float | None) -> bool:

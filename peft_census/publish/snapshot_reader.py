@@ -16,6 +16,9 @@ from peft_census.snapshot.manifest import TechniqueFacts, root_of
 from peft_census.snapshot.snapshot import Snapshot
 
 SPECIMEN_MARK = "SPECIMEN · made-up cards · shares mean nothing"
+REPLICA_MARK = "REPLICA · answers of a test server · shares mean nothing"
+
+_POPULATIONS = {"adapters": "models with an adapter or technique tag", "all": "all models"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def read_rows(snapshot: Snapshot, table: str) -> list[dict[str, Any]]:
 
 def technique_name(snapshot: Snapshot, technique: str) -> str:
     """Returns the display name of a technique, on one line and at most 60 characters long."""
-    return shorten(clean(_facts(snapshot, technique).name), 60)
+    return shorten(clean(_facts(snapshot, technique).name).replace("^3", "³"), 60)
 
 
 def root_name(snapshot: Snapshot, technique: str) -> str | None:
@@ -95,18 +98,50 @@ def _facts(snapshot: Snapshot, technique: str) -> TechniqueFacts:
     return techniques[technique]
 
 
+def mark_of(snapshot: Snapshot) -> str:
+    """Returns what every file must bear: that the cards are made up, or from a test server; else nothing."""
+    if snapshot.manifest.specimen:
+        return SPECIMEN_MARK
+    return REPLICA_MARK if snapshot.manifest.source.details.get("replica") else ""
+
+
 def source_line(snapshot: Snapshot) -> str:
-    """Returns the line under every chart and table: project, snapshot, data set, address, dates of the cards."""
-    dataset = snapshot.manifest.source.details.get("dataset")
-    address = f"huggingface.co/datasets/{shorten(clean(dataset), 120)}, " if isinstance(dataset, str) else ""
-    return (
-        f"Source: peft_census, snapshot {snapshot.id}; data: {source_label(snapshot)}, {address}{card_span(snapshot)}"
-    )
+    """Returns the line under every chart and table: project, snapshot, data set, address, day of retrieval."""
+    address = _address(snapshot)
+    parts = [source_label(snapshot), *([address] if address else []), *_retrieved(snapshot)]
+    return f"Source: peft_census, snapshot {snapshot.id}. Data: {', '.join(parts)}"
 
 
 def source_label(snapshot: Snapshot) -> str:
     """Returns the name of the data set."""
-    return shorten(clean(snapshot.manifest.source.label), 120)
+    source = snapshot.manifest.source
+    files = source.details.get("files")
+    if source.kind == "hub-api":
+        host = "a test server" if source.details.get("replica") else "Hugging Face Hub"
+        return f"{host}, {_POPULATIONS.get(str(source.details.get('population')), 'a list of models')}"
+    if isinstance(files, dict) and len(files) > 1:
+        names = sorted(files)
+        rest = f"{len(names) - 1} more files" if len(names) > 2 else names[1]
+        return shorten(clean(f"{names[0]} and {rest}"), 120)
+    return shorten(clean(source.label), 120)
+
+
+def _address(snapshot: Snapshot) -> str:
+    source = snapshot.manifest.source
+    dataset = source.details.get("dataset")
+    if source.details.get("replica"):
+        return ""
+    if source.kind == "hub-api":
+        return "huggingface.co/models"
+    return f"huggingface.co/datasets/{shorten(clean(dataset), 120)}" if isinstance(dataset, str) else ""
+
+
+def _retrieved(snapshot: Snapshot) -> list[str]:
+    days = snapshot.manifest.source.retrieved
+    if days is None:
+        return []
+    first, last = day_text(days.first.isoformat()), day_text(days.last.isoformat())
+    return [f"retrieved {first}" if first == last else f"retrieved {first} to {last}"]
 
 
 def card_span(snapshot: Snapshot) -> str:

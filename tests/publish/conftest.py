@@ -10,6 +10,7 @@ from counted_snapshot import counted
 from helpers import make_once
 from literal_snapshot import make_literal
 
+from peft_census.publish.charts.registry import chart_names
 from peft_census.publish.folder import publish
 from peft_census.snapshot.snapshot import Snapshot
 
@@ -33,6 +34,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
     """Returns the folder of a counted snapshot with all charts and a post, published once. Tests only read it."""
 
     def folder(kind: str) -> Path:
-        return make_once(tmp_path_factory, f"published-{kind}", lambda out: publish(counted(kind), out, blog=True))
+        return make_once(
+            tmp_path_factory, f"published-{kind}", lambda out: publish(counted(kind), out, chart_names(), blog=True)
+        )
 
     return folder

@@ -21,22 +21,42 @@ from peft_census.snapshot.snapshot import Snapshot
 from peft_census.tag import load_taxonomy
 
 OTHERS = ("ia3", "adalora", "prefix_tuning", "qlora", "dora", "vera", "prompt_tuning", "boft", "textual_inversion")
+TASKS = (
+    "text-generation",
+    "text-generation",
+    "text-to-image",
+    "text-classification",
+    "automatic-speech-recognition",
+    None,
+)
+BASES = (
+    "meta-llama/Llama-3.1-8B",
+    "Qwen/Qwen2.5-7B",
+    "mistralai/Mistral-7B",
+    "google/gemma-2-9b",
+    "sdxl-base",
+    "black/flux",
+    "openai/whisper",
+    None,
+)
 TOOLS = (None, None, "peft", "trl")
 LOCATIONS = (("named", "prose"), ("named", "heading"), ("tagged", "front_matter"), ("named", "code"))
 
 
 @cache
 def counted(kind: str) -> Snapshot:
-    """Returns a snapshot of ``mixed``, ``all_lora``, ``none_lora``, ``one_card``, ``empty`` or ``hostile`` cards."""
+    """Returns a snapshot of ``mixed``, ``series``, ``all_lora``, ``none_lora``, ``one_card``, ``empty`` or ``hostile`` cards."""
     rng = random.Random(kind)
-    size = {"one_card": 1, "empty": 0}.get(kind, 900)
+    size = {"one_card": 1, "empty": 0, "series": 25_000}.get(kind, 900)
     models, mentions = [], []
     for i in range(size):
-        created = datetime(2023, 1, 1, tzinfo=UTC) + timedelta(days=rng.randrange(360))
+        days = int(1080 * rng.random() ** 0.6) if kind == "series" else rng.randrange(360)
+        created = datetime(2023, 1, 1, tzinfo=UTC) + timedelta(days=days)
         if kind == "mixed" and created.month in (5, 6):
             created -= timedelta(days=100)
-        models.append(_model(f"a{rng.randrange(200)}/m{i}", created, rng))
-        mentions += _cited(models[-1], kind, rng)
+        author = int(6_000 * rng.random() ** 2) if kind == "series" else rng.randrange(200)
+        models.append(_model(f"a{author}/m{i}", created, rng))
+        mentions += _series(models[-1], days, rng) if kind == "series" else _cited(models[-1], kind, rng)
     tables = {
         "models": pa.Table.from_pylist(models, schema=arrow_schema("models")),
         "mentions": pa.Table.from_pylist(mentions, schema=arrow_schema("mentions")),
@@ -55,7 +75,7 @@ def counted(kind: str) -> Snapshot:
         "source": {"kind": "files", "label": "cards.parquet", "content_sha256": "5" * 64, "revision": None, "specimen": False, "details": {}},
         "taxonomy": {"sha256": "6" * 64, "techniques": to_json(techniques)},
         "generators_sha256": "7" * 64, "corrections_sha256": "8" * 64, "tagger_version": "1", "rules_version": "2",
-        "cards": {"rows": size, "with_text": size, "first": "2023-01-01" if size else None, "last": "2023-12-31" if size else None},
+        "cards": {"rows": size, "with_text": size, "first": "2023-01-01" if size else None, "last": "2025-12-31" if size else None},
         "tables": {name: {"rows": t.num_rows, "bytes": t.nbytes, "sha256": "9" * 64} for name, t in tables.items() if name in TABLES},
     }  # fmt: skip
     return Snapshot(Path("nowhere"), read_record(Manifest, manifest, "test"), tables)
@@ -67,6 +87,7 @@ def _model(name: str, created: datetime, rng: random.Random) -> dict[str, Any]:
         "model_id": name, "author": name.split("/")[0], "created_at": created, "last_modified": created,
         "downloads": rng.randrange(1000), "status": "text", "tags": [], "generators": [], "config_status": rng.choice(("parsed", None)),
         "adapter_files": int(name.rpartition("m")[2]) % 3,
+        "pipeline_tag": rng.choice(TASKS), "library_name": rng.choice(("peft", "peft", "diffusers", "transformers", None)), "base_model": rng.choice(BASES),
     }  # fmt: skip
 
 
@@ -90,6 +111,24 @@ def _cited(model: dict[str, Any], kind: str, rng: random.Random) -> list[dict[st
                 True,
             )
         )
+    return rows
+
+
+def _series(model: dict[str, Any], days: int, rng: random.Random) -> list[dict[str, Any]]:
+    """Returns the mentions of one card of a series as on the Hub: nearly all LoRA, more and more of it from tools."""
+    rare = 0.05 - 0.035 * days / 1080
+    if model["pipeline_tag"] == "text-classification":
+        rare *= 4
+    techniques = ["lora"]
+    if rng.random() < rare:
+        techniques = [OTHERS[int(len(OTHERS) * rng.random() ** 2)]]
+    elif rng.random() < 0.02:
+        techniques = ["lora", "qlora"]
+    tool = "peft" if rng.random() < (0.6 if days > 910 else 0.2) else None
+    level, location = ("tagged", "front_matter") if tool else LOCATIONS[0]
+    rows = [_mention(model, t, level, location, tool, rng.random() < 0.4) for t in techniques]
+    if model["config_status"] == "parsed":
+        rows.append(_mention(model, techniques[0], "configured", None, None, True))
     return rows
 
 

@@ -3,52 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib
 import pytest
 from literal_snapshot import NAMES, corner, png_info, share_rows
-from matplotlib.figure import Figure
+from PIL import Image
 
 from peft_census.errors import OutputError
+from peft_census.publish.charts.draw import draw_charts
 from peft_census.publish.charts.headline import make_chart
-from peft_census.publish.charts.layout import NARROW, WIDE
-from peft_census.publish.charts.palette import LIGHT
-from peft_census.publish.charts.save import save_chart, width, wrap
-from peft_census.publish.claims.claim import Claim
+from peft_census.publish.charts.layout import PAGE, PHONE, SOCIAL, Format
+from peft_census.publish.charts.measure import width, wrap
+from peft_census.publish.charts.palette import DARK, LIGHT
+from peft_census.publish.charts.save import dark_svg, draw, png_bytes, svg_text
+from peft_census.publish.charts.spec import ChartSpec
 from peft_census.publish.claims.shares import headline_of, make_claims
-
-CLAIM = Claim(
-    id="c",
-    kind="share",
-    population="all cards",
-    numerator=10,
-    base=10,
-    method="none",
-    quote="",
-    misquote="",
-    why_not="",
-    caveat="",
-    title="Ten cards",
-    subtitle="10 cards that cite exactly one technique",
-    source_line="Source: cards.parquet",
-    alt_text="Ten cards.",
-    snapshot_id="2025-04-30-0123456789ab",
-    specimen=False,
-)
+from peft_census.publish.snapshot_reader import REPLICA_MARK
+from peft_census.snapshot.manifest import Retrieval
+from peft_census.snapshot.snapshot import Snapshot
 
 
-def plain_figure() -> Figure:
-    figure = Figure(figsize=(5, 2))
-    figure.add_axes((0.1, 0.3, 0.8, 0.5)).barh([0], [1])
-    return figure
+def headline_chart(snapshot: Snapshot) -> ChartSpec:
+    """Returns the chart of the headline."""
+    return make_chart(snapshot, headline_of(make_claims(snapshot)))
 
 
-def write_headline(snapshot, stem: Path, wide: float = WIDE, png: bool = False) -> Path:
-    """Writes the chart of the headline and returns the SVG."""
-    claim = headline_of(make_claims(snapshot))
-    return save_chart(make_chart(snapshot, claim).draw(wide, LIGHT), stem, claim, png=png)
+def write_headline(snapshot: Snapshot, folder: Path, form: Format = PAGE) -> Path:
+    """Writes the chart of the headline in one format and returns the SVG."""
+    chart = headline_chart(snapshot)
+    figure = draw(chart, form, LIGHT)
+    (folder / "headline.svg").write_text(svg_text(figure, chart.claim, LIGHT), encoding="utf-8")
+    (folder / "headline.png").write_bytes(png_bytes(figure, chart.claim, form, LIGHT))
+    return folder / "headline.svg"
 
 
 @pytest.fixture(scope="module")
@@ -66,23 +55,40 @@ def svg_texts(path: Path) -> list[str]:
     ("left_out", "word"),
     [("subtitle", "base"), ("source_line", "source line"), ("snapshot_id", "snapshot id"), ("alt_text", "alt text")],
 )
-def test_a_chart_that_cannot_be_judged_is_refused(tmp_path: Path, left_out: str, word: str) -> None:
-    """Without base, source line, snapshot id or alt text no file is written, and the error names what is missing."""
-    with pytest.raises(OutputError, match=f"claim c has no {word}, so its chart is not written"):
-        save_chart(plain_figure(), tmp_path / "c", replace(CLAIM, **{left_out: "  "}))
-    assert list(tmp_path.iterdir()) == []
+def test_a_chart_that_cannot_be_judged_is_refused(make_snapshot, left_out: str, word: str) -> None:
+    """Without base, source line, snapshot id or alt text nothing is drawn, and the error names what is missing."""
+    chart = headline_chart(make_snapshot())
+    chart = replace(chart, claim=replace(chart.claim, **{left_out: "  "}))
+    with pytest.raises(OutputError, match=f"claim headline has no {word}, so its chart is not written"):
+        draw(chart, PAGE, LIGHT)
 
 
-def test_the_footer_holds_base_source_and_snapshot(tmp_path: Path) -> None:
-    """What the chart does not say itself stands in its footer, as text."""
-    texts = svg_texts(save_chart(plain_figure(), tmp_path / "c", CLAIM))
-    assert "Base: 10 cards that cite exactly one technique" in texts
-    assert "Source: cards.parquet · snapshot 2025-04-30-0123456789ab" in texts
+def test_the_source_line_names_project_data_address_and_day(make_snapshot, tmp_path: Path) -> None:
+    """Project, snapshot, data set, address and day of retrieval stand under the chart."""
+    snapshot = make_snapshot()
+    source = replace(
+        snapshot.manifest.source,
+        kind="hub-api",
+        details={"population": "adapters", "files": {}},
+        retrieved=Retrieval(date(2026, 5, 3), date(2026, 5, 5)),
+    )
+    snapshot = replace(snapshot, manifest=replace(snapshot.manifest, source=source))
+    words = " ".join(svg_texts(write_headline(snapshot, tmp_path)))
+    assert (
+        "Source: peft_census, snapshot 2025-04-30-0123456789ab. Data: Hugging Face Hub, models with an adapter or "
+        "technique tag, huggingface.co/models, retrieved 3 May 2026 to 5 May 2026"
+    ) in words
 
 
-def test_the_base_is_not_said_twice(texts: list[str]) -> None:
-    """A chart whose subtitle is the base does not repeat it in the footer."""
-    assert not [text for text in texts if text.startswith("Base:")]
+def test_a_chart_of_a_test_server_is_marked(make_snapshot, tmp_path: Path) -> None:
+    """A replica of the Hub is no source of shares: banner, alt text and quote say so, and no address of the Hub is given."""
+    snapshot = make_snapshot()
+    source = replace(snapshot.manifest.source, kind="hub-api", details={"population": "adapters", "replica": True})
+    snapshot = replace(snapshot, manifest=replace(snapshot.manifest, source=source))
+    claim = headline_of(make_claims(snapshot))
+    assert claim.alt_text.startswith(REPLICA_MARK) and claim.quote.startswith(REPLICA_MARK)
+    words = svg_texts(write_headline(snapshot, tmp_path))
+    assert REPLICA_MARK in words and "huggingface.co" not in " ".join(words)
 
 
 def test_both_files_have_the_alt_text(literal_folder: Path, make_snapshot) -> None:
@@ -105,7 +111,7 @@ def test_charts_do_not_name_the_software_or_the_time(literal_folder: Path) -> No
 def test_a_chart_is_independent_of_the_users_settings(literal_folder: Path, tmp_path: Path, make_snapshot) -> None:
     """Another Matplotlib style gives the same bytes and is not changed."""
     with matplotlib.rc_context({"savefig.bbox": "tight", "font.size": 30.0, "svg.fonttype": "path"}):
-        svg = write_headline(make_snapshot(), tmp_path / "headline", png=True)
+        svg = write_headline(make_snapshot(), tmp_path)
         assert matplotlib.rcParams["font.size"] == 30.0
     for name in (svg.name, "headline.png"):
         assert (tmp_path / name).read_bytes() == (literal_folder / name).read_bytes()
@@ -113,21 +119,48 @@ def test_a_chart_is_independent_of_the_users_settings(literal_folder: Path, tmp_
 
 def test_specimen_charts_are_marked_twice(tmp_path: Path, literal_folder: Path, make_snapshot) -> None:
     """A banner and a watermark mark made-up cards, in wide and narrow charts; real ones have neither."""
-    for wide in (WIDE, NARROW):
-        svg = write_headline(make_snapshot(specimen=True), tmp_path / "s", wide, png=wide == NARROW)
+    for form in (PAGE, PHONE, *SOCIAL):
+        svg = write_headline(make_snapshot(specimen=True), tmp_path, form)
         marked = svg_texts(svg)
         assert "SPECIMEN · made-up cards · shares mean nothing" in marked
         assert "SPECIMEN" in " ".join(t for t in marked if "made-up" not in t)
     assert "SPECIMEN" not in (literal_folder / "headline.svg").read_text()
-    assert corner(tmp_path / "s.png") == (0xFF, 0xD2, 0x4D)
+    assert corner(tmp_path / "headline.png") == (0xFF, 0xD2, 0x4D)
     assert corner(literal_folder / "headline.png") == (255, 255, 255)
 
 
 def test_the_headline_chart_labels_every_bar(texts: list[str]) -> None:
     """The leading technique, all others, and each small share have name, share and count."""
-    for words in ("LoRA", "98.4%  ·  20,509", "3 other techniques", "1.6%  ·  325", "(IA)^3", "<0.1%  ·  1"):
+    for words in (
+        "LoRA",
+        "98.4%",
+        "20,509",
+        "3 other techniques",
+        "1.6%",
+        "325",
+        "(IA)³",
+        "<0.1%",
+        "1",
+        "Share",
+        "Cards",
+    ):
         assert words in texts, words
-    assert "The other 325 cards (1.6%) by technique (enlarged scale)" in texts
+    assert "The other 325 cards (1.6%), enlarged" in texts
+
+
+def test_a_share_of_few_cards_is_described_and_not_stated(make_snapshot, tmp_path: Path) -> None:
+    """Where the effective sample size is small, the title of the chart names no number."""
+    rows = share_rows("exactly_one", 7, {"lora": (6, 0.857, 0.487, 0.974)})
+    few = headline_chart(make_snapshot([r | {"effective_n": 7.0} for r in rows])).claim.title
+    assert few == "LoRA and the other techniques that model cards cite"
+    assert headline_chart(make_snapshot()).claim.title == "98.4% of cards that cite exactly one technique cite LoRA"
+
+
+def test_where_another_technique_leads_all_stand_on_one_scale(make_snapshot) -> None:
+    """There is nothing to enlarge, and no bar is drawn twice."""
+    rows = share_rows("exactly_one", 100, {"adalora": (60, 0.6, 0.5, 0.7), "lora": (40, 0.4, 0.3, 0.5)})
+    (panel,) = headline_chart(make_snapshot(rows)).panels
+    assert [row.name for row in panel.rows] == ["LoRA", "AdaLoRA"]
 
 
 def test_forty_techniques_become_twelve_bars_and_a_sum(tmp_path: Path, make_snapshot) -> None:
@@ -135,7 +168,7 @@ def test_forty_techniques_become_twelve_bars_and_a_sum(tmp_path: Path, make_snap
     names = {"lora": ("LoRA", None)} | {f"t{i:02}": (f"Technique {i}", None) for i in range(1, 41)}
     votes = {t: (100 - i, 0.02, 0.01, 0.03) for i, t in enumerate(names)}
     snapshot = make_snapshot(share_rows("exactly_one", 3280, votes), names=names)
-    texts = svg_texts(write_headline(snapshot, tmp_path / "c"))
+    texts = svg_texts(write_headline(snapshot, tmp_path))
     assert "Technique 12" in texts
     assert "Technique 13" not in texts
     assert "28 others" in texts
@@ -144,15 +177,15 @@ def test_forty_techniques_become_twelve_bars_and_a_sum(tmp_path: Path, make_snap
 def test_one_technique_alone_has_no_second_panel(tmp_path: Path, make_snapshot) -> None:
     """With nothing to break down the chart says that no other technique is cited."""
     rows = share_rows("exactly_one", 7, {"lora": (7, 1.0, 0.646, 1.0)})
-    texts = " ".join(svg_texts(write_headline(make_snapshot(rows), tmp_path / "c")))
-    assert "100%  ·  7" in texts
+    texts = " ".join(svg_texts(write_headline(make_snapshot(rows), tmp_path)))
+    assert "100%" in texts and "7" in texts
     assert "No other technique is cited." in texts
     assert "enlarged scale" not in texts
 
 
 def test_a_base_of_zero_gives_a_chart_that_says_so(tmp_path: Path, make_snapshot) -> None:
     """Nothing to count is drawn as an empty frame, not as a bar of zero."""
-    texts = svg_texts(write_headline(make_snapshot([]), tmp_path / "c"))
+    texts = svg_texts(write_headline(make_snapshot([]), tmp_path))
     assert "nothing to count" in texts
     assert not [t for t in texts if "%" in t]
 
@@ -161,24 +194,34 @@ def test_hostile_names_stay_text(tmp_path: Path, make_snapshot) -> None:
     """Markup, mathematics and letters that the font lacks are shown as they are."""
     name = '<script>alert("x")</script> $x^2$ &'
     names = NAMES | {"lora": (name, None), "adalora": ("適応 LoRA", None), "ia3": ("$x^2$", None)}
-    svg = write_headline(make_snapshot(names=names, label="カード.parquet"), tmp_path / "c")
+    svg = write_headline(make_snapshot(names=names, label="カード.parquet"), tmp_path)
     assert "<script" not in svg.read_text()
     assert f"cite {name}" in " ".join(svg_texts(svg)).replace("  ", " ")
     assert {"適応 LoRA", "$x^2$"} <= set(svg_texts(svg))
 
 
-def test_a_chart_is_saved_once(tmp_path: Path) -> None:
-    """A figure that has its footer does not get a second one."""
-    figure = plain_figure()
-    save_chart(figure, tmp_path / "a", CLAIM)
-    with pytest.raises(OutputError, match="was saved before"):
-        save_chart(figure, tmp_path / "b", CLAIM)
-
-
-def test_an_unwritable_chart_is_one_clear_error(tmp_path: Path) -> None:
+def test_an_unwritable_chart_is_one_clear_error(make_snapshot, tmp_path: Path) -> None:
     """The error names the missing folder."""
+    snapshot = make_snapshot()
     with pytest.raises(OutputError, match=r"cannot write .*absent"):
-        save_chart(plain_figure(), tmp_path / "absent" / "c", CLAIM)
+        draw_charts(snapshot, [headline_chart(snapshot)], tmp_path / "absent", tmp_path)
+
+
+def test_a_dark_chart_is_the_light_one_with_other_colors(make_snapshot) -> None:
+    """Recoloring gives the bytes that drawing in dark colors gives."""
+    chart = headline_chart(make_snapshot(specimen=True))
+    light, dark = (svg_text(draw(chart, PAGE, palette), chart.claim, palette) for palette in (LIGHT, DARK))
+    assert dark_svg(light) == dark != light
+
+
+@pytest.mark.parametrize("form", SOCIAL, ids=lambda form: form.name)
+def test_charts_for_social_networks_have_their_size(make_snapshot, tmp_path: Path, form: Format) -> None:
+    """The PNG has the ratio of its name and the width in pixels."""
+    write_headline(make_snapshot(), tmp_path, form)
+    with Image.open(tmp_path / "headline.png") as image:
+        wide, tall = image.size
+    across, _, up = form.name.partition("x")
+    assert abs(wide - form.pixels) <= 1 and abs(tall - wide * int(up) / int(across)) <= 1
 
 
 def test_lines_are_wrapped_to_the_paper_even_without_a_space() -> None:

@@ -43,10 +43,7 @@ def test_the_headline_says_share_counts_base_source_interval_and_snapshot(make_s
     assert headline.misquote == "98.4% of models use LoRA."
     assert headline.title == "98.4% of cards that cite exactly one technique cite LoRA"
     assert headline.subtitle.startswith("n = 20,834 cards that cite exactly one technique")
-    assert headline.source_line == (
-        "Source: peft_census, snapshot 2025-04-30-0123456789ab; data: cards.parquet, cards dated 2 March 2022 to "
-        "30 April 2025"
-    )
+    assert headline.source_line == "Source: peft_census, snapshot 2025-04-30-0123456789ab. Data: cards.parquet"
 
 
 def test_no_sentence_to_quote_says_use(make_snapshot) -> None:
@@ -83,7 +80,7 @@ def test_the_alt_text_names_every_bar(make_snapshot) -> None:
         "all other techniques together 325 (1.6%)",
         "AdaLoRA 310 (1.5%)",
         "LLaMA-Adapter (adaption prompt) 14 (fewer than 0.1%)",
-        "(IA)^3 1 (fewer than 0.1%)",
+        "(IA)³ 1 (fewer than 0.1%)",
     ):
         assert words in alt
 

@@ -39,7 +39,7 @@ def test_the_markdown_starts_with_the_headline_rule(make_snapshot) -> None:
     assert text.startswith("# 98.4% of cards that cite exactly one technique cite LoRA\n")
     assert text.index("## exactly_one\n") < text.index("## any\n") < text.index("## exactly_one/variants_separate")
     assert "| LoRA | 20,509 | 20,834 | 98.4% | 98.3–98.6% | 10,417 | author-clustered 95% |" in text
-    assert "| (IA)^3 | 1 | 20,834 | &lt;0.1% | 0.00085–0.027% | 10,417 | author-clustered 95% |" in text
+    assert "| (IA)³ | 1 | 20,834 | &lt;0.1% | 0.00085–0.027% | 10,417 | author-clustered 95% |" in text
     assert "snapshot 2025-04-30-0123456789ab" in text.splitlines()[-1]
 
 

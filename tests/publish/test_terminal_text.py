@@ -60,7 +60,7 @@ def test_shares_are_one_block_for_each_rule() -> None:
     snapshot = make_literal()
     text = shares_text(snapshot, snapshot.table("shares"))
     assert "rule exactly_one: n = 20,834 cards that cite exactly one technique" in text
-    assert "(IA)^3 1 <0.1% 0.00085–0.027%" in " ".join(text.split())
+    assert "(IA)³ 1 <0.1% 0.00085–0.027%" in " ".join(text.split())
 
 
 def test_a_run_and_a_snapshot_are_described() -> None:

@@ -37,6 +37,7 @@ from peft_census.collect.http.common import (
     clean_headers,
     is_transient,
     may_receive_token,
+    on_this_machine,
     origin,
     plain_address,
     redact,
@@ -96,6 +97,11 @@ def endpoint() -> str:
         UsageError: it holds a name, a password or a query.
     """
     return plain_address(os.environ.get("HF_ENDPOINT") or HUB, "HF_ENDPOINT")
+
+
+def replica_mark(address: str) -> dict[str, object]:
+    """Returns what the details of a source say where a test server on this machine stands in for the Hub."""
+    return {"replica": True} if on_this_machine(address) else {}
 
 
 @dataclass

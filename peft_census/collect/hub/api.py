@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from peft_census.collect.base import SourceInfo, cards_batch
-from peft_census.collect.http.hub import HubClient, Limits, endpoint
+from peft_census.collect.http.hub import HubClient, Limits, endpoint, replica_mark
 from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock, TimeIsUpError
 from peft_census.collect.hub.cards import read_cards
 from peft_census.collect.hub.config_sample import draw_sample, read_sample
@@ -161,7 +161,7 @@ class HubApi:
             label=f"{urlsplit(self.base).hostname}: {name} ({listed:,} models)",
             content_sha256=content.hexdigest(),
             retrieved=retrieved,
-            details={"population": name, "listed": listed, **tags, **self._details},
+            details={**replica_mark(self.base), "population": name, "listed": listed, **tags, **self._details},
             gaps=gaps,
         )
 

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from peft_census.collect.base import Source, SourceInfo, Unchanged
 from peft_census.collect.http.common import Answer, TransientError, decode_json
-from peft_census.collect.http.hub import HubClient, Limits, endpoint
+from peft_census.collect.http.hub import HubClient, Limits, endpoint, replica_mark
 from peft_census.collect.hub.download import Shard, download
 from peft_census.collect.hub.listing import next_page
 from peft_census.collect.hub.options import HubOptions
@@ -121,7 +121,12 @@ class HubDump:
             label=f"{self.dataset}@{dump.sha[:12]}",
             revision=dump.sha,
             retrieved=None if client.today is None else Retrieval(client.today, client.today),
-            details={**info.details, "dataset": self.dataset, "paths": [s.path for s in dump.shards]},
+            details={
+                **info.details,
+                **replica_mark(self.base),
+                "dataset": self.dataset,
+                "paths": [s.path for s in dump.shards],
+            },
             gaps={MISSING_FILE: missing} if missing else {},
         )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from peft_census.count import parse_rule
+from peft_census.count.shares import ENOUGH
+from peft_census.publish.charts.lines import Line, Lines, MonthBars, Point, is_month, month_place, years_text
 from peft_census.publish.charts.spec import ChartSpec, Missing
-from peft_census.publish.charts.timeline import GAPS, Month, Scale, draw_timeline, is_month, month_place
+from peft_census.publish.charts.wording import who
 from peft_census.publish.claims.claim import Claim, about_cards
 from peft_census.publish.snapshot_reader import read_rows
 from peft_census.publish.text.numbers import count, month_text
@@ -14,7 +16,9 @@ from peft_census.snapshot.snapshot import Snapshot
 
 NAME = "concentration"
 _RULE = parse_rule("exactly_one/variants_separate")
-_NOTE = f"The minimum is 1: all cards cite the same technique. {GAPS}"
+_NOTE = (
+    f"1: all cards cite the same technique. Gray: months with fewer than {ENOUGH} cards, for which it is not computed."
+)
 
 
 def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec | Missing:
@@ -25,25 +29,26 @@ def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec | Missing:
     valued = [r for r in rows if r["enough"] and r["effective_number"] is not None]
     if whole is None or whole["effective_number"] is None or len(valued) < 2:
         return Missing(NAME, "Fewer than two months have enough cards for an effective number of techniques.")
-    claim = _claim(snapshot, whole, valued)
-    months = [Month(month_place(r["month"]), r["base"], r["effective_number"] if r["enough"] else None) for r in rows]
-    top = max(2.0, 1.08 * max(r["effective_number"] for r in valued))
-    scale = Scale((1.0, top), lambda value, _: f"{value:.4g}", lambda value: f"{value:.2f}")
-    return ChartSpec(
-        NAME,
-        claim,
-        list(rows[0]),
-        rows,
-        lambda wide, palette: draw_timeline(claim, months, _NOTE, scale, wide, palette),
-    )
+    points = [Point(month_place(r["month"]), r["effective_number"]) for r in valued]
+    top = max(2.0, 1.08 * max(p.value for p in points))
+    span = (month_place(rows[0]["month"]), month_place(rows[-1]["month"]))
+    line = Line("lora", _value(valued[-1]), points, True)
+    bars = [(month_place(r["month"]), r["base"], not r["enough"]) for r in rows]
+    panels = [
+        Lines(
+            lines=[line],
+            ends=(1.0, top),
+            span=span,
+            tick=lambda v, _: f"{v:.3g}",
+            y_title="Effective number of techniques",
+        ),
+        MonthBars(bars=bars, span=span, y_title="Cards of each month", x_title="Month in which the model was created"),
+    ]
+    return ChartSpec(NAME, _claim(snapshot, whole, valued), list(rows[0]), rows, panels, _NOTE)
 
 
 def _claim(snapshot: Snapshot, whole: dict[str, Any], valued: list[dict[str, Any]]) -> Claim:
-    first, last = valued[0], valued[-1]
-    title = (
-        f"Diversity: effective number of techniques {_value(first)} in {month_text(first['month'])}, {_value(last)} in "
-        f"{month_text(last['month'])}"
-    )
+    title = f"How many techniques share the mentions, by month, {years_text([r['month'] for r in valued])}"
     points = [f"{month_text(r['month'])} {_value(r)} of {count(r['techniques'])} cited" for r in valued]
     base, cited = count(whole["base"]), count(whole["techniques"])
     claim = Claim(
@@ -53,16 +58,19 @@ def _claim(snapshot: Snapshot, whole: dict[str, Any], valued: list[dict[str, Any
         base=whole["base"],
         method="inverse of the sum of squared shares (Hill number of order 2); no interval",
         quote=(
-            f"The {base} model cards that cite exactly one technique are as diverse as if they cited {_value(whole)} "
-            f"techniques equally often; they cite {cited}"
+            f"The {base} model cards that cite exactly one technique are as diverse as if {_value(whole)} techniques "
+            f"were cited equally often; they cite {cited}"
         ),
         misquote=f"Only {_value(whole)} techniques are in use.",
         why_not="The effective number weights techniques by how often cards cite them. Rare techniques exist as well.",
         caveat="With few cards the number is too small, because rare techniques are missing from the sample.",
         title=title,
-        subtitle=(
-            f"Effective number of techniques (1 / sum of squared shares), variants separate. All months: "
-            f"{_value(whole)} of {cited} cited. n = {base} cards. Rule {_RULE.name}."
+        subtitle=who(
+            snapshot,
+            whole["base"],
+            "model cards that cite exactly one technique",
+            "variants are separate",
+            f"all months: {_value(whole)} effective of {cited} cited techniques (1 / sum of squared shares)",
         ),
         alt_text=f"Line by month. {title}. {'; '.join(points)}. The other months have too few cards.",
     )

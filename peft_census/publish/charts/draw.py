@@ -1,7 +1,8 @@
 """From charts to files: every chart for light and dark backgrounds, its data and its alt text.
 
 In: charts. Out: for each ``<name>.svg``, ``<name>.png``, ``<name>-dark.svg``, ``<name>-dark.png``, ``<name>.csv`` (the
-numbers that are drawn) and ``<name>.txt`` (the alt text); charts for phones in a folder of their own.
+numbers that are drawn) and ``<name>.txt`` (the alt text); SVGs for phones in a folder of their own; on request PNGs in
+the formats of social networks.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peft_census.errors import output_error
-from peft_census.publish.charts.layout import NARROW, WIDE
+from peft_census.publish.charts.layout import PAGE, PHONE, SOCIAL
 from peft_census.publish.charts.palette import DARK, LIGHT
-from peft_census.publish.charts.save import save_chart
+from peft_census.publish.charts.save import dark_svg, draw, png_bytes, svg_text
 from peft_census.publish.charts.spec import ChartSpec
 from peft_census.publish.text.shares import data_csv
 from peft_census.snapshot.snapshot import Snapshot
 
 SUFFIXES = (".svg", ".png", "-dark.svg", "-dark.png", ".csv", ".txt")
 """What follows a chart's name in the names of its files."""
+
+SOCIAL_SUFFIXES = tuple(f"-{form.name}{dark}.png" for form in SOCIAL for dark in ("", "-dark"))
+"""The same for social networks."""
 
 
 @dataclass(frozen=True)
@@ -33,27 +37,46 @@ class Drawn:
     narrow_dark: Path
 
 
-def draw_charts(snapshot: Snapshot, charts: Sequence[ChartSpec], folder: Path, phone_folder: Path) -> list[Drawn]:
+def draw_charts(
+    snapshot: Snapshot, charts: Sequence[ChartSpec], folder: Path, phone_folder: Path, social: bool = False
+) -> list[Drawn]:
     """Writes the files of ``charts`` into ``folder`` and their SVGs for phones into ``phone_folder``.
 
+    Args:
+        snapshot: what they are about.
+        charts: to draw.
+        folder: of the files.
+        phone_folder: of the SVGs for phones.
+        social: whether to draw the formats of social networks as well.
+
     Raises:
-        OutputError: a file cannot be written.
+        OutputError: a file cannot be written, or a claim is incomplete.
     """
-    return [_draw(snapshot, chart, folder, phone_folder) for chart in charts]
+    return [_draw(snapshot, chart, folder, phone_folder, social) for chart in charts]
 
 
-def _draw(snapshot: Snapshot, chart: ChartSpec, folder: Path, phone_folder: Path) -> Drawn:
+def _draw(snapshot: Snapshot, chart: ChartSpec, folder: Path, phone_folder: Path, social: bool) -> Drawn:
     claim, name = chart.claim, chart.name
-    texts = {f"{name}.csv": data_csv(snapshot, chart.columns, chart.rows), f"{name}.txt": f"{claim.alt_text}\n"}
-    for file, text in texts.items():
+    light, dark = draw(chart, PAGE, LIGHT), draw(chart, PAGE, DARK)
+    wide, narrow = svg_text(light, claim, LIGHT), svg_text(draw(chart, PHONE, LIGHT), claim, LIGHT)
+    files: dict[Path, str | bytes] = {
+        folder / f"{name}.svg": wide,
+        folder / f"{name}-dark.svg": dark_svg(wide),
+        phone_folder / f"{name}.svg": narrow,
+        phone_folder / f"{name}-dark.svg": dark_svg(narrow),
+        folder / f"{name}.png": png_bytes(light, claim, PAGE, LIGHT),
+        folder / f"{name}-dark.png": png_bytes(dark, claim, PAGE, DARK),
+        folder / f"{name}.csv": data_csv(snapshot, chart.columns, chart.rows),
+        folder / f"{name}.txt": f"{claim.alt_text}\n",
+    }
+    for form in SOCIAL if social else ():
+        for palette, suffix in ((LIGHT, ""), (DARK, "-dark")):
+            file = folder / f"{name}-{form.name}{suffix}.png"
+            files[file] = png_bytes(draw(chart, form, palette), claim, form, palette)
+    for file, data in files.items():
         try:
-            (folder / file).write_text(text, encoding="utf-8", newline="\n")
+            file.write_bytes(data if isinstance(data, bytes) else data.encode())
         except OSError as error:
-            raise output_error(folder / file, error) from error
-    return Drawn(
-        chart,
-        save_chart(chart.draw(WIDE, LIGHT), folder / name, claim, LIGHT),
-        save_chart(chart.draw(WIDE, DARK), folder / f"{name}-dark", claim, DARK),
-        save_chart(chart.draw(NARROW, LIGHT), phone_folder / name, claim, LIGHT, png=False),
-        save_chart(chart.draw(NARROW, DARK), phone_folder / f"{name}-dark", claim, DARK, png=False),
-    )
+            raise output_error(file, error) from error
+    svgs = (place / f"{name}{dark}.svg" for place in (folder, phone_folder) for dark in ("", "-dark"))
+    return Drawn(chart, *svgs)

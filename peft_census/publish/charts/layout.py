@@ -1,150 +1,268 @@
-"""The layout that all charts share: title, subtitle, panels from top to bottom, a note.
+"""The layout that all charts share: mark, title, subtitle, panels, note and source line, in any format.
 
-In: a claim and the height of every panel, in inches. Out: a figure with empty axes that no text touches.
+In: a chart, a format and a palette. Out: a figure in which no text touches another. A format is a width, or a width and
+a ratio: there the panels stand side by side if it is broad, are stretched to fill the height, and the whole is made
+broader, hence relatively smaller, until it fits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
-from matplotlib.axes import Axes
+import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
+from peft_census.publish.charts.measure import FONT, TICK_SIZE, widest, width, wrap
 from peft_census.publish.charts.palette import Palette
-from peft_census.publish.charts.save import MARGIN, width, wrap
+from peft_census.publish.charts.spec import ChartSpec, Look, Panel
 from peft_census.publish.claims.claim import Claim
-from peft_census.publish.snapshot_reader import shorten
-
-WIDE, NARROW = 8.6, 4.8
-"""Width in inches: for pages and slides; for phones."""
-
-NAME_SIZE, VALUE_SIZE, TICK_SIZE = 10.0, 9.5, 8.5
-"""Points: names of bars and lines, their values, and ticks."""
-
-_TITLE, _TITLE_STEP = 15.0, 0.29
-_SUBTITLE, _SUBTITLE_STEP = 9.5, 0.19
-_HEAD, _HEAD_STEP = 10.5, 0.2
-_NOTE, _NOTE_STEP = 8.5, 0.17
-_GAP = 0.16
 
 
 @dataclass(frozen=True)
-class Panel:
-    """The size of one panel, in inches.
+class Format:
+    """A size of charts: width in inches, height / width (None: as high as needed), and the width of its PNG."""
 
-    Args:
-        tall: height of its axes.
-        head: heading above it; no heading if empty.
-        left: space left of the axes inside the margin, for names or ticks.
-        right: space right of the axes.
-        below: space under the axes, for ticks.
-        above: space between heading and axes, for a legend.
-    """
-
-    tall: float
-    head: str = ""
-    left: float = 0.0
-    right: float = 0.0
-    below: float = 0.34
-    above: float = 0.0
+    name: str
+    wide: float
+    ratio: float | None = None
+    pixels: int = 1600
 
 
-def make_figure(
-    claim: Claim, note: str, wide: float, palette: Palette, panels: Sequence[Panel]
-) -> tuple[Figure, list[Axes]]:
-    """Returns a figure ``wide`` inches wide with the title and subtitle of ``claim``, and the axes of its panels.
+PAGE = Format("page", 8.6)
+PHONE = Format("phone", 4.8, pixels=1080)
+SOCIAL = (Format("16x9", 9.6, 9 / 16, 1600), Format("4x5", 5.6, 5 / 4, 1080))
+"""The formats of social networks."""
 
-    Call it, and draw, within ``save.chart_style(palette)``.
-    """
-    inner = wide - 2 * MARGIN
-    titles, subtitles = wrap(claim.title, inner, _TITLE, "bold"), wrap(claim.subtitle, inner, _SUBTITLE)
-    notes = wrap(note, inner, _NOTE) if note else []
-    heads = [wrap(p.head, inner, _HEAD, "bold") if p.head else [] for p in panels]
-    below_title = MARGIN + _TITLE_STEP * len(titles) + 0.08
-    top = below_title + _SUBTITLE_STEP * len(subtitles) + 0.12
-    body = sum(_head_height(h) + p.above + p.tall + p.below for h, p in zip(heads, panels, strict=True))
-    tall = top + body + _GAP * (len(panels) - 1) + 0.12 + _NOTE_STEP * len(notes)
-    figure = Figure(figsize=(wide, tall))
+_MARGIN, _GAP = 0.3, 0.28
+_TITLE, _SUBTITLE, _HEAD, _NOTE = (15.0, 0.27), (9.5, 0.18), (10.5, 0.2), (8.0, 0.15)
+"""Sizes of texts: points, and inches from line to line."""
 
-    def write(lines: list[str], y: float, step: float, size: float, **style: Any) -> None:
-        for i, line in enumerate(lines):
-            place = (MARGIN / wide, 1 - (y + step * i) / tall)
-            figure.text(*place, line, va="top", fontsize=size, parse_math=False, **style)
-
-    write(titles, MARGIN, _TITLE_STEP, _TITLE, weight="bold")
-    write(subtitles, below_title, _SUBTITLE_STEP, _SUBTITLE, color=palette.muted)
-    y, axes = top, []
-    for head, panel in zip(heads, panels, strict=True):
-        write(head, y + 0.06, _HEAD_STEP, _HEAD, weight="bold", color=palette.muted)
-        y += _head_height(head) + panel.above
-        left, right = MARGIN + panel.left, MARGIN + panel.right
-        box = (left / wide, 1 - (y + panel.tall) / tall, 1 - (left + right) / wide, panel.tall / tall)
-        axes.append(figure.add_axes(box))
-        y += panel.tall + panel.below + _GAP
-    write(notes, tall - _NOTE_STEP * len(notes), _NOTE_STEP, _NOTE, color=palette.muted)
-    return figure, axes
+_STYLE: dict[Any, Any] = {
+    "font.family": [FONT],
+    "font.size": 10.0,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "peft_census",
+    "path.simplify": False,
+    "axes.unicode_minus": True,
+    "text.parse_math": False,
+}
+_RIGHT_OF_LAST_TICK = 0.25
 
 
-def strip_axes(axes: Axes, palette: Palette, grid: Literal["x", "y"] = "x") -> None:
-    """Hides all spines but one and all tick marks, and draws a light grid along ``grid``."""
-    axes.tick_params(axis="both", length=0, labelsize=TICK_SIZE, labelcolor=palette.muted, pad=4)
-    axes.grid(axis=grid, color=palette.rule, linewidth=0.7, zorder=0)
-    axes.set_axisbelow(True)
-    for side in ("top", "right", "bottom" if grid == "x" else "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["left" if grid == "x" else "bottom"].set_color(palette.muted)
+@contextmanager
+def chart_style(palette: Palette) -> Iterator[None]:
+    """Sets the project's style, independent of the user's Matplotlib settings."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # A source label may have letters that the bundled font lacks; the SVG keeps them as text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams.update({"figure.facecolor": palette.background, "axes.facecolor": palette.background})
+        matplotlib.rcParams.update({"text.color": palette.ink})
+        yield
 
 
-def label_width(names: Sequence[str], wide: float, most: float = 0.36, weight: str = "normal") -> float:
-    """Returns the inches that ``names`` need left of their bars, at most the fraction ``most`` of the width."""
-    return min(max((width(n, NAME_SIZE, weight) for n in names), default=0.0) + 0.12, most * wide)
+@dataclass(frozen=True)
+class _Block:
+    """A panel with its place: column, texts above it, and inches on its four sides."""
+
+    panel: Panel
+    column: int
+    head: list[str]
+    left: float
+    right: float
+    above: float
+    below: float
+
+    @property
+    def around(self) -> float:
+        """The inches above and below its axes."""
+        return self.above + self.below
 
 
-def truncate(name: str, inches: float, size: float = NAME_SIZE, weight: str = "normal") -> str:
-    """Returns ``name``, without its middle if it is wider than ``inches``."""
-    fitted, most = name, len(name)
-    while width(fitted, size, weight) > inches and most > 4:
-        most -= 1
-        fitted = shorten(name, most)
-    return fitted
+@dataclass
+class _Plan:
+    """The texts and blocks of a figure of one width, and the height that it needs."""
+
+    wide: float
+    titles: list[str]
+    subtitles: list[str]
+    key: list[list[tuple[str, str]]]
+    notes: list[str]
+    blocks: list[_Block]
+    columns: int
+    banner: float
+    tall: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tall = self.top + max(self.column(i) for i in range(self.columns)) + self.bottom
+
+    @property
+    def top(self) -> float:
+        """The inches above the panels."""
+        titles = _TITLE[1] * len(self.titles) + _SUBTITLE[1] * len(self.subtitles) + 0.2 * len(self.key)
+        return self.banner + _MARGIN + titles + 0.2
+
+    @property
+    def bottom(self) -> float:
+        """The inches below the panels."""
+        return _NOTE[1] * len(self.notes) + 0.14 + _MARGIN * 0.7
+
+    def column(self, number: int) -> float:
+        """Returns the height of the panels of a column."""
+        blocks = [b for b in self.blocks if b.column == number]
+        return sum(b.around + b.panel.tall() for b in blocks) + _GAP * (len(blocks) - 1)
 
 
-def avoid_overlap(wanted: Sequence[float], apart: float, low: float, high: float) -> list[float]:
-    """Returns positions as near to ``wanted`` as possible, in the same order and at least ``apart`` from one another.
-
-    Positions stay between ``low`` and ``high`` if there is space for all.
-    """
-    order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
-    groups: list[tuple[float, list[int]]] = []  # mean of the wanted positions, members; placed around the mean
-    for i in order:
-        groups.append((wanted[i], [i]))
-        while len(groups) > 1 and _top(groups[-2], apart) + apart > _bottom(groups[-1], apart) + 1e-12:
-            (m1, g1), (m2, g2) = groups[-2:]
-            groups[-2:] = [((m1 * len(g1) + m2 * len(g2)) / (len(g1) + len(g2)), g1 + g2)]
-    places = [0.0] * len(wanted)
-    for mean, members in groups:
-        for k, i in enumerate(members):
-            places[i] = mean + apart * (k - (len(members) - 1) / 2)
-    floor = low
-    for i in order:
-        places[i] = max(places[i], floor)
-        floor = places[i] + apart
-    ceiling = high
-    for i in reversed(order):
-        places[i] = min(places[i], ceiling)
-        ceiling = places[i] - apart
-    return places
+def compose(chart: ChartSpec, form: Format, palette: Palette) -> Figure:
+    """Returns the figure of ``chart`` in a format; save it within ``chart_style`` of the same palette."""
+    with chart_style(palette):
+        wide = form.wide
+        plan = _plan(chart, wide, form)
+        while form.ratio and plan.tall > wide * form.ratio:
+            wide *= 1.03
+            plan = _plan(chart, wide, form)
+        tall = wide * form.ratio if form.ratio else plan.tall
+        figure = Figure(figsize=(wide, tall))
+        _write_texts(figure, plan, tall, palette)
+        for column in range(plan.columns):
+            _draw_column(figure, plan, column, tall, palette)
+        if chart.claim.mark:
+            _mark(figure, chart.claim, plan.banner / tall, palette)
+    return figure
 
 
-def _bottom(group: tuple[float, list[int]], apart: float) -> float:
-    return group[0] - apart * (len(group[1]) - 1) / 2
+def _plan(chart: ChartSpec, wide: float, form: Format) -> _Plan:
+    inner, claim = wide - 2 * _MARGIN, chart.claim
+    columns = 2 if form.ratio and form.ratio < 1 and len(chart.panels) > 1 else 1
+    broad = (inner - _GAP * (columns - 1)) / columns
+    footer = f"{chart.note} {claim.source_line}" if form.ratio else claim.source_line
+    notes = [] if form.ratio or not chart.note else wrap(chart.note, inner, _NOTE[0])
+    blocks = [_block(panel, broad) for panel in chart.panels]
+    return _Plan(
+        wide,
+        wrap(claim.title, inner, _TITLE[0], "bold"),
+        wrap(claim.subtitle, inner, _SUBTITLE[0]),
+        key_lines(chart.key, inner),
+        [*notes, *wrap(footer.strip(), inner, _NOTE[0])],
+        _balance(blocks) if columns == 2 else _align(blocks),
+        columns,
+        0.36 if claim.mark else 0.0,
+    )
 
 
-def _top(group: tuple[float, list[int]], apart: float) -> float:
-    return group[0] + apart * (len(group[1]) - 1) / 2
+def _block(panel: Panel, broad: float) -> _Block:
+    head = wrap(panel.head, broad, _HEAD[0], "bold") if panel.head else []
+    above = _HEAD[1] * len(head) + (0.06 if head else 0) + panel.above()
+    above += 0.19 * len(wrap(panel.y_title, broad, TICK_SIZE)) if panel.y_title else 0
+    below = 0.24 + (0.17 * len(wrap(panel.x_title, broad, TICK_SIZE)) if panel.x_title else 0)
+    return _Block(panel, 0, head, panel.left(broad), panel.right(broad), above, below)
 
 
-def _head_height(head: list[str]) -> float:
-    return 0.14 + _HEAD_STEP * len(head) if head else 0.0
+def _balance(blocks: list[_Block]) -> list[_Block]:
+    """Returns the blocks in two columns of heights as equal as their order allows."""
+    heights = [b.around + b.panel.tall() for b in blocks]
+    cut = min(range(1, len(blocks)), key=lambda i: max(sum(heights[:i]), sum(heights[i:])))
+    columns = [_align(blocks[:cut]), _align(blocks[cut:])]
+    return [_moved(b, column=i) for i, column in enumerate(columns) for b in column]
+
+
+def _align(blocks: list[_Block]) -> list[_Block]:
+    """Returns the blocks of a column with their axes one below the other."""
+    left, right = max(b.left for b in blocks), max(b.right for b in blocks)
+    return [_moved(b, left=left, right=right) for b in blocks]
+
+
+def _moved(block: _Block, **changed: Any) -> _Block:
+    return _Block(**{**vars(block), **changed})
+
+
+def _write_texts(figure: Figure, plan: _Plan, tall: float, palette: Palette) -> None:
+    y = plan.banner + _MARGIN
+    y = _write(figure, plan.titles, _MARGIN, y, _TITLE, weight="bold") + 0.05
+    y = _write(figure, plan.subtitles, _MARGIN, y, _SUBTITLE, color=palette.muted) + 0.05
+    for line in plan.key:
+        _write_key(figure, line, _MARGIN, y, palette)
+        y += 0.2
+    y = tall - _MARGIN * 0.7 - _NOTE[1] * len(plan.notes)
+    _write(figure, plan.notes, _MARGIN, y, _NOTE, color=palette.muted)
+
+
+def _write(figure: Figure, lines: Sequence[str], x: float, y: float, size: tuple[float, float], **style: Any) -> float:
+    """Writes lines of text, the first one ``y`` inches below the upper edge, and returns where they end."""
+    wide, tall = (float(v) for v in figure.get_size_inches())
+    for line in lines:
+        figure.text(x / wide, 1 - y / tall, line, va="top", fontsize=size[0], **style)
+        y += size[1]
+    return y
+
+
+def _draw_column(figure: Figure, plan: _Plan, column: int, tall: float, palette: Palette) -> None:
+    blocks = [b for b in plan.blocks if b.column == column]
+    spare = tall - plan.top - plan.bottom - plan.column(column)
+    whole = sum(b.panel.tall() for b in blocks)
+    broad = (plan.wide - 2 * _MARGIN - _GAP * (plan.columns - 1)) / plan.columns
+    x, y = _MARGIN + column * (broad + _GAP), plan.top
+    for block in blocks:
+        panel = block.panel
+        high = panel.tall() * min(panel.most(), 1 + max(0.0, spare) / whole)
+        under = _write(figure, block.head, x, y, _HEAD, weight="bold") + (0.06 if block.head else 0)
+        if panel.y_title:
+            titles = wrap(panel.y_title, broad, TICK_SIZE)
+            start = x if block.left < 1 else x + block.left - panel.left(broad)
+            start = min(start, x + broad - widest(titles, TICK_SIZE))
+            _write(figure, titles, start, under, (TICK_SIZE, 0.17), color=palette.muted)
+        y += block.above
+        box = (x + block.left, y, broad - block.left - block.right, high)
+        axes = figure.add_axes((box[0] / plan.wide, 1 - (y + high) / tall, box[2] / plan.wide, high / tall))
+        panel.draw(axes, Look(palette, box[2], high, block.left, block.right))
+        y += high + block.below + _GAP
+        if panel.x_title:
+            titles = wrap(panel.x_title, broad, TICK_SIZE)
+            under = y - _GAP - 0.17 * len(titles)
+            start = min(box[0], x + broad - widest(titles, TICK_SIZE))
+            _write(figure, titles, start, under, (TICK_SIZE, 0.17), color=palette.muted)
+
+
+def key_lines(key: Sequence[tuple[str, str]], broad: float) -> list[list[tuple[str, str]]]:
+    """Returns the entries of a key in lines not wider than ``broad`` inches."""
+    lines: list[list[tuple[str, str]]] = []
+    left = 0.0
+    for color, text in key:
+        needed = width(text, TICK_SIZE) + 0.35
+        if not lines or left + needed > broad:
+            lines.append([])
+            left = 0.0
+        lines[-1].append((color, text))
+        left += needed
+    return lines
+
+
+def _write_key(figure: Figure, entries: Sequence[tuple[str, str]], x: float, y: float, palette: Palette) -> None:
+    """Draws colored squares with their texts; a color name that starts with ``outline:`` gives an empty square."""
+    wide, tall = (float(v) for v in figure.get_size_inches())
+    for name, text in entries:
+        color = palette.of(name.removeprefix("outline:"))
+        face = palette.background if name.startswith("outline:") else color
+        place = (x / wide, 1 - (y + 0.112) / tall)
+        figure.add_artist(Rectangle(place, 0.1 / wide, 0.1 / tall, facecolor=face, edgecolor=color, linewidth=1.2))
+        _write(figure, [text], x + 0.15, y, (TICK_SIZE, 0.19), color=palette.muted)
+        x += width(text, TICK_SIZE) + 0.35
+
+
+def _mark(figure: Figure, claim: Claim, height: float, palette: Palette) -> None:
+    """Draws the banner and, over everything, the watermark, so that cropping cannot remove both."""
+    banner = Rectangle((0, 1 - height), 1, height, transform=figure.transFigure, color=palette.banner, zorder=4)
+    figure.add_artist(banner)
+    wide = float(figure.get_figwidth())
+    size = min(11.0, 11.0 * (wide - 0.3) / width(claim.mark, 11, "bold"))
+    style: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold"}
+    figure.text(0.5, 1 - height / 2, claim.mark, fontsize=size, color=palette.banner_ink, zorder=5, **style)
+    words = f"{claim.mark.partition(' ')[0]}\nshares mean nothing"
+    style |= {"alpha": 0.08, "rotation": 28}
+    figure.text(0.5, (1 - height) / 2, words, fontsize=5 * wide, color=palette.ink, zorder=6, **style)

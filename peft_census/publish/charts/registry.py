@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from peft_census.errors import UsageError
 from peft_census.publish.charts import (
     adoption,
-    agreement,
-    authorship,
+    breakdown,
     concentration,
+    funnel,
+    generated,
     headline,
     monthly,
     popular,
+    rule_changes,
     sensitivity,
     sources,
 )
@@ -30,23 +32,27 @@ class ChartEntry:
         name: stem of its files.
         section: heading on the page under which it stands; headings that the page does not have become new sections.
         make: returns the chart for a snapshot and its headline.
+        appendix: whether it is drawn only if its name is asked for.
     """
 
     name: str
     section: str
     make: Callable[[Snapshot, Claim], ChartSpec | Missing]
+    appendix: bool = False
 
 
 CHARTS = (
     ChartEntry(headline.NAME, "Headline", headline.make_chart),
-    ChartEntry(sensitivity.NAME, "Other counting rules", sensitivity.make_chart),
-    ChartEntry(sources.NAME, "Other data sources", sources.make_chart),
-    ChartEntry(authorship.NAME, "Evidence", authorship.make_chart),
-    ChartEntry(agreement.NAME, "Evidence", agreement.make_chart),
     ChartEntry(monthly.NAME, "Over time", monthly.make_chart),
-    ChartEntry(adoption.NAME, "Over time", adoption.make_chart),
-    ChartEntry(concentration.NAME, "Over time", concentration.make_chart),
+    ChartEntry(breakdown.NAME, "By task, library and base model", breakdown.make_chart),
+    ChartEntry(rule_changes.NAME, "Other counting rules", rule_changes.make_chart),
+    ChartEntry(generated.NAME, "Evidence", generated.make_chart),
+    ChartEntry(funnel.NAME, "Evidence", funnel.make_chart),
+    ChartEntry(sources.NAME, "Other data sources", sources.make_chart),
     ChartEntry(popular.NAME, "Mentions and benchmark results", popular.make_chart),
+    ChartEntry(sensitivity.NAME, "Other counting rules", sensitivity.make_chart, appendix=True),
+    ChartEntry(adoption.NAME, "Over time", adoption.make_chart, appendix=True),
+    ChartEntry(concentration.NAME, "Over time", concentration.make_chart, appendix=True),
 )
 """All charts, in the order of the page."""
 
@@ -62,7 +68,7 @@ def make_charts(snapshot: Snapshot, headline: Claim, names: Collection[str] | No
     Args:
         snapshot: what they show.
         headline: its headline.
-        names: the charts to make; all if None.
+        names: the charts to make; all but the appendix if None.
 
     Raises:
         UsageError: there is no chart of one of the names.
@@ -70,4 +76,5 @@ def make_charts(snapshot: Snapshot, headline: Claim, names: Collection[str] | No
     unknown = sorted(set(names or ()) - set(chart_names()))
     if unknown:
         raise UsageError(f"no chart {unknown[0]!r}", f"charts: {', '.join(chart_names())}.")
-    return [chart.make(snapshot, headline) for chart in CHARTS if names is None or chart.name in names]
+    wanted = (chart for chart in CHARTS if (not chart.appendix if names is None else chart.name in names))
+    return [chart.make(snapshot, headline) for chart in wanted]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from peft_census.count import Rule
-from peft_census.publish.snapshot_reader import SPECIMEN_MARK, card_span, source_label, source_line
+from peft_census.publish.snapshot_reader import card_span, mark_of, source_label, source_line
 from peft_census.publish.text.numbers import count, percent, plural
 from peft_census.snapshot.snapshot import Snapshot
 
@@ -37,6 +37,7 @@ class Claim:
         source_line: project, snapshot, data set and dates of its cards.
         snapshot_id: the snapshot.
         specimen: whether the cards are made up.
+        mark: what every chart of the claim must bear: that its cards are made up, or from a test server; else empty.
         rule: how it was counted; None if no card was counted.
         technique: technique id; None if the claim is not about one technique.
         name: display name of the technique.
@@ -68,6 +69,7 @@ class Claim:
     source_line: str = ""
     snapshot_id: str = ""
     specimen: bool = False
+    mark: str = ""
     rule: str | None = None
     technique: str | None = None
     name: str | None = None
@@ -86,8 +88,8 @@ class Claim:
 def about_cards(claim: Claim, snapshot: Snapshot, rule: Rule | None) -> Claim:
     """Returns a claim about the cards of ``snapshot`` with source, dates, coverage and accuracy filled in.
 
-    The source line is added to the alt text. A specimen is marked in the quote and the alt text. A finding gets the
-    data file of its chart, and data set, dates, rule and snapshot at the end of its quote.
+    The source line is added to the alt text, the mark of a specimen or a test server to alt text and quote. A finding
+    gets the data file of its chart, and data set, dates, rule and snapshot at the end of its quote.
 
     Args:
         claim: figures and sentences.
@@ -95,7 +97,8 @@ def about_cards(claim: Claim, snapshot: Snapshot, rule: Rule | None) -> Claim:
         rule: how they were counted; None if no card was counted.
     """
     cards = snapshot.manifest.cards
-    mark = f"{SPECIMEN_MARK}. " if snapshot.manifest.specimen else ""
+    found = mark_of(snapshot) or claim.mark
+    mark = f"{found}. " if found else ""
     quote, data = claim.quote, claim.data
     if claim.kind == "finding":
         by = f"rule {rule.name}; " if rule else ""
@@ -108,6 +111,7 @@ def about_cards(claim: Claim, snapshot: Snapshot, rule: Rule | None) -> Claim:
         alt_text=f"{mark}{claim.alt_text} {source_line(snapshot)}.",
         snapshot_id=snapshot.id,
         specimen=snapshot.manifest.specimen,
+        mark=found,
         rule=rule.name if rule else None,
         evidence_level=rule.options[2].meaning if rule else None,
         accuracy=accuracy_text(snapshot) if rule else None,

@@ -15,7 +15,6 @@ from peft_census.publish.claims.instruments import (
     LOCON,
     MEASURES,
     NAMES,
-    REPLICA_MARK,
     days_text,
     instrument_coverage,
     is_replica,
@@ -23,7 +22,7 @@ from peft_census.publish.claims.instruments import (
     shares_text,
 )
 from peft_census.publish.measures import Measure, read_measures
-from peft_census.publish.snapshot_reader import SPECIMEN_MARK, card_span
+from peft_census.publish.snapshot_reader import REPLICA_MARK, SPECIMEN_MARK, card_span
 from peft_census.publish.text.numbers import count, percent, plural
 from peft_census.publish.text.table import Table
 from peft_census.publish.text.wording import interval_text

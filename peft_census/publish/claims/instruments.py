@@ -10,7 +10,7 @@ from peft_census.publish.claims.benchmark import NAME as BENCHMARK
 from peft_census.publish.claims.benchmark import benchmark_claim
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.measures import InstrumentShare, Measure, read_calibration, read_measures
-from peft_census.publish.snapshot_reader import technique_name
+from peft_census.publish.snapshot_reader import REPLICA_MARK, technique_name
 from peft_census.publish.text.numbers import count, day_text, percent, plural
 from peft_census.publish.text.wording import capitalized, interval_text
 from peft_census.snapshot.instruments import (
@@ -21,7 +21,6 @@ from peft_census.snapshot.instruments import (
 )
 from peft_census.snapshot.snapshot import Snapshot
 
-REPLICA_MARK = "REPLICA · answers of a test server · shares mean nothing"
 TOP = 4
 """Techniques of each measure that get a claim."""
 
@@ -156,4 +155,5 @@ def _claim(snapshot: Snapshot, measure: Measure, part: InstrumentShare, descript
         alt_text=f"{mark}{finding}: {counts}, {bounds}.",
         snapshot_id=snapshot.id,
         specimen=is_replica(description),
+        mark=mark.removesuffix(". "),
     )

@@ -206,6 +206,19 @@ COUNTED_TABLES: dict[str, Table] = {
             ),
         ),
     ),
+    "generated": Table(
+        "Cards that cite the headline's technique only in text of card generators, before and after PEFT's cards began "
+        "to tag it; the same for all other techniques together (rule any).",
+        (
+            _RULE,
+            _column("technique", pa.string(), "The headline's technique; null for all others together."),
+            _column("period", pa.string(), "When the model was created.", nullable=False),
+            _column("cards", pa.int64(), "Cards that cite it.", "cards", nullable=False),
+            _column("generated_only", pa.int64(), "Of these, cards that only generators make cite it.", "cards"),
+            _column("share", pa.float64(), "generated_only / cards.", "fraction"),
+            *_INTERVAL,
+        ),
+    ),
     "monthly": Table(
         "Shares by month of creation. A month without cards is a row without a share, which is a gap and not a zero.",
         (_RULE, _MONTH, _TECHNIQUE, *_CELLS, _ENOUGH),

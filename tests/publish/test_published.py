@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from peft_census.errors import BadInputError, UsageError
-from peft_census.pipeline.published import find_publication, load_published
+from peft_census.publish.published import find_publication, load_published
 from peft_census.tag import load_taxonomy
 
 GOOD = """
