@@ -105,12 +105,17 @@ class CandidateScanner:
             limit: largest number of candidates; None for all.
         """
         data = text.encode("utf-8", "surrogatepass")
-        hits = self._pattern_scanner.in_text(data)
-        if not hits:
-            return []
-        by_name = (self._candidate(text, *span) or self._shorter(text, *span) for span in self._spans(data, hits))
+        if self._pattern_scanner.is_fast:
+            hits = self._pattern_scanner.in_text(data)
+            if not hits:
+                return []
+            spans, has_paper = self._spans(data, hits), any(number >= self._first_paper for _, number in hits)
+        else:
+            lowered = data.lower().decode("utf-8", "surrogatepass")
+            spans, has_paper = (match.span() for match in self._name_pattern.finditer(lowered)), True
+        by_name = (self._candidate(text, *span) or self._shorter(text, *span) for span in spans)
         candidates = list(islice((c for c in by_name if c), limit))
-        if any(number >= self._first_paper for _, number in hits):
+        if has_paper:
             papers = ((m, self._papers.get(m.group(1))) for m in _PAPER.finditer(text))
             candidates += islice((Candidate(t, m.start(), m.end(), "paper") for m, t in papers if t), limit)
         return sorted(candidates, key=lambda c: c.start)[:limit]

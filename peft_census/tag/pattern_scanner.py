@@ -2,13 +2,16 @@
 
 In: patterns over bytes, and a text or a column of texts. Out: the ends of the matches, or which texts contain one. A
 column is scanned in one call over Arrow's buffer. The texts with a match are then scanned again one by one, so that
-the result for a text depends only on that text.
+the result for a text depends only on that text. A few texts are searched with Python's regular expressions, because
+compiling the patterns for Hyperscan takes a second; the result is the same.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import hyperscan
@@ -20,6 +23,9 @@ _Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 Compiled = tuple[tuple[str, ...], bytes]
 """Patterns, and the database that Hyperscan compiled from them."""
+
+WORTH_COMPILING = 500_000
+"""Bytes of text that must have been scanned before the patterns are compiled."""
 
 _loaded: dict[tuple[str, ...], bytes] = {}
 
@@ -58,23 +64,46 @@ class PatternScanner:
         self._starts = np.zeros(256, dtype=bool)
         self._starts[[c.encode()[0] for start in starts for c in (start.lower(), start.upper())]] = True
         self._patterns = tuple(patterns)
-        self._database = _compile(self._patterns)
+        self._database: hyperscan.Database | None = None
+        self._scanned = 0
+        self._lock = threading.Lock()
         self._thread = threading.local()
 
     def compiled(self) -> Compiled:
         """Returns the compiled patterns, for ``load_compiled`` in another process."""
-        return self._patterns, hyperscan.dumpb(self._database)
+        return self._patterns, hyperscan.dumpb(self._compiled())
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether the patterns are compiled. Compiling takes as long as Python takes to search ``WORTH_COMPILING``."""
+        return self._database is not None or self._patterns in _loaded
+
+    def _compiled(self) -> hyperscan.Database:
+        with self._lock:
+            if self._database is None:
+                self._database = _compile(self._patterns)
+            return self._database
+
+    def _is_worth_compiling(self, n: int) -> bool:
+        """Returns whether so much text was scanned, with ``n`` more bytes, that compiling pays."""
+        self._scanned += n
+        return self.is_fast or self._scanned > WORTH_COMPILING
+
+    @cached_property
+    def _plain(self) -> re.Pattern[bytes]:
+        return re.compile("|".join(self._patterns).encode(), re.IGNORECASE | re.DOTALL)
 
     def in_text(self, text: bytes | memoryview) -> list[tuple[int, int]]:
         """Returns ``(end, number of the pattern)`` of every match, sorted; an end is one past the last byte."""
+        database = self._compiled()
         if not hasattr(self._thread, "scratch"):  # Hyperscan needs working memory for each thread
-            self._thread.scratch = hyperscan.Scratch(self._database)
+            self._thread.scratch = hyperscan.Scratch(database)
         matches: list[tuple[int, int]] = []
 
         def add_match(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
             matches.append((end, number))
 
-        self._database.scan(text, match_event_handler=add_match, scratch=self._thread.scratch)  # type: ignore[type-var]
+        database.scan(text, match_event_handler=add_match, scratch=self._thread.scratch)  # type: ignore[type-var]
         return sorted(matches)
 
     def in_column(self, texts: pa.Array) -> pa.Array:
@@ -87,6 +116,9 @@ class PatternScanner:
         bounds = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
         whole = memoryview(data)[bounds[0] : bounds[-1]]
         bounds = bounds - bounds[0]
+        if not self._is_worth_compiling(len(whole)):
+            spans = zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+            return pa.array([self._plain.search(whole[start:end]) is not None for start, end in spans])
         for i in self._possible_matches(whole, bounds):
             has_match[i] = bool(self.in_text(whole[bounds[i] : bounds[i + 1]]))
         return pa.array(has_match)

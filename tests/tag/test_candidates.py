@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pyarrow as pa
 import pytest
+from helpers import REPO
 
 from peft_census.tag.candidates import CandidateScanner, bundled_scanner
 from peft_census.tag.taxonomy import load_taxonomy
@@ -83,3 +85,15 @@ def test_a_scanner_depends_only_on_the_taxonomy() -> None:
     """Two scanners of one taxonomy find the same."""
     text = "LoRA, DoRA, (IA)^3 and 2106.09685"
     assert CandidateScanner(load_taxonomy()).find(text) == bundled_scanner().find(text)
+
+
+def test_compiled_patterns_find_what_python_finds() -> None:
+    """A few cards are searched without Hyperscan; the candidates and the selected cards are the same."""
+    texts = [json.loads(line)["text"] for line in (REPO / "data/specimen/cards.jsonl").read_text("utf-8").splitlines()]
+    fast, plain = CandidateScanner(load_taxonomy()), CandidateScanner(load_taxonomy())
+    fast.compiled()
+    for text in filter(None, texts):
+        assert fast.find(text) == plain.find(text)
+        assert fast.find(text, 1) == plain.find(text, 1)
+    column = pa.array(texts, pa.string())
+    assert fast.prefilter(column).equals(plain.prefilter(column))

@@ -11,9 +11,9 @@ import pytest
 from peft_census.tag import pattern_scanner
 from peft_census.tag.pattern_scanner import PatternScanner, load_compiled
 
-SCANNER = PatternScanner(
-    [r"(?:^|[^a-z0-9])(?:lo[^a-z0-9]{0,8}ra|\(ia\)|前\+)(?:[^a-z0-9]|$)", r"2106\.09685"], 14, "l(前2"
-)
+PATTERNS = [r"(?:^|[^a-z0-9])(?:lo[^a-z0-9]{0,8}ra|\(ia\)|前\+)(?:[^a-z0-9]|$)", r"2106\.09685"]
+SCANNER, PLAIN = PatternScanner(PATTERNS, 14, "l(前2"), PatternScanner(PATTERNS, 14, "l(前2")
+SCANNER.compiled()
 
 
 def each(texts: list[str | None]) -> list[bool]:
@@ -35,7 +35,7 @@ def test_patterns_that_another_process_compiled_find_the_same(monkeypatch: pytes
     text = "é LoRA, 2106.09685".encode()
     assert PatternScanner(patterns, 14, "l(前2").in_text(text) == SCANNER.in_text(text) == [(8, 0), (19, 1)]
     with pytest.raises(pytest.fail.Exception, match="compiled again"):
-        PatternScanner([*patterns, "other"], 14, "l(前2o")
+        PatternScanner([*patterns, "other"], 14, "l(前2o").in_text(b"")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,18 @@ def test_patterns_that_another_process_compiled_find_the_same(monkeypatch: pytes
 )
 def test_neighbours_do_not_affect_the_result(texts: list[str | None]) -> None:
     """The result for a text in a column is the result for that text alone."""
-    assert SCANNER.in_column(pa.array(texts, pa.string())).to_pylist() == each(texts)
+    column = pa.array(texts, pa.string())
+    assert SCANNER.in_column(column).to_pylist() == PLAIN.in_column(column).to_pylist() == each(texts)
+    assert SCANNER.is_fast and not PLAIN.is_fast
+
+
+def test_patterns_are_compiled_for_much_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few texts are searched without Hyperscan; the texts are summed up over all calls."""
+    monkeypatch.setattr(pattern_scanner, "WORTH_COMPILING", 20)
+    scanner = PatternScanner(PATTERNS, 14, "l(前2")
+    for fast in (False, False, True):
+        assert scanner.in_column(pa.array(["my LoRA", "x"])).to_pylist() == [True, False]
+        assert scanner.is_fast == fast
 
 
 def test_any_cut_of_any_column() -> None:
@@ -70,6 +81,7 @@ def test_any_cut_of_any_column() -> None:
         ]
         start = dice.randrange(len(texts))
         column = pa.array(texts, dice.choice((pa.string(), pa.large_string()))).slice(start)
+        assert SCANNER.in_column(column).equals(PLAIN.in_column(column)), texts
         assert SCANNER.in_column(column).to_pylist() == each(texts[start:]), texts
 
 
