@@ -164,6 +164,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
+    def do_POST(self) -> None:
+        self.posted = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
+        self._serve()
+
     # ---- one request
 
     def _serve(self) -> None:
@@ -263,6 +267,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path_only
         if path == "/api/models":
             self._listing()
+        elif path.startswith("/api/models/") and "/paths-info/" in path:
+            self._paths_info(path.removeprefix("/api/models/"))
         elif path.startswith("/api/models/"):
             self._model(path.removeprefix("/api/models/"))
         elif path.startswith("/api/resolve-cache/models/"):
@@ -325,6 +331,24 @@ class _Handler(BaseHTTPRequestHandler):
         expand = [*self.query.get("expand", []), *self.query.get("expand[]", [])]
         every = expand or ["author", "createdAt", "downloads", "gated", "lastModified", "sha", "siblings", "tags"]
         self._send(200, json.dumps(record.item(every)).encode(), {"Content-Type": "application/json"})
+
+    def _paths_info(self, rest: str) -> None:
+        """Size and hash of the files that the body names, as a form or as JSON; mirrors ask for it."""
+        model_id, _, revision = rest.partition("/paths-info/")
+        record, catalogue = self.replica.catalogue.find(model_id), self.replica.catalogue
+        if record is None:
+            self._refuse_repo()
+            return
+        is_json = "json" in self.headers.get("Content-Type", "")
+        paths = json.loads(self.posted)["paths"] if is_json else parse_qs(self.posted).get("paths", [])
+        sha = record.sha if revision == "main" else revision
+        bodies = {path: catalogue.file(model_id, sha, path) for path in paths}
+        files = [
+            {"type": "file", "path": path, "size": len(body), "oid": git_blob(body)}
+            for path, body in bodies.items()
+            if body is not None
+        ]
+        self._send(200, json.dumps(files).encode(), {"Content-Type": "application/json", "X-Repo-Commit": sha})
 
     def _resolve(self, rest: str) -> None:
         model_id, _, tail = rest.partition("/resolve/")

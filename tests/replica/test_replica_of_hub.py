@@ -103,3 +103,13 @@ def test_the_real_client_lists_the_commits_of_a_dataset_over_many_pages() -> Non
         assert [c.commit_id for c in found] == [sha for sha, _ in reversed(dataset.commits)]
         assert [found[0].created_at, found[-1].created_at] == [moments[-1], moments[0]]
         assert replica.counts.requests["api"] == 3
+
+
+def test_the_real_client_gets_sizes_and_hashes_of_files() -> None:
+    """``get_paths_info``, which mirrors use too, lists the files that exist."""
+    catalogue = from_generator(3)
+    model = catalogue.models["owner-001/model-0000001"]
+    with serving(catalogue) as replica:
+        api = HfApi(endpoint=replica.base, token=False)
+        (info,) = api.get_paths_info(model.id, ["README.md", "none"], revision=model.sha)
+        assert (info.path, info.size) == ("README.md", len(model.files["README.md"]))
