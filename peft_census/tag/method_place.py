@@ -37,7 +37,7 @@ def _compile(*parts: str) -> re.Pattern[str]:
 
 _TUNE = (
     r"(?:(?:fine|instruction|instruct|post|pre)[- ]?tun\w*|finetun\w*|tuned|tuning|sft|feinabgest\w*|feinabstimm\w*"
-    r"|feinjustier\w*|feingetun\w*|angepasst|anpassung|affin[eéa]\w*|ajust\w*|afina\w*|adapt(?:ed|ation|ing|é\w*"
+    r"|feinjustier\w*|feingetun\w*|angepasst|anpassung|affin[eéa]\w*|ajust\w*|afina\w*|adapt(?:ed|ation|ing|\b|é\w*"
     r"|ad[oa]s?"
     r"|ier\w*|ación|ação)|дообуч\w*|донастро\w*|адаптир\w*|адаптаци\w*|файн-?тюн\w*|微调|微調|调优|適応"
     r"|ファインチューニング"
@@ -81,6 +81,11 @@ _USED = (
     r"|использ\w+|примен\w+)"
 )
 _LAYERS = r"(?:[qkv]_proj|attention (?:layers|blocks)|linear layers|all layers|(?:the )?base(?: model)?\b|basismodell)"
+_BASE = (
+    r"(?:the |our )?(?:(?:base )?model\b|[\w./-]*(?:llama|mistral|mixtral|gemma|qwen|phi-?\d|pythia|t5\b|bert\b|gpt"
+    r"|falcon|bloom|whisper|stablelm)|[\w./-]+[- ]\d+(?:\.\d+)?[bm]\b)"
+)
+"""A base model: the word, a family, or a name with a size."""
 _OBJECT = _compile(
     rf"\bw/ ?{_MARK}{HERE}|(?:{_TUNE}|training|entraînement)\b(?: \w+)? (?:by|par|por) {_ARTICLE}{_MARK}{HERE}",
     rf"(?:{_TRAIN}) (?:uses?|used|employs|applies) {_ARTICLE}{_MARK}{HERE}",
@@ -94,7 +99,7 @@ _OBJECT = _compile(
     rf"\b{_USED} {_ARTICLE}{_MARK}{HERE}{_MARK_AFTER} (?:in order )?(?:to|for|as|when|during|pour|para|zum|zur|um"
     rf"|für|для"
     rf"|при|на) (?:\w+ ){{0,2}}(?:[ld]['’])?{_TRAIN}(?! (?:data|set|corpus|images|samples|texts))",
-    rf"\bappl(?:y|ies|ied|ying) {_ARTICLE}{_MARK}{HERE}{_MARK_AFTER} to\b.{{0,80}}\b{_TRAIN}",
+    rf"\bappl(?:y|ies|ied|ying) {_ARTICLE}{_MARK}{HERE}{_MARK_AFTER} to (?:{_BASE}|.{{0,80}}\b{_TRAIN})",
     rf"{HERE}{_MARK_AFTER} (?:was|were|is|has been|wurde|a été|fue|foi) (?:\w+ )?(?:used|applied|employed|chosen"
     rf"|adopted"
     rf"|selected|utilis\w+|utiliz\w+|usad\w+|verwendet|eingesetzt)\b[^.;]{{0,30}}{_TRAIN}",
@@ -154,6 +159,7 @@ _METHOD_NOUN = _compile(
     rf"|weights of) (?:d[eo] |d['’])?{_MARK}{HERE}",
 )
 _TUNED = _compile(
+    rf"{HERE}{_MARK_AFTER}[ -](?:adapters?|weights) (?:for|of) {_BASE}",
     rf"{HERE}{_MARK_AFTER}[ -](?:fine-?tun\w*|finetun\w*|tuned|peft\b)",
     rf"{HERE}{_MARK_AFTER}[ -]adapters?\b.{{0,60}}{_TRAIN}",
     rf"{_TRAIN}.*{HERE}{_MARK_AFTER}[ -](?:adapters?|methods?|techniques?|approach|algorithm|recipe)\b",
@@ -176,8 +182,9 @@ _END = re.compile(
     r"|method)\w*"
     r"|is|was|were|has|took|needs|gave|gives|works|trains|updates|uses|adds|keeps|reduces|applied|lets|allows"
     r"|enables|makes|ao|au|outperforms|than|plus|vs"
-    r"|and (?=full)|auf|für|zum|zur|in|im|an|bei|mit|über|und|sur|pour|dans|en|et|du|des|para|em|no|na|sobre|y|e|con"
-    r"|com|al|на|для|в|и|по|с|der|de|rank|r=|dim|alpha|with)\b)|"
+    r"|and (?=full)|auf|für|zum|zur|in|im|an|bei|mit|über|während|und|sur|pour"
+    r"|pendant|durante|dans|en|et|du|des|para|em|no|na|sobre|y|e|con"
+    r"|com|al|на|для|в|и|по|с|за|der|de|rank|r=|dim|alpha|with)\b)|"
     r"\s?[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af])"
 )
 """What follows a name that ends its noun phrase. Another noun makes the name a modifier: "Poly Haven", "Bone scans"."""
