@@ -125,13 +125,19 @@ CONTENT = {
 NAMES = {
     False: "Models have the ids that the Hub publishes, so that everybody can check which were counted. No text of a "
     "card is in this data set: `matched` is the name of the technique, and a language, library, task, licence or base "
-    "model is given only where it is in a closed list, else as `other`. Dates are whole days. Models whose authors "
-    "asked to be left out are neither listed nor counted. A model that was deleted on the Hub is not in the next "
-    "snapshot.",
+    "model is given only where it is in a closed list, else as `other`. Dates are whole days; downloads and likes are "
+    "those of the day on which the listing was read. Model ids contain the names of Hub accounts, which can be names "
+    "of people. Models whose authors asked to be left out are neither listed nor counted. A model that was deleted on "
+    "the Hub is not in the next snapshot; earlier commits of this repository keep it.",
     True: "No model is named, and no text of a card is in this data set. Cells of fewer than 5 models are added up as "
     "`other`, or left out where they cannot be. Models whose authors asked to be left out are not counted.",
 }
 """What a data set says of names and texts, by whether it is made from an aggregate copy."""
+
+
+def _retrieved(copy: Snapshot) -> str:
+    read = copy.manifest.source.retrieved
+    return "" if read is None else f", read from {read.first.isoformat()} to {read.last.isoformat()}"
 
 
 def readme(copy: Snapshot, repo: str, folder: Path) -> str:
@@ -193,7 +199,13 @@ shares[shares.rule == "exactly_one"]
 
 ## Licence
 
-Labels and counts are offered under {LICENCE.upper()}. Cards stay with their authors and are not part of this.
+Labels and counts are offered under {LICENCE.upper()}. The cards are not part of this data set: each has the licence
+that its author gave it. Ids, dates, downloads and likes are facts of the Hub's public listing{_retrieved(copy)}.
+
+## To be left out, or to correct a label
+
+Open a discussion [here](https://huggingface.co/datasets/{repo}/discussions) and name the model. It is then left out of
+the next snapshot and of its counts, or labelled again. Say so if earlier commits should be removed as well.
 """
 
 

@@ -97,6 +97,16 @@ def test_nothing_private_is_in_any_file(run: Any, snapshot: str) -> None:
         assert f"{MODEL}-0" in cells
 
 
+def test_the_readme_says_what_is_in_it_and_how_to_be_left_out(run: Any, snapshot: str) -> None:
+    """Accounts are named, the licence covers labels and not cards, and there is an address for objections."""
+    run("publish", "--for", "hub", "--repo", REPO, "--snapshot", snapshot, "--out", "dataset")
+    text = Path("dataset/README.md").read_text()
+    assert "names of Hub accounts" in text and "The cards are not part of this data set" in text
+    assert f"https://huggingface.co/datasets/{REPO}/discussions" in text
+    tables = {p.stem for p in Path("dataset/data").glob("*.parquet")}
+    assert not tables & {"github_counts", "github_files", "github_imports", "civitai", "benchmark"}
+
+
 def test_an_upload_is_one_commit(push: Any, hub: Uploads) -> None:
     """All files arrive whole in one commit, what is stale goes, and the token is neither printed nor written."""
     hub.files = {"old.csv": b"stale", ".gitattributes": b"*.parquet lfs"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -165,6 +166,26 @@ def _fault(state: RetryCallState) -> TransientError:
 def is_transient(status: int) -> bool:
     """Returns whether another attempt may change the answer; each client's pacing handles 429."""
     return status == 408 or status >= 500
+
+
+def connection_fault(error: BaseException, base: str, reason: str) -> TransientError | UnrecoverableError:
+    """Returns the error for a connection that failed: one that says why where TLS refuses the server.
+
+    Args:
+        error: what the HTTP library raised.
+        base: the endpoint.
+        reason: for any other fault, which another attempt may change.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None or isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError):
+        return TransientError(reason)
+    why = getattr(cause, "verify_message", None) or cause.reason or type(cause).__name__
+    return UnrecoverableError(
+        f"{base}: no secure connection ({why})",
+        "check the address, the clock of this machine, and the certificate of a proxy (SSL_CERT_FILE).",
+    )
 
 
 def decode_json(body: str | bytes) -> Any:

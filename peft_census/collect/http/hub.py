@@ -35,6 +35,7 @@ from peft_census.collect.http.common import (
     bad_certificates,
     check_proxies,
     clean_headers,
+    connection_fault,
     is_transient,
     may_receive_token,
     on_this_machine,
@@ -225,7 +226,7 @@ class HubClient:
             except httpx2.RemoteProtocolError:
                 raise TransientError("connection lost or body cut short") from None
             except (httpx2.TransportError, httpx2.InvalidURL, UnicodeError) as error:
-                raise TransientError(type(error).__name__) from None
+                raise connection_fault(error, self.base, type(error).__name__) from None
             finally:
                 if not settled:
                     self.pacer.settle(ticket, reported, answered=False)

@@ -25,6 +25,7 @@ from peft_census.collect.http.common import (
     bad_certificates,
     check_proxies,
     clean_headers,
+    connection_fault,
     is_transient,
     may_receive_token,
     on_this_machine,
@@ -157,7 +158,8 @@ class RestClient:
                     self._next = max(self._next, self.clock.monotonic() + _until_reset(headers))
                 body = redact(_read(response), self.token)
         except (requests.RequestException, ValueError) as error:  # ValueError: a malformed Location, for example
-            raise TransientError(f"no complete answer: {type(error).__name__}") from None  # it may name a header
+            reason = f"no complete answer: {type(error).__name__}"
+            raise connection_fault(error, self.endpoint, reason) from None  # the first error may name a header
         except OSError:  # requests looks for its certificates before it sends
             raise bad_certificates("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") from None
         answer = Answer(response.status_code, headers, body, asked_at=asked_at)
