@@ -27,7 +27,7 @@ COMPARE = ("diff", "{previous}", "{snapshot}", "--format", "markdown")
 LARGEST = 100_000_000
 """Bytes; GitHub refuses larger files."""
 
-STOPPED = "No snapshot: the census failed, or reached its time limit before it had listed all models. The next run resumes."
+STOPPED = "No snapshot: the census failed, or reached its time limit before it had listed all models."
 LONGEST = 60_000
 """Characters; GitHub refuses pull requests with more than 65,536."""
 
