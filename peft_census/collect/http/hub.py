@@ -290,11 +290,7 @@ _ENCODINGS = {"accept-encoding": "gzip"}
 
 
 def hub_token() -> str | None:
-    """Returns the token of huggingface_hub, from HF_TOKEN or its file; None without one.
-
-    Raises:
-        SourceError: it cannot be a token.
-    """
+    """Returns the token of huggingface_hub; None without one. Raises SourceError as ``checked_token``."""
     environment_token("HF_TOKEN")  # huggingface_hub would join the lines of a value with line breaks
     return checked_token(get_token(), "HF_TOKEN")
 
