@@ -8,10 +8,12 @@ from pathlib import Path
 import planted
 import pytest
 from github_replica import File, GithubReplica, Moods, Window, corpus_of
-from serving import Faults, serve
+from serving import Faults, Reply, Request, serve
 
 from peft_census.collect.github.sample import Slice, describe_frames, imports_table, sample_files
 from peft_census.collect.github.search import github_client
+from peft_census.collect.instrument import InstrumentConfig, InstrumentRun
+from peft_census.collect.instruments import CollectedInstruments, collect
 from peft_census.collect.response_store import Campaign, open_campaign
 from peft_census.snapshot.schema import check
 
@@ -58,6 +60,44 @@ def test_a_large_budget_reads_the_whole_frame(campaign: Campaign, monkeypatch: p
     assert {(r["repository"], r["blob_sha"]) for r in table.to_pylist()} == {(f.repository, f.sha) for f in corpus}
     assert {t for r in table["techniques"].to_pylist() for t in r} == set(CLASSES)
     assert 422 not in replica.statuses
+
+
+def _collect(raw: Path) -> CollectedInstruments:
+    config = InstrumentConfig(("github",), readings=1, sample=200)
+    return collect(InstrumentRun(config, CLASSES, {}, raw))
+
+
+@pytest.mark.parametrize("wrong", ["half", "no_list", "malformed"])
+def test_pages_that_lack_results_are_a_gap_until_they_are_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    """Pages with half of their results, or in another format, are noticed; the next run reads them again."""
+    broken, sound = (GithubReplica(corpus_of(MANY), Window(100_000, 60)) for _ in range(2))
+    answer = broken.reply
+
+    def spoilt(request: Request) -> Reply:
+        reply = answer(request)
+        if request.all("per_page") != ["100"] or not isinstance(reply.body, dict):
+            return reply
+        items = reply.body["items"]
+        changed = {"half": items[: len(items) // 2], "no_list": {"0": 1}, "malformed": [{"name": "x"} for _ in items]}
+        return Reply({**reply.body, "items": changed[wrong]}, reply.status, reply.headers)
+
+    monkeypatch.setattr(broken, "reply", spoilt)
+    monkeypatch.setenv("GITHUB_TOKEN", planted.GITHUB)
+    with serve(broken) as url:
+        port = int(url.rpartition(":")[2])
+        monkeypatch.setenv("GITHUB_API_URL", url)
+        if wrong == "half":
+            found = _collect(tmp_path)
+            assert len(found.gaps) == 1 and "on no page of results" in found.gaps[0]
+            assert found.descriptions["github"].state == "partial"
+        else:
+            assert _collect(tmp_path).gaps
+    with serve(sound, port):
+        again = _collect(tmp_path)
+    assert (again.gaps, again.descriptions["github"].state) == ((), "read")
+    assert again.tables["github_imports"].num_rows == 2400
 
 
 def test_a_small_budget_is_kept(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,9 +65,12 @@ def _with_sample(
     config = run.config
     questions = {"endpoint": client.endpoint, "frames": FRAMES, "seed": config.seed}
     with run.campaign("github_sample", questions) as campaign:
+        before = short_slices(campaign)
+        for key in before.keys if before.gaps() else ():
+            campaign.drop(key)
         with gaps_after_first_answer("github sample", campaign) as gaps:
             sample_files(client, campaign, config.sample, config.seed, run.progress)
-            gaps += short_slices(campaign)
+            gaps += short_slices(campaign).gaps()
         sample = GithubSample(asked(client.endpoint, campaign), config.sample, config.seed, describe_frames(campaign))
         table = imports_table(campaign, run.classes)
     return InstrumentResult(

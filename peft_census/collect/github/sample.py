@@ -197,22 +197,42 @@ def _read_item(item: dict[str, Any]) -> FoundFile:
     )
 
 
-def short_slices(campaign: Campaign) -> list[str]:
-    """Returns a line if completely read slices showed fewer files than they have by more than 2%, and one page."""
-    slices: dict[str, list[ResultPage]] = {}
+@dataclass(frozen=True)
+class ShortSlices:
+    """Completely read slices that showed fewer files than they have.
+
+    Args:
+        lacking: files that no page showed.
+        files: files of all completely read slices.
+        keys: the pages to ask for again.
+    """
+
+    lacking: int
+    files: int
+    keys: tuple[str, ...]
+
+    def gaps(self) -> list[str]:
+        """Returns a line if more than a page and 2% of the files are missing; totals change by less."""
+        if self.lacking <= max(PAGE, 0.02 * self.files):
+            return []
+        lacking = f"{self.lacking:,} of {self.files:,} files are on no page of results"
+        return [f"github sample: {lacking}; run the same command again."]
+
+
+def short_slices(campaign: Campaign) -> ShortSlices:
+    """Returns what the stored pages of the sample lack."""
+    slices: dict[str, dict[str, ResultPage]] = {}
     for key, _, page in campaign.answers("sample|", ResultPage):
-        slices.setdefault(key.rpartition("|")[0], []).append(page)
-    complete = [pages for pages in slices.values() if len(pages) == -(-_shown(pages) // PAGE)]
-    total = sum(map(_shown, complete))
-    lacking = total - sum(len(page.items) + page.malformed for pages in complete for page in pages)
-    if lacking <= max(PAGE, 0.02 * total):
-        return []
-    return [f"github sample: {lacking:,} of {total:,} files are on no page of results; run the same command again."]
-
-
-def _shown(pages: list[ResultPage]) -> int:
-    """Returns how many files the pages of a slice should show: the smallest total that they report."""
-    return min(CAP, *(page.reading.total or 0 for page in pages))
+        slices.setdefault(key.rpartition("|")[0], {})[key] = page
+    lacking = files = 0
+    keys: list[str] = []
+    for pages in slices.values():
+        shown = min(CAP, *(page.reading.total or 0 for page in pages.values()))
+        if len(pages) == -(-shown // PAGE):
+            missing = shown - sum(len(page.items) + page.malformed for page in pages.values())
+            lacking, files = lacking + max(0, missing), files + shown
+            keys += pages if missing > 0 else ()
+    return ShortSlices(lacking, files, tuple(keys))
 
 
 def imports_table(campaign: Campaign, classes: Mapping[str, str]) -> pa.Table:
