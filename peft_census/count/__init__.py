@@ -2,7 +2,7 @@
 
 from peft_census.count.agreement import agreement
 from peft_census.count.authorship import authorship, generated
-from peft_census.count.breakdown import breakdown
+from peft_census.count.cells import ShareQuery, breakdown, monthly, shares_by
 from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence, Votes
 from peft_census.count.funnel import funnel
 from peft_census.count.groups import GROUP_COLUMNS, OTHER, family
@@ -10,7 +10,7 @@ from peft_census.count.instruments import calibration, instrument_shares
 from peft_census.count.popular import popular
 from peft_census.count.rules import HEADLINE, RULES_VERSION, STANDARD, Rule, parse_rule
 from peft_census.count.shares import count_shares, headline, rule_changes, sensitivity
-from peft_census.count.time import adoption, concentration, milestones, monthly
+from peft_census.count.time import adoption, concentration, milestones
 
 __all__ = [
     "GROUP_COLUMNS",
@@ -22,6 +22,7 @@ __all__ = [
     "STANDARD",
     "Evidence",
     "Rule",
+    "ShareQuery",
     "Votes",
     "adoption",
     "agreement",
@@ -41,4 +42,5 @@ __all__ = [
     "popular",
     "rule_changes",
     "sensitivity",
+    "shares_by",
 ]

@@ -7,6 +7,7 @@ Cards are row numbers of ``models``, techniques are positions in a sorted list, 
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -139,12 +140,7 @@ class Evidence:
     @cached_property
     def authors(self) -> Ints:
         """A number for each model's author; the owner in the id where the author is not given."""
-        owner = pc.if_else(
-            pc.match_substring(self.models["model_id"], "/"),
-            pc.list_element(pc.split_pattern(self.models["model_id"], "/", max_splits=1), 0),
-            "",
-        )
-        return _codes(pc.coalesce(self.models["author"], owner) if self._has("author") else owner)
+        return _codes(owners(self.models))
 
     @cached_property
     def clusters(self) -> Ints:
@@ -185,6 +181,22 @@ class Evidence:
             return np.full(self.n_cards, -1)
         files: Ints = flat(pc.fill_null(self.models["adapter_files"], -1)).to_numpy().astype(np.int64)
         return files
+
+    def among(self, chosen: Bools) -> Evidence:
+        """Returns the evidence of the ``chosen`` models (one entry for each model); the others cite nothing."""
+        flags = max(1, len(self.techniques)) * _FLAGS
+        return self._with("_key", self._key[chosen[self._key // flags]])
+
+    def with_downloads(self, downloads: Floats) -> Evidence:
+        """Returns the same evidence of models that have other ``downloads``."""
+        return self._with("downloads", downloads)
+
+    def _with(self, attribute: str, value: Ints | Floats) -> Evidence:
+        other = copy(self)
+        vars(other).pop("kinds", None)
+        vars(other)[attribute] = value
+        other._pairs = lru_cache(maxsize=8)(other._find_pairs)
+        return other
 
     def _has(self, column: str) -> bool:
         return column in self.models.schema.names
@@ -240,6 +252,16 @@ class Evidence:
             cards[in_base],
             weights[in_base],
         )
+
+
+def owners(models: pa.Table) -> Any:
+    """Returns the author of each model; the owner in the id where the author is not given."""
+    owner = pc.if_else(
+        pc.match_substring(models["model_id"], "/"),
+        pc.list_element(pc.split_pattern(models["model_id"], "/", max_splits=1), 0),
+        "",
+    )
+    return pc.coalesce(models["author"], owner) if "author" in models.schema.names else owner
 
 
 def exact_sum(values: Floats) -> float:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.count.arrays import flat
-from peft_census.count.evidence import Evidence
+from peft_census.count.evidence import Evidence, owners
 
 NOT_KNOWN = "not known"
 SEVERAL = "several"
@@ -34,14 +35,26 @@ _AUTHOR_BANDS = ((1, "1 model"), (9, "2–9 models"), (99, "10–99 models"))
 
 
 def month(evidence: Evidence) -> pa.Array:
-    """Returns the month of creation, ``2025-04``; ``FLOOR`` for the Hub's first day and earlier."""
+    """Returns the month of creation, ``2025-04``; ``FLOOR`` for the Hub's first day and earlier, or ``NOT_KNOWN``."""
+    if "created_at" not in evidence.models.schema.names:
+        return pa.array([NOT_KNOWN] * evidence.n_cards, pa.string())
     days = flat(pc.cast(evidence.models["created_at"], pa.date32())).dictionary_encode()  # a few thousand at most
     early = pc.less(days.dictionary, pa.scalar("2022-03-03").cast(pa.date32()))
     months = pc.if_else(early, FLOOR, pc.strftime(days.dictionary, "%Y-%m"))
     return pc.fill_null(months.take(days.indices), NOT_KNOWN)
 
 
-def pipeline_tag(evidence: Evidence) -> pa.Array:
+def quarter(evidence: Evidence) -> pa.Array:
+    """Returns the quarter of creation, ``2025-Q2``; ``FLOOR`` and ``NOT_KNOWN`` as for months."""
+    return _periods(evidence, lambda name: f"{name[:4]}-Q{(int(name[5:]) + 2) // 3}")
+
+
+def year(evidence: Evidence) -> pa.Array:
+    """Returns the year of creation, ``2025``; ``FLOOR`` and ``NOT_KNOWN`` as for months."""
+    return _periods(evidence, lambda name: name[:4])
+
+
+def task(evidence: Evidence) -> pa.Array:
     """Returns the task as labelled by the Hub."""
     return _named(evidence.models["pipeline_tag"])
 
@@ -49,6 +62,26 @@ def pipeline_tag(evidence: Evidence) -> pa.Array:
 def library(evidence: Evidence) -> pa.Array:
     """Returns the library as labelled by the Hub."""
     return _named(evidence.models["library_name"])
+
+
+def base_model(evidence: Evidence) -> pa.Array:
+    """Returns the id of the base model."""
+    return _named(evidence.models["base_model"])
+
+
+def licence(evidence: Evidence) -> pa.Array:
+    """Returns the licence that the Hub shows as a tag."""
+
+    def name(tags: list[str]) -> str:
+        found = {tag.partition(":")[2] for tag in tags if tag.startswith("license:")}
+        return NOT_KNOWN if not found else found.pop() if len(found) == 1 else SEVERAL
+
+    return _of_lists(evidence.models["tags"], name)
+
+
+def author(evidence: Evidence) -> pa.Array:
+    """Returns the owner of the repository."""
+    return _named(owners(evidence.models))
 
 
 def base_family(evidence: Evidence) -> pa.Array:
@@ -97,22 +130,55 @@ class Dimension:
     Args:
         values: gives each model's value.
         column: the column of ``models`` that it needs; None where it needs only the id.
+        is_time: whether its values are periods of time.
     """
 
     values: Callable[[Evidence], pa.Array]
     column: str | None = None
+    is_time: bool = False
 
 
 DIMENSIONS = {
-    "month": Dimension(month, "created_at"),
-    "pipeline_tag": Dimension(pipeline_tag, "pipeline_tag"),
-    "base_family": Dimension(base_family, "base_model"),
+    "month": Dimension(month, "created_at", is_time=True),
+    "quarter": Dimension(quarter, "created_at", is_time=True),
+    "year": Dimension(year, "created_at", is_time=True),
+    "task": Dimension(task, "pipeline_tag"),
     "library": Dimension(library, "library_name"),
-    "generator": Dimension(generator, "generators"),
-    "downloads": Dimension(downloads, "downloads"),
+    "base_model": Dimension(base_model, "base_model"),
+    "base_family": Dimension(base_family, "base_model"),
     "language": Dimension(language, "languages"),
+    "licence": Dimension(licence, "tags"),
+    "author": Dimension(author),
     "author_kind": Dimension(author_kind),
+    "downloads": Dimension(downloads, "downloads"),
+    "generator": Dimension(generator, "generators"),
 }
+
+
+def calendar(months: Iterable[str]) -> list[str]:
+    """Returns every month from the first to the last of ``months``, after ``FLOOR`` and before ``NOT_KNOWN``."""
+    found = set(months)
+    numbers = [n for name in found if (n := month_number(name)) is not None]
+    whole = [month_name(n) for n in range(min(numbers), max(numbers) + 1)] if numbers else []
+    return [name for name in (FLOOR, *whole, NOT_KNOWN) if name in found or name in whole]
+
+
+def unfinished_month(evidence: Evidence) -> str | None:
+    """Returns the month in which the newest model was created; None if that was on the last day of a month."""
+    newest = pc.max(evidence.models["created_at"]).as_py() if "created_at" in evidence.models.schema.names else None
+    return None if newest is None or (newest + timedelta(days=1)).month != newest.month else f"{newest:%Y-%m}"
+
+
+def month_number(date: str | None) -> int | None:
+    """Returns months since the year 0 for ``2025-04`` or ``2025-04-17``; None for anything else."""
+    if date is None or len(date) < 7 or not (date[:4] + date[5:7]).isdigit() or date[4] != "-":
+        return None
+    return 12 * int(date[:4]) + int(date[5:7]) - 1
+
+
+def month_name(number: int) -> str:
+    """Returns the month of a ``month_number``."""
+    return f"{number // 12:04d}-{number % 12 + 1:02d}"
 
 
 def family(base_model: str) -> str:
@@ -131,6 +197,12 @@ def _families() -> list[tuple[str, list[str]]]:
     """Returns each family and its words; the first family with a word in the name applies."""
     text = resources.files("peft_census.count").joinpath("families.toml").read_text(encoding="utf-8")
     return [(entry["id"], entry["words"]) for entry in tomllib.loads(text)["family"]]
+
+
+def _periods(evidence: Evidence, name: Callable[[str], str]) -> pa.Array:
+    encoded = month(evidence).dictionary_encode()
+    names = [m if month_number(m) is None else name(m) for m in encoded.dictionary.to_pylist()]
+    return pa.array(names, pa.string()).take(encoded.indices)
 
 
 def _named(values: Any) -> pa.Array:

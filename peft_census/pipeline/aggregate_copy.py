@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from peft_census.count import OTHER, STANDARD, Evidence, Rule, parse_rule
 from peft_census.count.authorship import ALL
-from peft_census.count.breakdown import MIN_CARDS
+from peft_census.count.cells import MIN_CARDS
 from peft_census.count.evidence import Votes, exact_sum
 from peft_census.count.shares import POPULATION
 from peft_census.count.uncertainty import NOTHING, Clusters

@@ -22,7 +22,8 @@ _TECHNIQUE = _column("technique", pa.string(), "Technique id.", nullable=False)
 _MONTH = _column(
     "month",
     pa.string(),
-    "Month of creation, `2025-04`; `before 2022-03` for everything older than the Hub's dates.",
+    "Month of creation, `2025-04`; `before 2022-03` for everything older than the Hub's dates, `not known` for cards "
+    "without a date.",
     nullable=False,
 )
 _INTERVAL = (
@@ -48,7 +49,7 @@ _INTERVAL = (
     ),
     _column("wilson_high", pa.float64(), "Upper bound of it.", "fraction"),
 )
-_SHARE = (
+SHARE_COLUMNS = (
     _column("numerator", pa.float64(), "Votes for the technique.", "votes", nullable=False),
     _column(
         "base",
@@ -64,6 +65,7 @@ _SHARE = (
 _CELLS = (
     _column("numerator", pa.float64(), "Votes for the technique.", "votes"),
     _column("base", pa.float64(), "All votes of the cell.", "votes"),
+    _column("cards", pa.int64(), "Cards of the cell that count under the rule.", "cards"),
     _column("share", pa.float64(), "numerator / base; null where the cell is suppressed or empty.", "fraction"),
     *_INTERVAL,
 )
@@ -91,7 +93,7 @@ COUNTED_TABLES: dict[str, Table] = {
             _RULE,
             _column("population", pa.string(), "Which cards were considered.", nullable=False),
             _TECHNIQUE,
-            *_SHARE,
+            *SHARE_COLUMNS,
             _column("unread_low", pa.float64(), "Share if no unread card voted for the technique.", "fraction"),
             _column(
                 "unread_high",
@@ -104,7 +106,7 @@ COUNTED_TABLES: dict[str, Table] = {
     "rule_changes": Table(
         "The headline's share, and five shares with one option of its rule changed: variants separate, without text of "
         "card generators, per author, names included, applied only.",
-        (_RULE, _TECHNIQUE, *_SHARE, _ENOUGH),
+        (_RULE, _TECHNIQUE, *SHARE_COLUMNS, _ENOUGH),
     ),
     "sensitivity": Table(
         "The headline's technique under every sensible combination of options (a specification curve), ordered by "
@@ -112,7 +114,7 @@ COUNTED_TABLES: dict[str, Table] = {
         (
             _RULE,
             _TECHNIQUE,
-            *_SHARE,
+            *SHARE_COLUMNS,
             _ENOUGH,
             _column("rules", pa.int64(), "Rules that give these counts; `rule` is the shortest.", nullable=False),
         ),
@@ -230,11 +232,25 @@ COUNTED_TABLES: dict[str, Table] = {
             _TECHNIQUE,
             _column("anchor", pa.string(), "What age is counted from.", nullable=False, allowed=("paper", "release")),
             _column(
-                "age", pa.int32(), "Age; below zero for repositories older than the anchor.", "months", nullable=False
+                "age",
+                pa.int32(),
+                "Age; below zero for repositories older than the anchor. Null for left-censored and undated cards.",
+                "months",
             ),
             _MONTH,
+            _column(
+                "period",
+                pa.string(),
+                "`complete`; `left_censored`: older than the Hub's dates; `undated`: all cards without a date; "
+                "`partial`: the last month of the snapshot, which is not over. Only complete months can be compared.",
+                nullable=False,
+                allowed=("complete", "left_censored", "undated", "partial"),
+            ),
             _models("cards", "Cards of that month that cite the technique."),
-            _models("cumulative", "Cards up to and including that month."),
+            _models("cumulative", "Cards up to and including that month; in the undated row, all cards."),
+            _column("base", pa.float64(), "Cards of that month that cite any technique.", "cards", nullable=False),
+            _column("share", pa.float64(), "cards / base; null where the base is zero.", "fraction"),
+            *_INTERVAL,
         ),
     ),
     "milestones": Table(
@@ -245,9 +261,18 @@ COUNTED_TABLES: dict[str, Table] = {
             _column("released", pa.string(), "Day of the first PEFT release with the technique."),
             _column("paper_to_release", pa.int32(), "From paper to release.", "months"),
             _models("cards", "The number of cards to reach."),
-            _column("reached", pa.string(), "Month in which it was reached; null where it was not."),
+            _column(
+                "reached", pa.string(), "Month in which it was reached by cards with a date; null where it was not."
+            ),
+            _column(
+                "left_censored",
+                pa.bool_(),
+                "Whether it was reached before the Hub's dates begin, so that the months to it are not known.",
+                nullable=False,
+            ),
             _column("from_paper", pa.int32(), "From paper to that month.", "months"),
             _column("from_release", pa.int32(), "From release to that month.", "months"),
+            _models("undated", "Cards that cite the technique and have no date; they are in no month."),
         ),
     ),
     "concentration": Table(
