@@ -29,7 +29,8 @@ GROUPS = {
     "edited": "cards that were edited",
     "readable": "cards that can be read now but could not be read before",
     "unreadable": "cards that could be read before but cannot be read now",
-    "configuration": "same card, but another adapter_config.json or other downloads",
+    "configuration": "same card, but another adapter_config.json",
+    "downloads": "same card, but other downloads (only if the rule weights by them)",
     "same": "same card, same votes",
 }
 """Group of cards to its meaning; ``rules`` comes first and is not a group of cards."""

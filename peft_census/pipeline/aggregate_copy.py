@@ -88,6 +88,10 @@ def merge(name: str, rows: list[Row], evidence: Evidence) -> list[Row]:
         return thin_out(rows)
     if name == "generated":
         return merge_generated(rows)
+
+    if name == "milestones":
+        large = [row for row in rows if _large(row["cards"])]
+        return [row if _large(row["undated"]) else row | {"undated": None} for row in large]
     if name == "popular":
         return [row if (row["cards"] or 0) >= FEW else row | {"cards": None, "share": None} for row in rows]
     if name == "funnel":
@@ -98,7 +102,6 @@ def merge(name: str, rows: list[Row], evidence: Evidence) -> list[Row]:
 CELLS = {
     "authorship": ("cards", "human", "generated_only"),
     "agreement": ("cites_and_is", "cites_but_is_not", "not_tellable", "is_but_does_not_cite", "neither"),
-    "milestones": ("cards",),
     "concentration": ("base",),
     "instrument_shares": ("numerator",),
     "calibration": (),
@@ -226,14 +229,19 @@ def _fold(cells: list[Row]) -> list[Row]:
 
 
 def thin_out(rows: list[Row]) -> list[Row]:
-    """Returns ``adoption`` with months taken together until they hold enough cards."""
+    """Returns ``adoption`` with months taken together until they hold enough cards.
+
+    Base and share are left out where they would show a small cell, or where months were taken together.
+    """
     merged: list[Row] = []
+    empty = dict.fromkeys(("base", "share", *NOTHING.cells))
     for _, group in groupby(rows, key=lambda r: (r["technique"], r["anchor"])):
         waiting = 0
         for row in group:
             waiting += row["cards"]
             if waiting >= FEW:
-                merged.append(row | {"cards": waiting})
+                whole = waiting == row["cards"] and _large(row["base"] - waiting)
+                merged.append(row | {"cards": waiting} | ({} if whole else empty))
                 waiting = 0
     return merged
 

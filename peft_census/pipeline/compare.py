@@ -82,14 +82,15 @@ def compare(older: Snapshot, newer: Snapshot, rule: Rule, technique: str, cards:
     )
     if comparison.reasons:
         return replace(comparison, retagged=False)
-    group, names = _groups(ids, sides)
+    group, names = _groups(ids, sides, any(option.weight for option in rule.options))
     states = [sides[0].spread(before, len(ids)), sides[1].spread(after, len(ids))]
     if cards is not None:
         middle = sides[0].spread(_tag_again(older, newer, rule, technique, cards), len(ids))
     else:
-        same = np.isin(group, [names.index("same"), names.index("configuration")])
+        same = np.isin(group, [names.index(name) for name in ("same", "configuration", "downloads")])
+        recounted = sides[1].spread(card_votes(_with_old_downloads(*sides), rule, technique), len(ids))
         numerator, base = (
-            np.where(same & bool(changed_rules), b, a) for a, b in zip(states[0], states[1], strict=True)
+            np.where(same & bool(changed_rules), b, a) for a, b in zip(states[0], recounted, strict=True)
         )
         middle = numerator, base
     return replace(
@@ -143,14 +144,28 @@ def _population_differences(older: Snapshot, newer: Snapshot, before: _Side, aft
     return reasons
 
 
-def _groups(ids: pa.Array, sides: tuple[_Side, _Side]) -> tuple[Ints, list[str]]:
-    """Returns each model's group as a position, and the names of the groups."""
+def _with_old_downloads(before: _Side, after: _Side) -> Evidence:
+    """Returns the evidence of ``after``, with the downloads of ``before`` for the models that both list."""
+    old = dict(zip(before.places.tolist(), before.evidence.downloads.tolist(), strict=True))
+    new = zip(after.places.tolist(), after.evidence.downloads.tolist(), strict=True)
+    downloads = np.array([old.get(place, n) for place, n in new])
+    return after.evidence.with_downloads(downloads)
+
+
+def _groups(ids: pa.Array, sides: tuple[_Side, _Side], weighted: bool) -> tuple[Ints, list[str]]:
+    """Returns each model's group as a position, and the names of the groups.
+
+    Args:
+        weighted: whether the weight of a card depends on the downloads of its model.
+    """
     n = len(ids)
     listed, text = np.zeros((2, n), dtype=np.bool_), np.zeros((2, n), dtype=np.bool_)
     digest, configured = np.full((2, n), None, dtype=object), np.full((2, n), "", dtype=object)
+    downloads = np.zeros((2, n))
     rule = Rule(vote="any", variants="variants_separate", evidence_level="configured_only")
     for i, side in enumerate(sides):
         listed[i, side.places] = True
+        downloads[i, side.places] = side.evidence.downloads
         text[i, side.places] = side.models["card_sha256"].is_valid().to_numpy()
         digest[i, side.places] = side.models["card_sha256"].to_pylist()
         for card, technique in zip(*side.evidence.pairs(rule), strict=True):
@@ -163,6 +178,7 @@ def _groups(ids: pa.Array, sides: tuple[_Side, _Side]) -> tuple[Ints, list[str]]
         "readable": both & ~text[0] & text[1],
         "unreadable": both & text[0] & ~text[1],
         "configuration": both & (configured[0] != configured[1]),
+        "downloads": both & (downloads[0] != downloads[1]) & weighted,
     }
     names = [name for name in GROUPS if name != "rules"]
     conditions = [groups[name] for name in names[:-1]]

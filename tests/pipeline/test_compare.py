@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,34 @@ def test_the_words_in_every_form_agree(tmp_path: Path, monkeypatch: pytest.Monke
     run("--out", "sub/diff.txt")
     assert Path("sub/diff.txt").read_text(encoding="utf-8").strip() == text.strip()
     assert "unchanged" in CliRunner().invoke(main, ["diff", str(old.path), str(old.path)]).output
+
+
+def test_downloads_are_a_group_of_their_own(tmp_path: Path, changed_alias: Any) -> None:
+    """Only downloads change: under weighted rules they are the whole difference, apart from that of a changed alias.
+
+    Before, every model has 1 download; after, those that cite LoRA have 3. Under other rules nothing changes.
+    """
+    kinds = [LORA] * 6 + [IA3] * 3 + [f"We trained it with PEFT and {ALIAS}."]
+    before = [card(i, kinds[i % 10]) | {"downloads": 1} for i in range(100)]
+    after = [row | {"downloads": 3 if LORA in row["card"] else 1} for row in before]
+    old, new = census(tmp_path, "old", before), census(tmp_path, "new", after)
+    found = compare(old, new, parse_rule("exactly_one/by_downloads"), "lora")
+    assert {p.group: (p.cards, p.contribution) for p in found.parts if p.contribution} == {
+        "downloads": (60, found.difference)
+    }
+    shown = (
+        CliRunner().invoke(main, ["diff", str(old.path), str(new.path), "--rule", "exactly_one/by_downloads"]).output
+    )
+    points = [line.split()[0] for line in shown.splitlines() if line.startswith("  ") and line.split()[0][:1] in "+-"]
+    assert points[-2:] == [f"{100 * float(found.difference or 0):+.2f}"] * 2
+    assert not any(p.contribution for p in compare(old, new, parse_rule("exactly_one"), "lora").parts)
+    changed_alias()
+    last = census(tmp_path, "last", after)
+    for cards in (None, make_source(str(tmp_path / "old.parquet"))):
+        found = compare(old, last, parse_rule("exactly_one/by_downloads"), "lora", cards)
+        parts = {p.group: p.contribution for p in found.parts if p.contribution}
+        assert parts["rules"] == Fraction(60, 100) - Fraction(60, 90)
+        assert parts == {"rules": parts["rules"], "downloads": found.difference - parts["rules"]}
 
 
 def test_two_populations_are_no_trend(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ _NOTE = "A card counts for every technique it cites, variants separate. Cards ol
 
 def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec | Missing:
     """Returns the curves, or why there are none."""
-    rows = read_rows(snapshot, NAME)
+    rows = [row for row in read_rows(snapshot, NAME) if row["period"] == "complete"]
     panels = {a: lines for a in _HEADS if (lines := _lines(snapshot, rows, a, headline.technique))}
     if "paper" not in panels:
         return Missing(NAME, "No card with a known month cites a technique with a known paper, so there is no age.")

@@ -19,7 +19,7 @@ NAME = "breakdown"
 MOST = 6
 """Groups of one dimension."""
 
-_HEADS = {"pipeline_tag": "By task", "library": "By library", "base_family": "By family of the base model"}
+_HEADS = {"task": "By task", "library": "By library", "base_family": "By family of the base model"}
 _NAMES = {
     "sdxl": "SDXL",
     "gpt2": "GPT-2",
@@ -40,7 +40,7 @@ def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec | Missing:
     rows = [
         r
         for r in read_rows(snapshot, NAME)
-        if r["dimension"] in _HEADS and r["technique"] == headline.technique and r["value"] not in (NOT_KNOWN, OTHER)
+        if r["rule"] == HEADLINE.name and r["dimension"] in _HEADS and r["technique"] == headline.technique and r["value"] not in (NOT_KNOWN, OTHER)
     ]
     groups = {d: [r for r in rows if r["dimension"] == d and r["share"] is not None][:MOST] for d in _HEADS}
     groups = {dimension: found for dimension, found in groups.items() if len(found) > 1}
@@ -73,7 +73,7 @@ def _name(row: dict[str, Any]) -> str:
     value = shorten(clean(row["value"]), 60)
     if row["dimension"] == "base_family":
         return _NAMES.get(value, value.replace("_", " ").capitalize())
-    return value.replace("-", " ") if row["dimension"] == "pipeline_tag" else value
+    return value.replace("-", " ") if row["dimension"] == "task" else value
 
 
 def _claim(snapshot: Snapshot, headline: Claim, rows: list[dict[str, Any]]) -> Claim:

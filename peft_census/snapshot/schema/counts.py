@@ -248,7 +248,7 @@ COUNTED_TABLES: dict[str, Table] = {
             ),
             _models("cards", "Cards of that month that cite the technique."),
             _models("cumulative", "Cards up to and including that month; in the undated row, all cards."),
-            _column("base", pa.float64(), "Cards of that month that cite any technique.", "cards", nullable=False),
+            _column("base", pa.float64(), "Cards of that month that cite any technique.", "cards"),
             _column("share", pa.float64(), "cards / base; null where the base is zero.", "fraction"),
             *_INTERVAL,
         ),
@@ -272,7 +272,7 @@ COUNTED_TABLES: dict[str, Table] = {
             ),
             _column("from_paper", pa.int32(), "From paper to that month.", "months"),
             _column("from_release", pa.int32(), "From release to that month.", "months"),
-            _models("undated", "Cards that cite the technique and have no date; they are in no month."),
+            _column("undated", pa.int64(), "Cards that cite the technique and have no date; in no month.", "models"),
         ),
     ),
     "concentration": Table(
