@@ -3,7 +3,7 @@
 | function | returns |
 |---|---|
 | ``load_snapshot`` | the tables of a snapshot as pandas data frames (``Frames``) |
-| ``shares`` | the share of each technique, counted by any rule |
+| ``shares`` | the share of each technique by any rule, also by month, task, library and so on |
 | ``chart`` | one of a snapshot's charts, which a notebook displays |
 | ``tag_cards`` | the mentions in a table or a list of model cards |
 | ``explain`` | what the tagger finds in one card |

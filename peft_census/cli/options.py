@@ -16,6 +16,9 @@ from peft_census.collect.hub.options import POPULATIONS, HubOptions
 from peft_census.collect.instrument import InstrumentConfig
 from peft_census.collect.instruments import INSTRUMENTS, checked_config
 from peft_census.collect.registry import NAMED
+from peft_census.count import HEADLINE, ShareQuery, parse_rule
+from peft_census.count.cells import TOP_VALUES
+from peft_census.count.groups import DIMENSIONS
 from peft_census.errors import UsageError
 from peft_census.pipeline.settings import settings
 from peft_census.pipeline.tagging import TagOptions
@@ -223,6 +226,59 @@ output_options = option_group(
     OutputOptions,
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
     click.option("--quiet", "-q", is_flag=True, help="Print no progress and no notes on stderr."),
+)
+
+
+@dataclass(frozen=True)
+class GroupOptions:
+    """Which groups of cards to count; see ``ShareQuery``."""
+
+    by: tuple[str, ...]
+    where: dict[str, list[str]]
+    technique: tuple[str, ...]
+    top: int
+
+    def __bool__(self) -> bool:
+        """Whether any of them is given."""
+        return bool(self.by or self.where or self.technique or self.top != TOP_VALUES)
+
+    def query(self, rule: str | None) -> ShareQuery:
+        """Returns the question; by default the rule is that of the headline."""
+        rules = (HEADLINE if rule is None else parse_rule(rule),)
+        return ShareQuery(rules, self.by, self.where, self.technique, self.top)
+
+
+def parse_group_options(
+    by: tuple[str, ...], where: tuple[str, ...], technique: tuple[str, ...], top: int
+) -> GroupOptions:
+    """Returns which groups to count.
+
+    Raises:
+        UsageError: a condition has no equals sign.
+    """
+    conditions: dict[str, list[str]] = {}
+    for condition in where:
+        name, equals, value = condition.partition("=")
+        if not equals:
+            raise UsageError(
+                f"--where {condition}: not a condition", f"write NAME=VALUE; names: {', '.join(DIMENSIONS)}."
+            )
+        conditions.setdefault(name, []).append(value)
+    return GroupOptions(split_names(*by), conditions, split_names(*technique), top)
+
+
+group_options = option_group(
+    "groups",
+    parse_group_options,
+    click.option("--by", multiple=True, metavar="NAME", help=f"Shares by one or two of: {', '.join(DIMENSIONS)}."),
+    click.option(
+        "--where",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Only models with this value; several values of one name are alternatives.",
+    ),
+    click.option("--technique", multiple=True, metavar="ID", help="Only these techniques, in groups."),
+    click.option("--top", default=TOP_VALUES, show_default=True, metavar="N", help="The largest N values of --by."),
 )
 
 snapshot_option = click.option(

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import click
 
-from peft_census.cli.options import open_snapshot, output_options, snapshot_option
+from peft_census.cli.options import GroupOptions, group_options, open_snapshot, output_options, snapshot_option
 from peft_census.cli.output import OutputOptions, print_result
 from peft_census.cli.streams import print_text
 from peft_census.count import parse_rule
 from peft_census.count.difference import Comparison
 from peft_census.errors import DONE, FAILED, GAPS, UsageError
 from peft_census.pipeline.compare import compare
-from peft_census.pipeline.counting import count_again, count_table
+from peft_census.pipeline.counting import count_again, count_groups, count_table
 from peft_census.pipeline.explain import explain_file, explain_model
 from peft_census.pipeline.label_correction import correct
 from peft_census.pipeline.settings import settings
@@ -31,9 +31,10 @@ from peft_census.publish.text.difference import (
     difference_text,
 )
 from peft_census.publish.text.explanation import explanation_text
+from peft_census.publish.text.formats import BINARY, FORMATS
 from peft_census.publish.text.label_correction import corrected_text
 from peft_census.publish.text.numbers import plural
-from peft_census.publish.text.terminal import describe_snapshot, shares_text, table_text, techniques_text
+from peft_census.publish.text.terminal import describe_snapshot, groups_text, shares_text, table_text, techniques_text
 from peft_census.snapshot.files import write_atomically
 from peft_census.snapshot.records import to_json
 from peft_census.tag import load_taxonomy
@@ -44,18 +45,35 @@ from peft_census.tag.peft_source import missing, read_peft
 @snapshot_option
 @click.option("--rule", metavar="NAME", help="Only this rule, such as exactly_one/variants_separate.")
 @click.option("--table", metavar="NAME", help="Another counted table, such as sensitivity.")
+@group_options
 @click.option("--gold", type=click.Path(path_type=Path), metavar="FILE", help="Labels of a sample (see sample-gold).")
+@click.option(
+    "--format", "form", type=click.Choice(["text", *FORMATS]), default="text", show_default=True, help="Format."
+)
+@click.option("--out", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write the result to this file.")
 @output_options
-def count(snapshot: str, rule: str | None, table: str | None, gold: Path | None, output: OutputOptions) -> None:
+def count(
+    snapshot: str,
+    rule: str | None,
+    table: str | None,
+    groups: GroupOptions,
+    gold: Path | None,
+    form: str,
+    out: Path | None,
+    output: OutputOptions,
+) -> None:
     """Count a snapshot again by the rules of this release.
 
     By default all standard rules are counted. The name of a rule starts with exactly_one, any or fractional, followed
     by switches, with slashes between: variants_separate, human_only, applied_only, per_author, deduplicated and others.
     An unknown name is answered with the list of all names. The snapshot itself does not change.
 
+    --by, --where and --technique count groups of cards under any rule (default: exactly_one).
+
     --table prints another counted table: rule_changes (the headline with one option changed), sensitivity (by every
     rule), funnel (files, configurations and cards of the same models), agreement (cards against
-    configurations), breakdown, authorship, generated, monthly, adoption, milestones, concentration, popular.
+    configurations), breakdown, authorship, generated, monthly, adoption, milestones, concentration, popular. breakdown
+    and monthly take a --rule.
 
     --gold corrects the share of LoRA for the errors of the tagger. It needs the labels of cards that sample-gold drew
     from this snapshot.
@@ -64,23 +82,49 @@ def count(snapshot: str, rule: str | None, table: str | None, gold: Path | None,
     Examples:
       peft-census count
       peft-census count --rule exactly_one/variants_separate/human_only
+      peft-census count --by month --technique qlora --rule exactly_one/variants_separate
+      peft-census count --by author --top 10 --where task=text-generation --format xlsx --out authors.xlsx
       peft-census count --table sensitivity
       peft-census count --gold labelled.jsonl
     """
     opened = open_snapshot(snapshot)
-    if table is not None:
-        if rule is not None or gold is not None:
-            raise UsageError("--table cannot be used with --rule or --gold", "use one of them.")
-        counted = count_table(opened, table)
-        print_result({"snapshot_id": opened.id, table: counted.to_pylist()}, table_text(opened, counted), output)
+    if (table is not None) + bool(groups) + (gold is not None) > 1 or (gold and form != "text"):
+        raise UsageError("--table, --gold and groups of cards cannot be combined", "use one of them.")
+    if groups:
+        name, counted = "shares", count_groups(opened, groups.query(rule))
+        text = groups_text(opened, counted, groups.by)
+    elif table is not None:
+        name, counted = table, count_table(opened, table, rule)
+        text = table_text(opened, counted)
+    else:
+        name, counted = "shares", count_again(opened, rule)
+        text = shares_text(opened, counted)
+    if form != "text":
+        _write(FORMATS[form](counted), form, out)
         return
-    shares = count_again(opened, rule)
-    result, text = {"snapshot_id": opened.id, "shares": shares.to_pylist()}, shares_text(opened, shares)
+    result = {"snapshot_id": opened.id, name: counted.to_pylist()}
     if gold is not None:
         correction = correct(opened, gold, rule)
         result["corrected"] = to_json(correction)
         text += "\n\n" + corrected_text(opened, correction)
+    if out is not None:
+        write_atomically(out, text + "\n")
+        return
     print_result(result, text, output)
+
+
+def _write(content: bytes, form: str, out: Path | None) -> None:
+    """Writes a table to ``out``, or prints it.
+
+    Raises:
+        UsageError: the format cannot be printed.
+    """
+    if out is not None:
+        write_atomically(out, content)
+    elif form in BINARY:
+        raise UsageError(f"--format {form} cannot be printed", "name a file with --out.")
+    else:
+        print_text(content.decode().removesuffix("\n"))
 
 
 @click.command()

@@ -66,6 +66,8 @@ class ShareQuery:
                 raise UsageError(f"{option}: cards have no {unknown[0]!r}", f"possible: {', '.join(DIMENSIONS)}.")
         if len(self.by) > MOST_DIMENSIONS or len(set(self.by)) < len(self.by):
             raise UsageError(f"by {', '.join(self.by)}: not one or two different dimensions", "leave some out.")
+        if self.top != TOP_VALUES and not self.by:
+            raise UsageError("top has no meaning without by", "name a dimension, such as author.")
         if self.top < 1:
             raise UsageError(f"top {self.top}: not a positive number", "give the number of groups to show.")
 

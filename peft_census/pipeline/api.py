@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -9,9 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from peft_census.collect.card_columns import check_types, to_cards
-from peft_census.count import STANDARD, count_shares, parse_rule
+from peft_census.count import HEADLINE, STANDARD, ShareQuery, count_shares, parse_rule
+from peft_census.count.cells import TOP_VALUES
 from peft_census.errors import UsageError
-from peft_census.pipeline.counting import evidence_of
+from peft_census.pipeline.counting import count_groups, evidence_of
 from peft_census.pipeline.settings import settings
 from peft_census.publish.charts.notebook import Chart, draw_chart
 from peft_census.snapshot.schema import arrow_schema
@@ -101,19 +103,54 @@ def tag_cards(cards: T) -> T:
     return cast(T, mentions if isinstance(cards, pa.Table) else same_kind(mentions))
 
 
-def shares(snapshot: Frames | str | Path = "latest", *rules: str) -> pd.DataFrame:
-    """Returns the share of each technique, one per row, in the columns of the ``shares`` table.
+def shares(
+    snapshot: Frames | str | Path = "latest",
+    rule: str | Sequence[str] | None = None,
+    by: str | Sequence[str] = (),
+    where: Mapping[str, str | Sequence[str]] | None = None,
+    technique: str | Sequence[str] = (),
+    top: int = TOP_VALUES,
+) -> pd.DataFrame:
+    """Returns shares with their intervals, one row for each rule, group and technique.
+
+    Without ``by``, ``where`` and ``technique`` the result has the columns of the ``shares`` table and every technique.
+    Otherwise it has ``rule``, a column for each dimension, ``technique``, ``numerator``, ``base``, ``cards``,
+    ``share``, ``low``, ``high``, ``method``, ``effective_n``, ``wilson_low`` and ``wilson_high``.
 
     Args:
         snapshot: the result of ``load_snapshot``, or its first argument.
-        rules: names such as ``exactly_one`` or ``exactly_one/variants_separate/human_only``; by default the standard
-            rules.
+        rule: one name or several, such as ``exactly_one/variants_separate``; by default the standard rules, or the
+            headline's rule for groups.
+        by: one or two of month, quarter, year, task, library, base_model, base_family, language, licence, author,
+            author_kind, downloads and generator.
+        where: dimension to the value, or values, that the counted models have: ``{"task": "text-generation"}``.
+        technique: technique ids; by default LoRA and the twelve with most votes.
+        top: number of the largest values of each dimension that are shown; the rest are ``other``.
 
     Raises:
-        UsageError: the snapshot or a rule does not exist.
+        UsageError: the snapshot, a rule, a dimension, a value or a technique does not exist; the message lists what
+            does.
     """
-    evidence = evidence_of(_frames(snapshot).snapshot)
-    frame: pd.DataFrame = count_shares(evidence, [parse_rule(rule) for rule in rules] or STANDARD).to_pandas()
+    opened, names = _frames(snapshot).snapshot, _names(rule) if rule else ()
+    if not (by or where or technique or top != TOP_VALUES):
+        rules = [parse_rule(name) for name in names] or STANDARD
+        return _frame(count_shares(evidence_of(opened), rules))
+    query = ShareQuery(
+        rules=tuple(map(parse_rule, names)) or (HEADLINE,),
+        by=_names(by),
+        where={name: _names(values) for name, values in (where or {}).items()},
+        techniques=_names(technique),
+        top=top,
+    )
+    return _frame(count_groups(opened, query))
+
+
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = table.to_pandas()
     return frame
 
 

@@ -13,6 +13,7 @@ from peft_census.count import (
     MODEL_COLUMNS,
     STANDARD,
     Evidence,
+    ShareQuery,
     adoption,
     agreement,
     authorship,
@@ -29,6 +30,7 @@ from peft_census.count import (
     popular,
     rule_changes,
     sensitivity,
+    shares_by,
 )
 from peft_census.errors import UsageError
 from peft_census.snapshot.instruments import Description
@@ -60,10 +62,13 @@ _OF_INSTRUMENTS: dict[str, Callable[[Instruments], pa.Table]] = {
 }
 
 
-def evidence_of(snapshot: Snapshot) -> Evidence:
-    """Returns the evidence of all cards of ``snapshot``."""
+def evidence_of(snapshot: Snapshot, columns: Iterable[str] = ()) -> Evidence:
+    """Returns the evidence of all cards of ``snapshot``; ``columns`` are more columns of ``models`` that are needed."""
+    known = snapshot.schema("models").names
+    of_cards = ("config_status", "adapter_files")
+    needed = dict.fromkeys([*MODEL_COLUMNS, *GROUP_COLUMNS, *of_cards, *(c for c in columns if c in known)])
     return Evidence(
-        snapshot.table("models", [*MODEL_COLUMNS, *GROUP_COLUMNS, "config_status", "adapter_files"]),
+        snapshot.table("models", [*needed]),
         snapshot.table("mentions", MENTION_COLUMNS),
         snapshot.manifest.taxonomy.techniques,
     )
@@ -97,19 +102,40 @@ def _count(name: str, evidence: Evidence, instruments: Instruments) -> pa.Table:
     return popular(evidence, instruments["benchmark"]) if name == "popular" else _OF_CARDS[name](evidence)
 
 
-def count_table(snapshot: Snapshot, name: str) -> pa.Table:
+_BY_RULE = {"breakdown": breakdown, "monthly": monthly}
+"""Counted tables that can be counted by any rule."""
+
+
+def count_table(snapshot: Snapshot, name: str, rule: str | None = None) -> pa.Table:
     """Returns one counted table, counted again by the rules of this release.
 
     An aggregate copy has no rows to count, so its own table is returned.
 
+    Args:
+        rule: the rule to count ``breakdown`` or ``monthly`` by; by default those of the snapshot.
+
     Raises:
-        UsageError: there is no counted table ``name``.
+        UsageError: there is no counted table ``name``, or it has rules of its own.
     """
     if name not in COUNTED_TABLES:
         raise UsageError(f"no counted table {name!r}", f"the counted tables are: {', '.join(COUNTED_TABLES)}.")
+    if rule is not None:
+        if name not in _BY_RULE:
+            raise UsageError(f"table {name} is not counted by one rule", f"these are: {', '.join(_BY_RULE)}.")
+        return _BY_RULE[name](evidence_of(snapshot), [parse_rule(rule)])
     if snapshot.aggregate:
         return snapshot.table(name)
     return count_tables(evidence_of(snapshot), instruments_of(snapshot), [name])[name]
+
+
+def count_groups(snapshot: Snapshot, query: ShareQuery) -> pa.Table:
+    """Returns the shares that ``query`` asks for; see ``count.shares_by``.
+
+    Raises:
+        UsageError: the query does not fit the snapshot.
+        SnapshotError: an aggregate copy has no models to group.
+    """
+    return shares_by(evidence_of(snapshot, query.columns), query)
 
 
 def count_again(snapshot: Snapshot, rule: str | None = None) -> pa.Table:

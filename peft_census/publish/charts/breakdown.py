@@ -40,7 +40,10 @@ def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec | Missing:
     rows = [
         r
         for r in read_rows(snapshot, NAME)
-        if r["rule"] == HEADLINE.name and r["dimension"] in _HEADS and r["technique"] == headline.technique and r["value"] not in (NOT_KNOWN, OTHER)
+        if r["rule"] == HEADLINE.name
+        and r["dimension"] in _HEADS
+        and r["technique"] == headline.technique
+        and r["value"] not in (NOT_KNOWN, OTHER)
     ]
     groups = {d: [r for r in rows if r["dimension"] == d and r["share"] is not None][:MOST] for d in _HEADS}
     groups = {dimension: found for dimension, found in groups.items() if len(found) > 1}

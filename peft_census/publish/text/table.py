@@ -70,9 +70,10 @@ def markdown_safe(text: str) -> str:
 def _csv_line(cells: Sequence[Any]) -> str:
     """Returns one line. The writer quotes line ends in a cell only if they are part of its own line terminator."""
     buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\r\n").writerow([_no_formula(cell) for cell in cells])
+    csv.writer(buffer, lineterminator="\r\n").writerow([no_formula(cell) for cell in cells])
     return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
-def _no_formula(value: Any) -> Any:
+def no_formula(value: Any) -> Any:
+    """Returns ``value``, with an apostrophe in front of a text that a spreadsheet would take as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -7,7 +7,7 @@ command line escapes control characters before it prints.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -146,11 +146,44 @@ def table_text(snapshot: Snapshot, table: pa.Table) -> str:
     if not table.num_rows:
         return "\n".join([*lines, "not enough to say: the table has no rows", f"snapshot {snapshot.id}"])
     names = table.schema.names
-    rows = [[_cell(row[name], _UNITS.get(name, "")) for name in names] for row in table.to_pylist()]
-    lines += Table(names, rows).text()
+    lines += Table(names, table_cells(table)).text()
     if "rules" in names:
         lines.append(_range_over_rules(table))
     return "\n".join([*lines, f"snapshot {snapshot.id}"])
+
+
+def table_cells(table: pa.Table) -> list[list[str]]:
+    """Returns the cells of any counted table as text."""
+    names = table.schema.names
+    return [[_cell(row[name], _UNITS.get(name, "")) for name in names] for row in table.to_pylist()]
+
+
+def groups_text(snapshot: Snapshot, table: pa.Table, by: Sequence[str]) -> str:
+    """Returns the shares of groups of cards as aligned text, one block for each rule."""
+    lines: list[str] = [SPECIMEN_MARK] if snapshot.manifest.specimen else []
+    rows = table.to_pylist()
+    for name in dict.fromkeys(row["rule"] for row in rows):
+        lines += ["", f"rule {name}: {parse_rule(name).meaning}"]
+        lines += Table(
+            (*by, "technique", "n", "base", "share", "95% interval", "effective n"),
+            [
+                (
+                    *(row[dimension] for dimension in by),
+                    technique_name(snapshot, row["technique"]),
+                    count(row["numerator"]),
+                    count(row["base"]),
+                    percent_label(row["share"]),
+                    interval(row["low"], row["high"]),
+                    count(round(row["effective_n"], 1)),
+                )
+                for row in rows
+                if row["rule"] == name
+            ],
+            right=range(len(by) + 1, len(by) + 6),
+        ).text("  ")
+    if not rows:
+        lines.append("no card counts, so there is no share")
+    return "\n".join([*lines, "", f"snapshot {snapshot.id}; intervals: sampling error only, by author"]).lstrip("\n")
 
 
 def _range_over_rules(table: pa.Table) -> str:
