@@ -69,7 +69,7 @@ def adoption(evidence: Evidence) -> pa.Table:
     for technique in sorted(votes.totals()):
         found = dict(zip(names, groups.cells(technique), strict=True))
         with_cards = [name for name, cell in found.items() if cell["numerator"]]
-        last = [name for name in names if month_number(name)][-1:]
+        last = [name for name in names if month_number(name)][-1:] if any(map(month_number, with_cards)) else []
         for anchor, fact in ANCHORS.items():
             start = month_number(getattr(evidence.facts[technique], fact))
             if start is None:

@@ -27,7 +27,7 @@ KEYS = {
     "breakdown": ("rule", "dimension", "value", "technique"),
     "monthly": ("rule", "month", "technique"),
     "agreement": ("variants", "technique"),
-    "adoption": ("technique", "anchor", "age"),
+    "adoption": ("technique", "anchor", "month"),
 }
 WORDS = {"method", "citing_that_are_method", "being_that_cite_method"}
 """The names of methods, which are not counted."""

@@ -15,6 +15,11 @@ select
     end as month
 from models;
 
+-- The month of the newest model, unless that was created on the last day of a month.
+create table unfinished as
+with last_model as (select max(created_at at time zone 'UTC') as newest from models)
+select case when month(newest + interval 1 day) = month(newest) then strftime(newest, '%Y-%m') end as month from last_model;
+
 create table base_families as
 with named_bases as (
     select
@@ -34,7 +39,7 @@ from named_bases;
 
 create table groups as
 select model_id, 'month' as dimension, month as value from months
-union all select model_id, 'pipeline_tag', named(pipeline_tag) from models
+union all select model_id, 'task', named(pipeline_tag) from models
 union all select model_id, 'base_family', family from base_families
 union all select model_id, 'library', named(library_name) from models
 union all
