@@ -23,7 +23,9 @@ GROUPED = ["rule", "technique", "numerator", "base", "cards", "share", "low", "h
 def cited(frames: Any, variants: str = "variants_grouped") -> pd.DataFrame:
     """Returns the techniques that each card cites, one row for each pair."""
     facts = frames.manifest.taxonomy.techniques
-    found = frames.mentions.query("location != 'name'")[["model_id", "technique"]].drop_duplicates()
+    found = frames.mentions.query("location != 'name' and evidence_level != 'configured'")[
+        ["model_id", "technique"]
+    ].drop_duplicates()
     found = found[found.technique.map(lambda t: facts[t].kind != "not_peft")]
     if variants == "variants_grouped":
         while (parents := found.technique.map(lambda t: facts[t].variant_of)).notna().any():
