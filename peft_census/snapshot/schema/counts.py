@@ -231,12 +231,7 @@ COUNTED_TABLES: dict[str, Table] = {
         (
             _TECHNIQUE,
             _column("anchor", pa.string(), "What age is counted from.", nullable=False, allowed=("paper", "release")),
-            _column(
-                "age",
-                pa.int32(),
-                "Age; below zero for repositories older than the anchor. Null for left-censored and undated cards.",
-                "months",
-            ),
+            _column("age", pa.int32(), "Age; negative before the anchor, null where it is not known.", "months"),
             _MONTH,
             _column(
                 "period",
@@ -264,12 +259,7 @@ COUNTED_TABLES: dict[str, Table] = {
             _column(
                 "reached", pa.string(), "Month in which it was reached by cards with a date; null where it was not."
             ),
-            _column(
-                "left_censored",
-                pa.bool_(),
-                "Whether it was reached before the Hub's dates begin, so that the months to it are not known.",
-                nullable=False,
-            ),
+            _column("left_censored", pa.bool_(), "Whether that was before the Hub's dates begin.", nullable=False),
             _column("from_paper", pa.int32(), "From paper to that month.", "months"),
             _column("from_release", pa.int32(), "From release to that month.", "months"),
             _column("undated", pa.int64(), "Cards that cite the technique and have no date; in no month.", "models"),
