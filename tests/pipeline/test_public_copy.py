@@ -24,6 +24,7 @@ from peft_census.pipeline.public_copy import public_copy
 from peft_census.pipeline.public_values import RULES, base_model_rule
 from peft_census.pipeline.sources import make_source
 from peft_census.snapshot import schema
+from peft_census.snapshot.instruments import NotRead
 from peft_census.snapshot.manifest import SourceInfo
 from peft_census.snapshot.schema import TABLES, check
 from peft_census.snapshot.schema.column import Column, Public
@@ -104,7 +105,7 @@ SOURCE = {
         "rows": 20,
     },
 }
-INSTRUMENTS = {"civitai": {"state": "failed", "reason": personal("instruments.reason")}}
+INSTRUMENTS = {"civitai": NotRead("failed", personal("instruments.reason"))}
 
 
 def texts_of(file: Path) -> str:
