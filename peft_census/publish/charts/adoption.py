@@ -43,7 +43,7 @@ def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec | Missing:
             span=(0, max(line.points[-1].place for line in lines)),
             months=False,
             logarithmic=True,
-            tick=lambda v, _: count(round(v)),
+            tick=lambda v: count(round(v)),
             y_title="Cards so far, logarithmic scale",
             x_title="Months",
         )

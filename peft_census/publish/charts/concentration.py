@@ -39,7 +39,7 @@ def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec | Missing:
             lines=[line],
             ends=(1.0, top),
             span=span,
-            tick=lambda v, _: f"{v:.3g}",
+            tick=lambda v: f"{v:.3g}",
             y_title="Effective number of techniques",
         ),
         MonthBars(bars=bars, span=span, y_title="Cards of each month", x_title="Month in which the model was created"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from peft_census.errors import output_error
 from peft_census.publish.charts.layout import PAGE, PHONE, SOCIAL
 from peft_census.publish.charts.palette import DARK, LIGHT
-from peft_census.publish.charts.save import dark_svg, draw, png_bytes, svg_text
+from peft_census.publish.charts.save import draw, png_bytes, svg_text
 from peft_census.publish.charts.spec import ChartSpec
 from peft_census.publish.text.shares import data_csv
 from peft_census.snapshot.snapshot import Snapshot
@@ -57,22 +57,17 @@ def draw_charts(
 
 def _draw(snapshot: Snapshot, chart: ChartSpec, folder: Path, phone_folder: Path, social: bool) -> Drawn:
     claim, name = chart.claim, chart.name
-    light, dark = draw(chart, PAGE, LIGHT), draw(chart, PAGE, DARK)
-    wide, narrow = svg_text(light, claim, LIGHT), svg_text(draw(chart, PHONE, LIGHT), claim, LIGHT)
+    page, phone = draw(chart, PAGE), draw(chart, PHONE)
     files: dict[Path, str | bytes] = {
-        folder / f"{name}.svg": wide,
-        folder / f"{name}-dark.svg": dark_svg(wide),
-        phone_folder / f"{name}.svg": narrow,
-        phone_folder / f"{name}-dark.svg": dark_svg(narrow),
-        folder / f"{name}.png": png_bytes(light, claim, PAGE, LIGHT),
-        folder / f"{name}-dark.png": png_bytes(dark, claim, PAGE, DARK),
         folder / f"{name}.csv": data_csv(snapshot, chart.columns, chart.rows),
         folder / f"{name}.txt": f"{claim.alt_text}\n",
     }
-    for form in SOCIAL if social else ():
-        for palette, suffix in ((LIGHT, ""), (DARK, "-dark")):
-            file = folder / f"{name}-{form.name}{suffix}.png"
-            files[file] = png_bytes(draw(chart, form, palette), claim, form, palette)
+    for palette, dark in ((LIGHT, ""), (DARK, "-dark")):
+        files[folder / f"{name}{dark}.svg"] = svg_text(page, claim, palette)
+        files[phone_folder / f"{name}{dark}.svg"] = svg_text(phone, claim, palette)
+        files[folder / f"{name}{dark}.png"] = png_bytes(page, claim, PAGE, palette)
+        for form in SOCIAL if social else ():
+            files[folder / f"{name}-{form.name}{dark}.png"] = png_bytes(draw(chart, form), claim, form, palette)
     for file, data in files.items():
         try:
             file.write_bytes(data if isinstance(data, bytes) else data.encode())

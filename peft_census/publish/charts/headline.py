@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
-from matplotlib.axes import Axes
-
+from peft_census.publish.charts.frame import Frame
+from peft_census.publish.charts.marks import Words, box
 from peft_census.publish.charts.rows import Row, Rows, axis_end
-from peft_census.publish.charts.spec import ChartSpec, Look, Panel
+from peft_census.publish.charts.spec import ChartSpec, Panel
 from peft_census.publish.charts.wording import INTERVALS, carries, who
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.claims.shares import HEADLINE, break_down
@@ -37,12 +37,10 @@ class _Nothing(Panel):
     def tall(self) -> float:
         return 0.8
 
-    def draw(self, axes: Axes, look: Look) -> None:
-        axes.set_xticks([])
-        axes.set_yticks([])
-        for spine in axes.spines.values():
-            spine.set(color=look.palette.muted, linestyle=(0, (4, 4)))
-        axes.text(0.5, 0.5, "nothing to count", ha="center", va="center", color=look.palette.muted, fontsize=12)
+    def draw(self, frame: Frame) -> None:
+        frame.marks.append(box(frame.x, frame.y, frame.wide, frame.tall, "background", "muted"))
+        middle = frame.y + frame.tall / 2
+        frame.marks.append(Words(frame.x + frame.wide / 2, middle, "nothing to count", 12.0, "muted", "middle"))
 
 
 def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec:

@@ -1,26 +1,21 @@
 """The layout that all charts share: mark, title, subtitle, panels, note and source line, in any format.
 
-In: a chart, a format and a palette. Out: a figure in which no text touches another. A format is a width, or a width and
+In: a chart and a format. Out: marks, in which no text touches another. A format is a width, or a width and
 a ratio: there the panels stand side by side if it is broad, are stretched to fill the height, and the whole is made
 broader, hence relatively smaller, until it fits.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import matplotlib
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-
-from peft_census.publish.charts.measure import FONT, TICK_SIZE, widest, width, wrap
-from peft_census.publish.charts.palette import Palette
-from peft_census.publish.charts.spec import ChartSpec, Look, Panel
-from peft_census.publish.claims.claim import Claim
+from peft_census.publish.charts.frame import Frame
+from peft_census.publish.charts.marks import Sheet, Words, box
+from peft_census.publish.charts.measure import CAPITAL, MIDDLE, TICK_SIZE, widest, width, wrap
+from peft_census.publish.charts.spec import ChartSpec, Panel
 
 
 @dataclass(frozen=True)
@@ -40,31 +35,10 @@ SOCIAL = (Format("16x9", 9.6, 9 / 16, 1600), Format("4x5", 5.6, 5 / 4, 1080))
 
 _MARGIN, _GAP = 0.3, 0.28
 _TITLE, _SUBTITLE, _HEAD, _NOTE = (15.0, 0.27), (9.5, 0.18), (10.5, 0.2), (8.0, 0.15)
+_AXIS_TITLE = (TICK_SIZE, 0.17)
 """Sizes of texts: points, and inches from line to line."""
-
-_STYLE: dict[Any, Any] = {
-    "font.family": [FONT],
-    "font.size": 10.0,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "peft_census",
-    "path.simplify": False,
-    "axes.unicode_minus": True,
-    "text.parse_math": False,
-}
-_RIGHT_OF_LAST_TICK = 0.25
-
-
-@contextmanager
-def chart_style(palette: Palette) -> Iterator[None]:
-    """Sets the project's style, independent of the user's Matplotlib settings."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        # A source label may have letters that the bundled font lacks; the SVG keeps them as text.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
-        matplotlib.rcParams.update({"figure.facecolor": palette.background, "axes.facecolor": palette.background})
-        matplotlib.rcParams.update({"text.color": palette.ink})
-        yield
+_TURN = math.radians(28)
+"""Angle of the watermark."""
 
 
 @dataclass(frozen=True)
@@ -119,22 +93,20 @@ class _Plan:
         return sum(b.around + b.panel.tall() for b in blocks) + _GAP * (len(blocks) - 1)
 
 
-def compose(chart: ChartSpec, form: Format, palette: Palette) -> Figure:
-    """Returns the figure of ``chart`` in a format; save it within ``chart_style`` of the same palette."""
-    with chart_style(palette):
-        wide = form.wide
+def compose(chart: ChartSpec, form: Format) -> Sheet:
+    """Returns the marks of ``chart`` in a format."""
+    wide = form.wide
+    plan = _plan(chart, wide, form)
+    while form.ratio and plan.tall > wide * form.ratio:
+        wide *= 1.03
         plan = _plan(chart, wide, form)
-        while form.ratio and plan.tall > wide * form.ratio:
-            wide *= 1.03
-            plan = _plan(chart, wide, form)
-        tall = wide * form.ratio if form.ratio else plan.tall
-        figure = Figure(figsize=(wide, tall))
-        _write_texts(figure, plan, tall, palette)
-        for column in range(plan.columns):
-            _draw_column(figure, plan, column, tall, palette)
-        if chart.claim.mark:
-            _mark(figure, chart.claim, plan.banner / tall, palette)
-    return figure
+    sheet = Sheet(wide, wide * form.ratio if form.ratio else plan.tall)
+    _write_texts(sheet, plan)
+    for column in range(plan.columns):
+        _draw_column(sheet, plan, column)
+    if chart.claim.mark:
+        _mark(sheet, chart.claim.mark, plan.banner)
+    return sheet
 
 
 def _plan(chart: ChartSpec, wide: float, form: Format) -> _Plan:
@@ -182,51 +154,52 @@ def _moved(block: _Block, **changed: Any) -> _Block:
     return _Block(**{**vars(block), **changed})
 
 
-def _write_texts(figure: Figure, plan: _Plan, tall: float, palette: Palette) -> None:
-    y = plan.banner + _MARGIN
-    y = _write(figure, plan.titles, _MARGIN, y, _TITLE, weight="bold") + 0.05
-    y = _write(figure, plan.subtitles, _MARGIN, y, _SUBTITLE, color=palette.muted) + 0.05
+def _write_texts(sheet: Sheet, plan: _Plan) -> None:
+    y = _write(sheet, plan.titles, _MARGIN, plan.banner + _MARGIN, _TITLE, "ink", bold=True) + 0.05
+    y = _write(sheet, plan.subtitles, _MARGIN, y, _SUBTITLE, "muted") + 0.05
     for line in plan.key:
-        _write_key(figure, line, _MARGIN, y, palette)
+        _write_key(sheet, line, _MARGIN, y)
         y += 0.2
-    y = tall - _MARGIN * 0.7 - _NOTE[1] * len(plan.notes)
-    _write(figure, plan.notes, _MARGIN, y, _NOTE, color=palette.muted)
+    _write(sheet, plan.notes, _MARGIN, sheet.tall - _MARGIN * 0.7 - _NOTE[1] * len(plan.notes), _NOTE, "muted")
 
 
-def _write(figure: Figure, lines: Sequence[str], x: float, y: float, size: tuple[float, float], **style: Any) -> float:
-    """Writes lines of text, the first one ``y`` inches below the upper edge, and returns where they end."""
-    wide, tall = (float(v) for v in figure.get_size_inches())
+def _write(
+    sheet: Sheet, lines: Sequence[str], x: float, y: float, size: tuple[float, float], color: str, bold: bool = False
+) -> float:
+    """Writes lines of text, the first one below ``y``, and returns where they end."""
     for line in lines:
-        figure.text(x / wide, 1 - y / tall, line, va="top", fontsize=size[0], **style)
+        base = y + 0.02 + CAPITAL * size[0]
+        sheet.marks.append(Words(x=x, y=base, text=line, size=size[0], color=color, bold=bold))
         y += size[1]
     return y
 
 
-def _draw_column(figure: Figure, plan: _Plan, column: int, tall: float, palette: Palette) -> None:
+def _draw_column(sheet: Sheet, plan: _Plan, column: int) -> None:
     blocks = [b for b in plan.blocks if b.column == column]
-    spare = tall - plan.top - plan.bottom - plan.column(column)
+    spare = sheet.tall - plan.top - plan.bottom - plan.column(column)
     whole = sum(b.panel.tall() for b in blocks)
     broad = (plan.wide - 2 * _MARGIN - _GAP * (plan.columns - 1)) / plan.columns
     x, y = _MARGIN + column * (broad + _GAP), plan.top
     for block in blocks:
         panel = block.panel
         high = panel.tall() * min(panel.most(), 1 + max(0.0, spare) / whole)
-        under = _write(figure, block.head, x, y, _HEAD, weight="bold") + (0.06 if block.head else 0)
+        under = _write(sheet, block.head, x, y, _HEAD, "ink", bold=True) + (0.06 if block.head else 0)
         if panel.y_title:
-            titles = wrap(panel.y_title, broad, TICK_SIZE)
             start = x if block.left < 1 else x + block.left - panel.left(broad)
-            start = min(start, x + broad - widest(titles, TICK_SIZE))
-            _write(figure, titles, start, under, (TICK_SIZE, 0.17), color=palette.muted)
+            _write_title(sheet, panel.y_title, start, under, x, broad)
         y += block.above
-        box = (x + block.left, y, broad - block.left - block.right, high)
-        axes = figure.add_axes((box[0] / plan.wide, 1 - (y + high) / tall, box[2] / plan.wide, high / tall))
-        panel.draw(axes, Look(palette, box[2], high, block.left, block.right))
+        inner = broad - block.left - block.right
+        panel.draw(Frame(sheet.marks, x + block.left, y, inner, high, block.left, block.right))
         y += high + block.below + _GAP
         if panel.x_title:
-            titles = wrap(panel.x_title, broad, TICK_SIZE)
-            under = y - _GAP - 0.17 * len(titles)
-            start = min(box[0], x + broad - widest(titles, TICK_SIZE))
-            _write(figure, titles, start, under, (TICK_SIZE, 0.17), color=palette.muted)
+            under = y - _GAP - _AXIS_TITLE[1] * len(wrap(panel.x_title, broad, TICK_SIZE))
+            _write_title(sheet, panel.x_title, x + block.left, under, x, broad)
+
+
+def _write_title(sheet: Sheet, title: str, start: float, y: float, x: float, broad: float) -> None:
+    """Writes the title of an axis at ``start``, or further left if it would leave the column."""
+    titles = wrap(title, broad, TICK_SIZE)
+    _write(sheet, titles, min(start, x + broad - widest(titles, TICK_SIZE)), y, _AXIS_TITLE, "muted")
 
 
 def key_lines(key: Sequence[tuple[str, str]], broad: float) -> list[list[tuple[str, str]]]:
@@ -243,26 +216,26 @@ def key_lines(key: Sequence[tuple[str, str]], broad: float) -> list[list[tuple[s
     return lines
 
 
-def _write_key(figure: Figure, entries: Sequence[tuple[str, str]], x: float, y: float, palette: Palette) -> None:
+def _write_key(sheet: Sheet, entries: Sequence[tuple[str, str]], x: float, y: float) -> None:
     """Draws colored squares with their texts; a color name that starts with ``outline:`` gives an empty square."""
-    wide, tall = (float(v) for v in figure.get_size_inches())
     for name, text in entries:
-        color = palette.of(name.removeprefix("outline:"))
-        face = palette.background if name.startswith("outline:") else color
-        place = (x / wide, 1 - (y + 0.112) / tall)
-        figure.add_artist(Rectangle(place, 0.1 / wide, 0.1 / tall, facecolor=face, edgecolor=color, linewidth=1.2))
-        _write(figure, [text], x + 0.15, y, (TICK_SIZE, 0.19), color=palette.muted)
+        color = name.removeprefix("outline:")
+        sheet.marks.append(box(x, y + 0.02, 0.1, 0.1, color if name == color else "background", color))
+        _write(sheet, [text], x + 0.15, y, (TICK_SIZE, 0.19), "muted")
         x += width(text, TICK_SIZE) + 0.35
 
 
-def _mark(figure: Figure, claim: Claim, height: float, palette: Palette) -> None:
+def _mark(sheet: Sheet, mark: str, height: float) -> None:
     """Draws the banner and, over everything, the watermark, so that cropping cannot remove both."""
-    banner = Rectangle((0, 1 - height), 1, height, transform=figure.transFigure, color=palette.banner, zorder=4)
-    figure.add_artist(banner)
-    wide = float(figure.get_figwidth())
-    size = min(11.0, 11.0 * (wide - 0.3) / width(claim.mark, 11, "bold"))
-    style: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold"}
-    figure.text(0.5, 1 - height / 2, claim.mark, fontsize=size, color=palette.banner_ink, zorder=5, **style)
-    words = f"{claim.mark.partition(' ')[0]}\nshares mean nothing"
-    style |= {"alpha": 0.08, "rotation": 28}
-    figure.text(0.5, (1 - height) / 2, words, fontsize=5 * wide, color=palette.ink, zorder=6, **style)
+    sheet.marks.append(box(0, 0, sheet.wide, height, "banner"))
+    size = min(11.0, 11.0 * (sheet.wide - 0.3) / width(mark, 11, "bold"))
+    middle = sheet.wide / 2
+    base = height / 2 + MIDDLE * size
+    sheet.marks.append(Words(middle, base, mark, size, "banner_ink", "middle", bold=True))
+    size = 5 * sheet.wide
+    for line, text in enumerate((mark.partition(" ")[0], "shares mean nothing")):
+        # the second line stands below the first one, at a right angle to it
+        down = (line - 0.3) * 1.3 * size / 72
+        x, y = middle + down * math.sin(_TURN), (height + sheet.tall) / 2 + down * math.cos(_TURN)
+        angle = math.degrees(_TURN)
+        sheet.marks.append(Words(x, y, text, size, "ink", "middle", bold=True, alpha=0.08, angle=angle))

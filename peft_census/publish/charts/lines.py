@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from itertools import pairwise
 
 from peft_census.count.groups import NOT_KNOWN
-from peft_census.publish.charts.measure import TICK_SIZE, avoid_overlap, truncate, widest, width
+from peft_census.publish.charts.frame import Frame
+from peft_census.publish.charts.marks import Shape, Words, box, marker
+from peft_census.publish.charts.measure import MIDDLE, TICK_SIZE, avoid_overlap, truncate, widest, width
 from peft_census.publish.charts.palette import MARKERS
-from peft_census.publish.charts.rows import TICK_STEPS, percent_tick, strip_axes
-from peft_census.publish.charts.spec import Look, Panel
+from peft_census.publish.charts.rows import percent_tick
+from peft_census.publish.charts.spec import Panel
 from peft_census.publish.text.numbers import count, month_text
 
 _LINE_APART = 0.16
@@ -67,11 +65,11 @@ class Lines(Panel):
     span: tuple[int, int]
     high: float = 2.0
     months: bool = True
-    tick: Callable[[float, int | None], str] = percent_tick
+    tick: Callable[[float], str] = percent_tick
     logarithmic: bool = False
 
     def left(self, wide: float) -> float:
-        return widest([self.tick(v, None) for v in (*self.ends, 0.1234 * self.ends[1])], TICK_SIZE) + 0.12
+        return widest([self.tick(v) for v in (*self.ends, 0.1234 * self.ends[1])], TICK_SIZE) + 0.12
 
     def right(self, wide: float) -> float:
         needed = max(width(line.label, TICK_SIZE, "bold" if line.bold else "normal") for line in self.lines)
@@ -80,75 +78,53 @@ class Lines(Panel):
     def tall(self) -> float:
         return max(self.high, _LINE_APART * len(self.lines) + 0.2)
 
-    def draw(self, axes: Axes, look: Look) -> None:
-        axes.set_xlim(self.span[0] - 0.7, self.span[1] + 0.7)
+    def draw(self, frame: Frame) -> None:
+        frame.across, frame.up, frame.logarithmic = (
+            (self.span[0] - 0.7, self.span[1] + 0.7),
+            self.ends,
+            self.logarithmic,
+        )
+        values = frame.ticks(self.ends, max(2, frame.tall / 0.4))
         if self.logarithmic:
-            axes.set_yscale("log")
-        axes.set_ylim(*self.ends)
+            values = [10.0**k for k in range(9) if self.ends[0] <= 10.0**k <= self.ends[1]]
+        frame.lines(values, self.tick)
+        _draw_places(frame, self.span, self.months)
         for line in self.lines:
-            self._draw_line(axes, line, look)
-        self._name_lines(axes, look)
-        _set_places(axes, self.span, self.months, look)
-        if self.logarithmic:
-            axes.yaxis.set_minor_locator(NullLocator())
-            axes.set_yticks([10.0**k for k in range(math.ceil(math.log10(self.ends[0])), 9) if 10.0**k <= self.ends[1]])
-        else:
-            axes.yaxis.set_major_locator(MaxNLocator(nbins=max(2, int(look.tall / 0.4)), steps=TICK_STEPS))
-        axes.yaxis.set_major_formatter(FuncFormatter(self.tick))
-        strip_axes(axes, look, "y")
+            self._draw_line(frame, line)
+        self._name_lines(frame)
 
-    def _draw_line(self, axes: Axes, line: Line, look: Look) -> None:
-        color, marker = look.palette.of(line.technique), MARKERS.get(line.technique, ".")
-        style: dict[str, Any] = {"color": color, "linewidth": 2.0 if line.bold else 1.3, "zorder": 4}
+    def _draw_line(self, frame: Frame, line: Line) -> None:
+        kind = MARKERS.get(line.technique, "o")
         for run in _runs(line.points, self.months):
-            places = [p.place for p in run]
+            half = 0.2 if len(run) == 1 else 0.0
             if run[0].low is not None:
-                ends = places if len(run) > 1 else [places[0] - 0.2, places[0] + 0.2]
-                bounds = run if len(run) > 1 else run * 2
-                lows, highs = [p.low or 0.0 for p in bounds], [p.high or 0.0 for p in bounds]
-                axes.fill_between(ends, lows, highs, color=color, alpha=0.18, linewidth=0, zorder=2)
-            mark = {"drawstyle": "steps-post"} if not self.months else {"marker": marker, "markersize": 3.5}
-            axes.plot(places, [p.value for p in run], **style, **mark)
-        thin = [p for p in line.points if p.thin]
-        if thin and line.bold:
-            faint: dict[str, Any] = {"linestyle": "none", "color": look.palette.faint, "zorder": 3}
-            axes.plot([p.place for p in thin], [p.value for p in thin], marker=marker, markersize=3.5, **faint)
+                upper = [(p.place + d, p.high or 0.0) for p in run for d in ((-half, half) if half else (0.0,))]
+                lower = [(p.place + d, p.low or 0.0) for p in run for d in ((-half, half) if half else (0.0,))]
+                places = frame.places([*upper, *reversed(lower)])
+                frame.marks.append(Shape(places=places, fill=line.technique, alpha=0.18))
+            points = [(float(p.place), p.value) for p in run]
+            if not self.months:  # steps: a number of cards holds until the next month
+                points = [q for (x, y), (x1, _) in pairwise(points) for q in ((x, y), (x1, y))] + points[-1:]
+            frame.stroke(frame.places(points), line.technique, 2.0 if line.bold else 1.3)
+            if self.months:
+                frame.marks += [marker(kind, *frame.places([q])[0], 0.024, line.technique) for q in points]
+        if line.bold:
+            thin = [(p.place, p.value) for p in line.points if p.thin]
+            frame.marks += [marker(kind, *place, 0.024, "faint") for place in frame.places(thin)]
 
-    def _name_lines(self, axes: Axes, look: Look) -> None:
+    def _name_lines(self, frame: Frame) -> None:
         """Writes the labels right of the axes, moved apart, with a thin line to the end of their line."""
-        low, high = (self._scaled(v) for v in self.ends)
-        wanted = [
-            (self._scaled(max(line.last.value, self.ends[0])) - low) / (high - low) * look.tall for line in self.lines
-        ]
-        places = avoid_overlap(wanted, _LINE_APART, 0.05, look.tall - 0.05)
-        edge = self.span[1] + 0.7
-        inch = (self.span[1] - self.span[0] + 1.4) / look.wide
-        for line, want, place in zip(self.lines, wanted, places, strict=True):
-            color = look.palette.of(line.technique)
-            y = (
-                10 ** (low + place / look.tall * (high - low))
-                if self.logarithmic
-                else low + place / look.tall * (high - low)
-            )
-            if abs(want - place) > 0.03 or line.last.place < self.span[1]:
-                ends = [line.last.place, edge, edge + 0.12 * inch]
-                axes.plot(
-                    ends,
-                    [line.last.value, line.last.value, y],
-                    color=color,
-                    linewidth=0.5,
-                    alpha=0.6,
-                    clip_on=False,
-                    zorder=3,
-                )
+        ends = [(frame.at_x(line.last.place), frame.at_y(line.last.value)) for line in self.lines]
+        low, high = frame.y + 0.05, frame.y + frame.tall - 0.05
+        edge = frame.x + frame.wide
+        moved = avoid_overlap([y for _, y in ends], _LINE_APART, low, high)
+        for line, (x, end), y in zip(self.lines, ends, moved, strict=True):
+            if abs(end - y) > 0.03 or line.last.place < self.span[1]:
+                frame.stroke([(x, end), (edge, end), (edge + 0.12, y)], line.technique, 0.5, 0.6)
             weight = "bold" if line.bold else "normal"
-            text = truncate(line.label, look.right - 0.16, TICK_SIZE, weight)
-            axes.text(
-                edge + 0.16 * inch, y, text, va="center", fontsize=TICK_SIZE, weight=weight, color=color, zorder=6
-            )
-
-    def _scaled(self, value: float) -> float:
-        return math.log10(value) if self.logarithmic else value
+            text = truncate(line.label, frame.right - 0.16, TICK_SIZE, weight)
+            base = y + MIDDLE * TICK_SIZE
+            frame.marks.append(Words(edge + 0.16, base, text, TICK_SIZE, line.technique, bold=line.bold))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,14 +147,13 @@ class MonthBars(Panel):
     def tall(self) -> float:
         return 0.6
 
-    def draw(self, axes: Axes, look: Look) -> None:
-        colors = [look.palette.faint if thin else look.palette.muted for _, _, thin in self.bars]
-        axes.bar([p for p, _, _ in self.bars], [n for _, n, _ in self.bars], width=0.8, color=colors, zorder=2)
-        axes.set_xlim(self.span[0] - 0.7, self.span[1] + 0.7)
-        axes.set_ylim(0, 1.05 * self._largest)
-        axes.set_yticks([self._largest], [count(self._largest)])
-        _set_places(axes, self.span, True, look)
-        strip_axes(axes, look, "y")
+    def draw(self, frame: Frame) -> None:
+        frame.across, frame.up = (self.span[0] - 0.7, self.span[1] + 0.7), (0.0, 1.05 * self._largest)
+        frame.lines([self._largest], count)
+        _draw_places(frame, self.span, True)
+        for place, n, thin in self.bars:
+            (left, top), (right, bottom) = frame.places([(place - 0.4, n), (place + 0.4, 0.0)])
+            frame.marks.append(box(left, top, right - left, bottom - top, "faint" if thin else "muted"))
 
 
 def is_month(month: str) -> bool:
@@ -211,20 +186,18 @@ def _runs(points: Sequence[Point], unbroken: bool) -> list[list[Point]]:
     return runs
 
 
-def _set_places(axes: Axes, span: tuple[int, int], months: bool, look: Look) -> None:
-    """Sets the ticks of the horizontal axis, at the same month of each year if the span allows it."""
-    axes.xaxis.set_minor_locator(NullLocator())
-    if not months:
-        axes.xaxis.set_major_locator(
-            MaxNLocator(nbins=max(2, int(look.wide / 0.6)), integer=True, steps=[1, 2, 3, 6, 10])
-        )
-        return
+def _draw_places(frame: Frame, span: tuple[int, int], months: bool) -> None:
+    """Draws the horizontal axis; the ticks of months stand at the same month of each year if the span allows it."""
+    frame.base("below")
     first, last = span
-    most = look.wide / 0.8
-    step = next((s for s in (1, 2, 3, 6, 12, 24, 36, 60, 120) if (last - first) / s < most), 240)
+    if not months:
+        frame.columns(frame.ticks((first, last), max(2, frame.wide / 0.6), whole=True), count, grid=False)
+        return
+    step = next((s for s in (1, 2, 3, 6, 12, 24, 36, 60, 120) if (last - first) / s < frame.wide / 0.8), 240)
     places = [p for p in range(first, last + 1) if p % step == 0] or [first]
-    if step >= 12:
-        axes.set_xticks(places, [str(p // 12) for p in places])
-    else:
-        names = [month_text(f"{p // 12}-{p % 12 + 1:02}") for p in places]
-        axes.set_xticks(places, [f"{n[:3]} {n[-4:]}" for n in names])
+    frame.columns(places, lambda p: _month_tick(int(p), step), grid=False)
+
+
+def _month_tick(place: int, step: int) -> str:
+    name = month_text(f"{place // 12}-{place % 12 + 1:02}")
+    return name[-4:] if step >= 12 else f"{name[:3]} {name[-4:]}"

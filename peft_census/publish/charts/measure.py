@@ -12,6 +12,9 @@ from matplotlib.ft2font import LoadFlags
 from peft_census.publish.snapshot_reader import clean, shorten
 
 FONT = "DejaVu Sans"
+MIDDLE, CAPITAL = 0.36 / 72, 0.73 / 72
+"""Inches from the middle, and from the top, of capitals of a size of 1 point to their baseline."""
+
 NAME_SIZE, VALUE_SIZE, TICK_SIZE = 10.0, 9.5, 8.5
 """Points: names of rows, their values, and ticks, axis titles and labels of lines."""
 

@@ -11,9 +11,9 @@ from html import escape
 import pandas as pd
 
 from peft_census.publish.charts.layout import PAGE
-from peft_census.publish.charts.palette import LIGHT
+from peft_census.publish.charts.palette import DARK, LIGHT
 from peft_census.publish.charts.registry import make_charts
-from peft_census.publish.charts.save import dark_svg, draw, svg_text
+from peft_census.publish.charts.save import draw, svg_text
 from peft_census.publish.charts.spec import Missing
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.claims.shares import headline_of, make_claims
@@ -57,6 +57,5 @@ def draw_chart(snapshot: Snapshot, name: str, dark: bool = False) -> Chart:
     (chart,) = make_charts(snapshot, headline_of(make_claims(snapshot)), [name])
     if isinstance(chart, Missing):
         return Chart(name, None, pd.DataFrame(), "", chart.why)
-    svg = svg_text(draw(chart, PAGE, LIGHT), chart.claim, LIGHT)
-    svg = dark_svg(svg) if dark else svg
+    svg = svg_text(draw(chart, PAGE), chart.claim, DARK if dark else LIGHT)
     return Chart(name, chart.claim, pd.DataFrame(chart.rows, columns=list(chart.columns)), svg, "")

@@ -2,7 +2,7 @@
 
 Each technique has the same color in every chart: blue for LoRA, five colors for others, gray for the rest. A test
 checks by simulation that the six differ for every kind of color vision and in grayscale. No chart distinguishes
-techniques by color alone. Dark charts are light ones with other colors, so no two colors of a palette are equal.
+techniques by color alone.
 """
 
 from __future__ import annotations
@@ -92,9 +92,6 @@ DARK = Palette(
     banner="#ffd24e",
     banner_ink="#3d2c01",
 )
-
-DARK_OF = {getattr(LIGHT, f.name): getattr(DARK, f.name) for f in fields(Palette)}
-"""Each color of light charts to the color that dark charts have in its place."""
 
 MARKERS = dict(zip(TECHNIQUES, "os^Dvp", strict=True))
 """Techniques to the markers of their lines, which tell them apart without color."""

@@ -69,7 +69,7 @@ def _dots(snapshot: Snapshot, rows: Sequence[dict[str, Any]], lead: str) -> list
             else "",
             x=r["memory_max_bytes"] / 1e9,
             y=r["value"],
-            area=26 + 500 * r["share"],
+            radius=0.04 + 0.14 * r["share"] ** 0.5,
             bounds=(r["value_low"], r["value_high"]) if r["technique"] == lead and r["value_low"] is not None else None,
             hollow=not r["cards"],
             bold=r["technique"] == lead,

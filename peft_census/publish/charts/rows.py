@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate
 
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-from peft_census.publish.charts.measure import NAME_SIZE, TICK_SIZE, VALUE_SIZE, truncate, widest, width
-from peft_census.publish.charts.spec import Look, Panel
+from peft_census.publish.charts.frame import Frame
+from peft_census.publish.charts.marks import Stroke, Words, box, marker
+from peft_census.publish.charts.measure import MIDDLE, NAME_SIZE, TICK_SIZE, VALUE_SIZE, truncate, widest, width
+from peft_census.publish.charts.spec import Panel
 
 ROW = 0.27
 """Inches from one row to the next."""
 
-TICK_STEPS = [1, 2, 2.5, 5, 10]
 _COLUMN_GAP = 0.18
 _MOST_NAME = 0.36
 """Largest part of the width that names may take, unless the axes keep ``_LEAST_AXES`` inches."""
@@ -100,78 +97,52 @@ class Rows(Panel):
             for i, head in enumerate(self.columns)
         ]
 
-    def draw(self, axes: Axes, look: Look) -> None:
-        palette = look.palette
-        axes.set_xlim(*self.ends)
-        axes.set_ylim(len(self.rows) - 0.5, -0.5)
-        axes.set_yticks([])
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=ticks_in(look.wide), steps=TICK_STEPS))
-        axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
-        strip_axes(axes, look)
-        if self.dots:
-            self._draw_dots(axes, look)
-        else:
-            self._draw_bars(axes, look)
+    def draw(self, frame: Frame) -> None:
+        frame.across = self.ends
+        frame.columns(frame.ticks(self.ends, min(5.0, frame.wide / 0.7)), percent_tick)
+        frame.base("left")
         if self.line is not None:
-            axes.axvline(self.line, color=palette.muted, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-        whiskers = [
-            [(max(r.bounds[0], self.ends[0]), i), (min(r.bounds[1], self.ends[1]), i)]
-            for i, r in enumerate(self.rows)
-            if r.bounds
-        ]
-        axes.add_collection(LineCollection(whiskers, colors=palette.ink, linewidths=1.3, zorder=3), autolim=False)
-        self._write(axes, look)
-
-    def _draw_bars(self, axes: Axes, look: Look) -> None:
+            x = frame.at_x(self.line)
+            places = [(x, frame.y), (x, frame.y + frame.tall)]
+            frame.marks.append(Stroke(places=places, color="muted", width=0.9, dash=(4, 3)))
+        high = frame.tall / len(self.rows)
+        edges = list(accumulate(self._column_widths(), initial=frame.x + frame.wide))[1:]
         for i, row in enumerate(self.rows):
-            start = 0.0
-            pairs = zip(row.parts, self.parts, strict=True) if row.parts else [(row.share or 0.0, row.color)]
-            for part, color in pairs:
-                axes.barh(i, part, left=start, height=0.66, color=look.palette.of(color), zorder=2)
-                start += part
-
-    def _draw_dots(self, axes: Axes, look: Look) -> None:
-        style: dict[str, Any] = {"linestyle": "none", "zorder": 4, "clip_on": False}
-        for i, row in enumerate(self.rows):
-            color = look.palette.of(row.color)
-            if row.diamond is not None:
-                axes.plot([row.diamond], [i], marker="D", markersize=6, mfc=look.palette.background, mec=color, **style)
-            if row.share is not None:
-                axes.plot([row.share], [i], marker="o", markersize=8 if row.bold else 6.5, color=color, **style)
-
-    def _write(self, axes: Axes, look: Look) -> None:
-        """Writes names left of the axes, values in columns right of it, and the heads of the columns."""
-        edges, edge = [], 1.0
-        for column in self._column_widths():
-            edge += column / look.wide
-            edges.append(edge)
-        style: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center_baseline"}
-        for i, row in enumerate(self.rows):
-            name = truncate(row.name, look.left - 0.1, NAME_SIZE, row.weight)
-            axes.text(-0.1 / look.wide, i, name, ha="right", fontsize=NAME_SIZE, weight=row.weight, **style)
-            for value, right in zip(row.values, edges, strict=False):
-                axes.text(right, i, value, ha="right", fontsize=VALUE_SIZE, weight=row.weight, **style)
-        y = 1 + 0.06 / look.tall
+            middle = frame.y + (i + 0.5) * high
+            if self.dots:
+                _draw_dot(frame, row, middle)
+            else:
+                self._draw_bar(frame, row, middle, high)
+            if row.bounds:
+                frame.stroke([(frame.at_x(v), middle) for v in row.bounds], "ink", 1.3)
+            if self.dots and row.share is not None:
+                radius = 0.055 if row.bold else 0.045
+                frame.marks.append(marker("o", frame.at_x(row.share), middle, radius, row.color))
+            _write_row(frame, row, middle, edges)
         for head, right in zip(self.columns, edges, strict=True):
-            axes.text(
-                right, y, head, transform=axes.transAxes, ha="right", fontsize=TICK_SIZE, color=look.palette.muted
-            )
+            frame.marks.append(Words(right, frame.y - 0.06, head, TICK_SIZE, "muted", "end"))
+
+    def _draw_bar(self, frame: Frame, row: Row, middle: float, high: float) -> None:
+        start = 0.0
+        for part, color in zip(row.parts, self.parts, strict=True) if row.parts else [(row.share or 0.0, row.color)]:
+            left, right = frame.at_x(start), frame.at_x(start + part)
+            frame.marks.append(box(left, middle - 0.33 * high, right - left, 0.66 * high, color))
+            start += part
 
 
-def strip_axes(axes: Axes, look: Look, grid: str = "x") -> None:
-    """Hides all spines but one and all tick marks, and draws a light grid along ``grid``."""
-    palette = look.palette
-    axes.tick_params(axis="both", length=0, labelsize=TICK_SIZE, labelcolor=palette.muted, pad=4)
-    axes.grid(axis=grid, color=palette.rule, linewidth=0.7, zorder=0)  # type: ignore[arg-type]
-    axes.set_axisbelow(True)
-    for side in ("top", "right", "bottom" if grid == "x" else "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["left" if grid == "x" else "bottom"].set_color(palette.muted)
+def _draw_dot(frame: Frame, row: Row, middle: float) -> None:
+    if row.diamond is not None:
+        frame.marks.append(marker("D", frame.at_x(row.diamond), middle, 0.045, "background", row.color))
 
 
-def ticks_in(inches: float) -> int:
-    """Returns how many ticks in percent an axis of this length has space for."""
-    return max(1, min(5, int(inches / 0.7)))
+def _write_row(frame: Frame, row: Row, middle: float, edges: Sequence[float]) -> None:
+    """Writes the name left of the axes and the values in columns right of it."""
+    name = truncate(row.name, frame.left - 0.1, NAME_SIZE, row.weight)
+    base = middle + MIDDLE * NAME_SIZE
+    frame.marks.append(Words(frame.x - 0.1, base, name, NAME_SIZE, anchor="end", bold=row.bold))
+    for value, right in zip(row.values, edges, strict=False):
+        base = middle + MIDDLE * VALUE_SIZE
+        frame.marks.append(Words(right, base, value, VALUE_SIZE, anchor="end", bold=row.bold))
 
 
 def axis_end(shares: Sequence[float]) -> float:
@@ -188,7 +159,7 @@ def axis_start(shares: Sequence[float]) -> float:
     return max(0.0, math.floor(10 * min(shares, default=0.0)) / 10)
 
 
-def percent_tick(value: float, _position: int | None = None) -> str:
+def percent_tick(value: float) -> str:
     """Returns a tick in percent with the decimals it needs and no more."""
     return f"{float(f'{100 * value:.6g}'):.12f}".rstrip("0").rstrip(".") + "%" if math.isfinite(value) else ""
 

@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.ticker import FuncFormatter, MaxNLocator
-
 from peft_census.count import HEADLINE, parse_rule
 from peft_census.count.rules import SWITCHES
 from peft_census.count.shares import ENOUGH
+from peft_census.publish.charts.frame import Frame
+from peft_census.publish.charts.marks import marker
 from peft_census.publish.charts.measure import TICK_SIZE, widest
-from peft_census.publish.charts.rows import TICK_STEPS, Row, Rows, axis_start, percent_tick, strip_axes
-from peft_census.publish.charts.spec import ChartSpec, Look, Missing, Panel
+from peft_census.publish.charts.rows import Row, Rows, axis_start, percent_tick
+from peft_census.publish.charts.spec import ChartSpec, Missing, Panel
 from peft_census.publish.claims.claim import Claim, about_cards
 from peft_census.publish.snapshot_reader import read_rows, technique_name
 from peft_census.publish.text.numbers import count, percent, percent_label
@@ -45,21 +43,19 @@ class _Curve(Panel):
     def tall(self) -> float:
         return 2.2
 
-    def draw(self, axes: Axes, look: Look) -> None:
-        bounds = [[(i, r["low"]), (i, r["high"])] for i, r in enumerate(self.rows)]
-        thin = max(0.4, min(2.5, 50 * look.wide / len(self.rows)))
-        axes.add_collection(LineCollection(bounds, colors=look.palette.faint, linewidths=thin, zorder=2))
-        axes.plot([r["share"] for r in self.rows], color=look.palette.ink, linewidth=1.8, zorder=3)
+    def draw(self, frame: Frame) -> None:
+        frame.across = (-0.5, len(self.rows) - 0.5)
+        frame.up = (axis_start([r["low"] for r in self.rows]), 1.0)
+        frame.lines(frame.ticks(frame.up, 5), percent_tick)
+        frame.columns(frame.ticks(frame.across, frame.wide / 0.8, whole=True), count, grid=False)
+        frame.base("below")
+        thin = max(0.4, min(2.5, 50 * frame.wide / len(self.rows)))
+        for i, row in enumerate(self.rows):
+            frame.stroke(frame.places([(i, row["low"]), (i, row["high"])]), "faint", thin)
+        frame.stroke(frame.places([(i, row["share"]) for i, row in enumerate(self.rows)]), "ink", 1.8)
         for i, row in enumerate(self.rows):
             if row["rule"] == HEADLINE.name:
-                axes.plot([i], [row["share"]], "o", markersize=9, color=look.palette.lora, zorder=5)
-        axes.set_xlim(-0.5, len(self.rows) - 0.5)
-        axes.set_ylim(axis_start([r["low"] for r in self.rows]), 1)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=max(2, int(look.wide / 0.8)), integer=True))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: count(v)))
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=TICK_STEPS))
-        axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
-        strip_axes(axes, look, "y")
+                frame.marks.append(marker("o", *frame.places([(i, row["share"])])[0], 0.06, "lora"))
 
 
 def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec | Missing:

@@ -1,30 +1,16 @@
 """``ChartSpec``: a claim, the rows behind it and its panels. ``Panel``: what every panel says about its size.
 
-A chart module turns rows of counted tables into a claim and panels; ``layout`` turns these into a figure of any format.
+A chart module turns rows of counted tables into a claim and panels; ``layout`` turns these into the marks of any format.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from peft_census.publish.charts.palette import Palette
+from peft_census.publish.charts.frame import Frame
 from peft_census.publish.claims.claim import Claim
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a panel is drawn with: colors, and the inches of its axes and of the space on both sides of them."""
-
-    palette: Palette
-    wide: float
-    tall: float
-    left: float
-    right: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +47,7 @@ class Panel:
         """Returns how many times its height it may be stretched to fill a format."""
         return 3.0
 
-    def draw(self, axes: Axes, look: Look) -> None:
+    def draw(self, frame: Frame) -> None:
         """Draws the panel."""
         raise NotImplementedError
 
