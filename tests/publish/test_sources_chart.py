@@ -51,13 +51,13 @@ def test_the_published_figure_stands_below_ours(chart: ChartSpec) -> None:
     published = [(r["where"], round(100 * r["published_share"], 1), r["published_base"]) for r in chart.rows]
     assert published == [
         ("Model cards", 98.4, 20834),
-        ("GitHub, the import line", 71.3, None),
-        ("Civitai, identified techniques", 95.0, 7485),
+        ("GitHub, import line", 71.3, None),
+        ("Civitai, identified", 95.0, 7485),
         ("Civitai, all models", 71.1, 10000),
     ]
     rows = chart.panels[0].rows
     assert [row.name for row in rows[:2]] == ["Model cards", "published"]
-    assert [row.values for row in rows if row.diamond == 0.713] == [("71.3%", "not published")]
+    assert [row.values for row in rows if row.diamond == 0.713] == [("71.3%", "not given")]
 
 
 def test_no_text_overlaps_another(chart: ChartSpec) -> None:

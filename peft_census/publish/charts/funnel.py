@@ -15,22 +15,22 @@ from peft_census.snapshot.snapshot import Snapshot
 NAME = "funnel"
 _HEADS = {
     "adapter_files": "Models with adapter files",
-    "configured": "Models whose adapter_config.json names a technique",
+    "configured": "Models whose configuration was read",
 }
 _STEPS = {
     "adapter_files": {
-        "card": "have a card with text",
-        "cites": "the card cites a technique",
-        "applies": "the card says it was applied",
+        "card": "with a card",
+        "cites": "cites a technique",
+        "applies": "says it applied one",
     },
     "configured": {
-        "card": "have a card with text",
-        "cites": "the card cites a technique",
-        "cites_configured": "the card cites this technique",
-        "applies": "the card says one was applied",
+        "card": "with a card",
+        "cites": "cites a technique",
+        "cites_configured": "cites this technique",
+        "applies": "says it applied one",
     },
 }
-_NOTE = f"{INTERVALS} All rows of a panel are parts of the same models. The headline counts only what cards say."
+_NOTE = f"{INTERVALS} All rows of a panel are parts of the same models. Configuration: adapter_config.json. The headline counts only what cards say."
 
 
 def make_chart(snapshot: Snapshot, headline: Claim) -> ChartSpec | Missing:
@@ -70,11 +70,7 @@ def _row(row: dict[str, Any], words: str) -> Row:
 def _claim(snapshot: Snapshot, found: dict[str, dict[str, dict[str, Any]]]) -> Claim:
     population, steps = next(iter(found.items()))
     cites = steps["cites"]
-    what = (
-        _HEADS[population]
-        .removeprefix("Models ")
-        .replace("whose adapter_config.json names a technique", "with a configuration")
-    )
+    what = _HEADS[population].removeprefix("Models ")
     title = "What models have and what their cards say"
     if carries(cites["effective_n"], cites["low"], cites["high"]):
         title = f"{percent(cites['share'])} of models {what} have a card that cites a technique"

@@ -65,6 +65,8 @@ def _title(name: str, lead: dict[str, dict[str, Any]]) -> str:
             f"Tools alone mention {name} on {percent(since['share'])} of cards since {_DAY}, "
             f"{percent(before['share'])} before"
         )
+    if ALL in known and not known[ALL]["generated_only"]:
+        return f"Every card that cites {name} does so in text by a person"
     if ALL in known:
         return f"On {percent(known[ALL]['share'])} of cards that cite {name}, only tools mention it"
     return f"Who wrote the mentions of {name}: people or tools"

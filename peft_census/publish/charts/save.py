@@ -161,12 +161,12 @@ class _Raster:
     ) -> None:
         context = self._renderer.new_gc()
         context.set_foreground(self._palette.of(edge) if edge else "#000000")
-        context.set_linewidth(points * self._dpi / 72)
+        context.set_linewidth(points)
         context.set_capstyle("butt")
         context.set_joinstyle("miter")
         context.set_alpha(alpha)
         if dash:
-            context.set_dashes(0, [part * self._dpi / 72 for part in dash])
+            context.set_dashes(0, dash)
         face = matplotlib.colors.to_rgb(self._palette.of(fill)) if fill else None
         self._renderer.draw_path(context, path, place, face)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from peft_census.count.reproduction import Figure
 from peft_census.publish.charts.rows import Row, Rows
 from peft_census.publish.charts.spec import ChartSpec, Missing
 from peft_census.publish.claims.claim import Claim, about_cards
-from peft_census.publish.claims.instruments import MEASURES, NAMES, is_replica
+from peft_census.publish.claims.instruments import NAMES, days_text, is_replica
 from peft_census.publish.measures import Measure, read_measures
 from peft_census.publish.published import load_published
 from peft_census.publish.snapshot_reader import REPLICA_MARK
@@ -19,6 +20,14 @@ from peft_census.snapshot.snapshot import Snapshot
 
 NAME = "sources"
 _SHORT = {"github": "GitHub", "civitai": "Civitai"}
+_MEASURES = {
+    "class_python": "Python files",
+    "class_notebook": "notebooks",
+    "phrase": "import line",
+    "repositories": "repositories",
+    "identified": "identified",
+    "all": "all models",
+}
 _PUBLICATION = "beyond-lora"
 _FIGURE_OF = {"phrase": "github-imports", "identified": "image-identified", "all": "image-all"}
 """The published figure that each measure can be compared with."""
@@ -68,7 +77,7 @@ def _rows(headline: Claim, measures: Sequence[Measure], figures: dict[str, Figur
         figure = figures.get(_FIGURE_OF.get(measure.name, ""))
         rows += [
             {
-                "where": f"{_SHORT[measure.instrument]}, {MEASURES[measure.name]}",
+                "where": f"{_SHORT[measure.instrument]}, {_MEASURES[measure.name]}",
                 "technique": part.technique,
                 "numerator": part.numerator,
                 "base": measure.base,
@@ -98,7 +107,7 @@ def _drawn(row: dict[str, Any]) -> list[Row]:
     values = (percent_label(row["share"]), count(row["base"]))
     drawn = [Row(row["where"], row["share"], (row["low"], row["high"]), values, row["technique"], True)]
     if row["published_share"] is not None:
-        base = count(row["published_base"]) if row["published_base"] else "not published"
+        base = count(row["published_base"]) if row["published_base"] else "not given"
         values = (percent_label(row["published_share"]), base)
         drawn.append(Row("published", None, None, values, diamond=row["published_share"]))
     return drawn
@@ -136,4 +145,7 @@ def _claim(snapshot: Snapshot, headline: Claim, measures: Sequence[Measure], row
         alt_text=f"Dots. {title}. {'; '.join(lines)}.",
         mark=mark,
     )
-    return about_cards(claim, snapshot, None)
+    claim = about_cards(claim, snapshot, None)
+    days = {NAMES[m.instrument]: days_text(m) for m in measures}
+    others = "".join(f"; {name}, retrieved {day}" for name, day in days.items())
+    return replace(claim, source_line=claim.source_line + others)
