@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from peft_census.count.difference import Comparison
-from peft_census.publish.charts.draw import SUFFIXES, draw_charts
+from peft_census.publish.charts.draw import SOCIAL_SUFFIXES, SUFFIXES, draw_charts
 from peft_census.publish.charts.registry import chart_names, make_charts
 from peft_census.publish.charts.spec import ChartSpec, Missing
 from peft_census.publish.claims.comparison import comparison_md, comparison_rows
@@ -47,7 +47,7 @@ def publish(
         snapshot: what to publish.
         out: the folder.
         charts: names of the charts to draw, of ``charts.registry``; all if None.
-        blog: whether to write a post, a badge and citation files as well.
+        blog: whether to write a post, a badge, citation files and charts for social networks as well.
         since: the comparison with an earlier snapshot, for the page.
 
     Returns:
@@ -58,7 +58,7 @@ def publish(
         SnapshotError: the snapshot contradicts itself.
         UsageError: there is no chart of one of the names.
     """
-    names = (name + suffix for name in chart_names() for suffix in SUFFIXES)
+    names = (name + suffix for name in chart_names() for suffix in (*SUFFIXES, *SOCIAL_SUFFIXES))
     refuse_other_files(out, {*FILES, POST, CHANGES, *CITATION_FILES, *names}, "publish")
     with replaced_folder(out) as new:
         _write_all(snapshot, new, new.parent, charts, blog, since)
@@ -80,7 +80,9 @@ def _write_all(
         change = change_section(since, technique_name(snapshot, since.technique))
         claims.append(change_claim(snapshot, change.lines, since.technique, since.rule))
     missing = [chart for chart in charts if isinstance(chart, Missing)]
-    write_report(snapshot, claims, draw_charts(snapshot, specs, folder, tmpdir), missing, folder / FILES[-1], change)
+    write_report(
+        snapshot, claims, draw_charts(snapshot, specs, folder, tmpdir, social=blog), missing, folder / FILES[-1], change
+    )
     texts = {
         "coverage.csv": coverage_csv(snapshot),
         "shares.csv": shares_csv(snapshot, shares),

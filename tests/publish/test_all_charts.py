@@ -24,7 +24,7 @@ from matplotlib.textpath import text_to_path
 
 from peft_census.errors import UsageError
 from peft_census.publish.charts import registry
-from peft_census.publish.charts.draw import SUFFIXES
+from peft_census.publish.charts.draw import SOCIAL_SUFFIXES, SUFFIXES
 from peft_census.publish.charts.layout import PAGE, PHONE, SOCIAL, Format
 from peft_census.publish.charts.marks import Sheet, Words
 from peft_census.publish.charts.measure import avoid_overlap
@@ -213,7 +213,7 @@ def test_each_chart_has_its_files(made: Path) -> None:
     """SVG and PNG for both backgrounds, data with the id of the snapshot, and the alt text of the claim."""
     claims = {c["id"]: c for c in json.loads((made / "claims.json").read_text())}
     for chart in drawn("mixed"):
-        for suffix in SUFFIXES:
+        for suffix in (*SUFFIXES, *SOCIAL_SUFFIXES):
             assert (made / f"{chart.name}{suffix}").stat().st_size > 0
         assert (made / f"{chart.name}.txt").read_text().strip() == claims[chart.name]["alt_text"]
         assert claims[chart.name]["data"] == f"{chart.name}.csv"
