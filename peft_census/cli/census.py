@@ -86,7 +86,11 @@ def census(
 
 @click.command(cls=SourceCommand)
 @click.option(
-    "--source", "-s", "spec", metavar="SOURCE", help="A source of the Hub: hub-dump[@REVISION], hub-api, hub."
+    "--source",
+    "-s",
+    "spec",
+    metavar="SOURCE",
+    help="A source of the Hub: hub-dump[@REVISION], hub-metadata, hub-api, hub.",
 )
 @hub_options
 @instrument_options

@@ -176,7 +176,7 @@ source_options = option_group(
         default="specimen",
         show_default=True,
         help="A Parquet file, folder or glob with the columns of model_cards_with_metadata, or a name: "
-        f"{', '.join(NAMED)} (or hub-dump@REVISION).",
+        f"{', '.join(NAMED)} (or hub-dump@REVISION, hub-metadata@models.parquet).",
     ),
     click.option("--keep-first", is_flag=True, help="Keep the first row of a model that occurs twice; do not stop."),
     *_HUB,

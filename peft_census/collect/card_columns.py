@@ -6,6 +6,8 @@ and reason. A card with invalid UTF-8 is repaired and marked.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +19,34 @@ from peft_census.collect.base import INVALID_UTF8, SUSPECT, card_status, cards_b
 from peft_census.errors import BadInputError
 from peft_census.snapshot.schema import arrow_schema
 
-REQUIRED = ("modelId", "card")
-COLUMNS = (
-    *REQUIRED,
-    *"author last_modified downloads likes library_name tags pipeline_tag createdAt revision adapter_config".split(),
-    "siblings",
-)
-_RENAMED = {"modelId": "model_id", "createdAt": "created_at"}
+_SAME = "card author last_modified downloads likes library_name tags pipeline_tag revision adapter_config".split()
+COLUMNS = {
+    "modelId": "model_id",
+    "createdAt": "created_at",
+    "siblings": "adapter_files",
+    **{name: name for name in _SAME},
+}
+"""Column of the dump to column of ``cards``."""
 _SIBLINGS = pa.list_(pa.string())
 """The names of a repository's files; the API's structs with a field ``rfilename`` are accepted too."""
 _LONG = 200
 """A card of so many bytes is not a placeholder."""
 
 
-def check_types(path: Path, schema: pa.Schema) -> None:
-    """Raises BadInputError if a column of the file has a type that ``to_cards`` cannot convert."""
-    for name in (n for n in COLUMNS if n in schema.names):
+def check_types(path: Path, schema: pa.Schema, columns: Mapping[str, str] = COLUMNS) -> None:
+    """Raises BadInputError if a column of the file has a type that ``to_cards`` cannot convert.
+
+    Args:
+        path: the file.
+        schema: its columns.
+        columns: column of the file to column of ``cards``; others are ignored.
+    """
+    for name, column in columns.items():
+        if name not in schema.names:
+            continue
         actual = schema.field(name).type
-        target = _SIBLINGS if name == "siblings" else arrow_schema("cards").field(_RENAMED.get(name, name)).type
-        if not (actual == target or pa.types.is_null(actual) or _converts(name, actual, target)):
+        target = _SIBLINGS if column == "adapter_files" else arrow_schema("cards").field(column).type
+        if not (actual == target or pa.types.is_null(actual) or _converts(column, actual, target)):
             raise BadInputError(
                 f"{path}: column {name!r} has type {actual}, not {target}", "cast the column and write the file again."
             )
@@ -53,7 +64,7 @@ def _converts(name: str, actual: pa.DataType, target: pa.DataType) -> bool:
     if types.is_timestamp(target):
         return bool(types.is_timestamp(actual) or types.is_date(actual))
     is_list = types.is_list(actual) or types.is_large_list(actual)
-    if name == "siblings" and is_list and types.is_struct(actual.value_type):
+    if name == "adapter_files" and is_list and types.is_struct(actual.value_type):
         return any(f.name == "rfilename" and _is_text(f.type) for f in actual.value_type)
     return is_list and (_is_text(actual.value_type) or types.is_null(actual.value_type))
 
@@ -62,17 +73,17 @@ def _is_text(actual: pa.DataType) -> bool:
     return bool(pa.types.is_string(actual) or pa.types.is_large_string(actual))
 
 
-def to_cards(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns ``batch`` in the ``cards`` schema, with status and reason; both are null without the column ``card``."""
+def to_cards(batch: pa.RecordBatch, columns: Mapping[str, str] = COLUMNS) -> pa.RecordBatch:
+    """Returns ``batch`` in the ``cards`` schema, with status and reason; both are null without the column of texts."""
     rows: dict[str, pa.Array | list[object]] = {}
     broken: list[int] = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if name == "siblings":
-            rows["adapter_files"] = _count_adapter_files(column)
+        target = columns[name]
+        if target == "adapter_files":
+            rows[target] = _count_adapter_files(column)
             continue
-        target = _RENAMED.get(name, name)
         rows[target], repaired = _plain(column, arrow_schema("cards").field(target).type)
-        broken = repaired if name == "card" else broken
+        broken = repaired if target == "card" else broken
     if "card" not in rows:
         return cards_batch(rows, batch.num_rows)
     rows["status"], rows["reason"] = _statuses(rows["card"], broken)
@@ -83,6 +94,33 @@ def to_cards(batch: pa.RecordBatch) -> pa.RecordBatch:
         cards.schema.field("card"),
         pc.if_else(without_text, pa.scalar(None, pa.string()), cards.column("card")),
     )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a Parquet file holds cards.
+
+    Args:
+        columns: column of the file to column of ``cards``; those of ``model_id`` and ``card`` are required.
+        to_cards: converts a batch of these columns and ``more`` into the ``cards`` schema.
+        more: other columns that ``to_cards`` reads if they are there.
+    """
+
+    columns: Mapping[str, str]
+    to_cards: Callable[[pa.RecordBatch], pa.RecordBatch]
+    more: tuple[str, ...] = ()
+
+    def of(self, *targets: str) -> list[str]:
+        """Returns the columns of the file that become ``targets``."""
+        return [name for target in targets for name, column in self.columns.items() if column == target]
+
+    def present(self, schema: pa.Schema) -> list[str]:
+        """Returns the columns of a file that are read."""
+        return [name for name in (*self.columns, *self.more) if name in schema.names]
+
+
+DUMP = Layout(COLUMNS, to_cards)
+"""The layout of ``librarian-bots/model_cards_with_metadata``."""
 
 
 def _count_adapter_files(siblings: pa.Array) -> list[object]:

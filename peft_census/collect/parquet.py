@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from peft_census.collect.base import Source, SourceInfo, Unchanged
-from peft_census.collect.card_columns import COLUMNS, REQUIRED, check_types, to_cards
+from peft_census.collect.card_columns import DUMP, Layout, check_types
 from peft_census.collect.registry import SourceRequest
 from peft_census.errors import BadInputError, UsageError
 from peft_census.snapshot.files import file_sha256
@@ -51,10 +51,12 @@ class Files:
         spec: path of a file or folder, or a glob pattern.
         batch_rows: rows per batch.
         keep_first: keep the first row of a model that occurs twice; without it, that is an error.
+        layout: the columns of the files.
     """
 
-    def __init__(self, spec: str, batch_rows: int = 1024, keep_first: bool = False) -> None:
+    def __init__(self, spec: str, batch_rows: int = 1024, keep_first: bool = False, layout: Layout = DUMP) -> None:
         self.spec = spec
+        self.layout = layout
         self.batch_rows = batch_rows
         self.keep_first = keep_first
         found = find_files(spec)
@@ -70,7 +72,7 @@ class Files:
             BadInputError: a file is not Parquet, is damaged, lacks a column, has a wrong type, a null or
                 empty model id, or a model occurs twice.
         """
-        self.rows = sum(_open(path).metadata.num_rows for path in self.paths)
+        self.rows = sum(self._open(path).metadata.num_rows for path in self.paths)
         self.dropped = self._check_ids()
         base = Path(self.spec) if Path(self.spec).is_dir() else None
         names = [path.relative_to(base).as_posix() if base else path.name for path in self.paths]
@@ -103,8 +105,8 @@ class Files:
         kept: set[str] = set()
         for path in self.paths:
             try:
-                for batch in self._read(_open(path), unchanged):
-                    cards = to_cards(batch)
+                for batch in self._read(self._open(path), unchanged):
+                    cards = self.layout.to_cards(batch)
                     if self.keep_first and self.dropped:
                         cards = cards.filter(_first_rows(cards.column("model_id"), self._repeated, kept))
                     yield cards
@@ -114,25 +116,28 @@ class Files:
     def sample(self) -> Iterator[pa.RecordBatch]:
         """Yields the first rows of random row groups, about one row in a hundred."""
         for path in self.paths:
-            file = _open(path)
+            file = self._open(path)
             for group in range(file.num_row_groups):
                 rows = file.metadata.row_group(group).num_rows
                 if random.random() * min(rows, self.batch_rows) < SAMPLE * rows:  # noqa: S311
-                    first = file.iter_batches(self.batch_rows, row_groups=[group], columns=_columns(file))
-                    yield from map(to_cards, islice(first, 1))
+                    first = file.iter_batches(
+                        self.batch_rows, row_groups=[group], columns=self.layout.present(file.schema_arrow)
+                    )
+                    yield from map(self.layout.to_cards, islice(first, 1))
 
     def _read(self, file: pq.ParquetFile, unchanged: Unchanged | None) -> Iterator[pa.RecordBatch]:
         """Yields the rows of a file, without the column ``card`` for row groups in which every card is unchanged."""
-        columns = _columns(file)
+        columns = self.layout.present(file.schema_arrow)
         if unchanged is None or "adapter_config" in columns:
             yield from file.iter_batches(self.batch_rows, columns=columns)
             return
-        identity = [name for name in columns if name in ("modelId", "last_modified", "revision")]
+        identity = [name for name in self.layout.of("model_id", "last_modified", "revision") if name in columns]
+        without_text = [name for name in columns if name not in self.layout.of("card")]
         for group in range(file.num_row_groups):
             read = partial(file.iter_batches, row_groups=[group])
             ids = read(_WITHOUT_TEXT, columns=identity)
-            if all(pc.all(unchanged(to_cards(batch))).as_py() for batch in ids):
-                yield from read(_WITHOUT_TEXT, columns=[name for name in columns if name != "card"])
+            if all(pc.all(unchanged(self.layout.to_cards(batch))).as_py() for batch in ids):
+                yield from read(_WITHOUT_TEXT, columns=without_text)
             else:
                 yield from read(self.batch_rows, columns=columns)
 
@@ -167,12 +172,30 @@ class Files:
         for path in self.paths:
             row = 0
             try:
-                for batch in _open(path).iter_batches(_IDS_AT_ONCE, columns=["modelId"]):
-                    ids = _valid_ids(path, batch.column(0), row)
+                for batch in self._open(path).iter_batches(_IDS_AT_ONCE, columns=self.layout.of("model_id")):
+                    ids = _valid_ids(path, batch, row)
                     row += len(ids)
                     yield path, ids
             except (pa.ArrowException, OSError) as error:
                 raise _damaged(path, error) from error
+
+    def _open(self, path: Path) -> pq.ParquetFile:
+        try:  # with pre_buffer every row group that was read would stay in memory
+            file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
+        except (pa.ArrowException, OSError) as error:
+            raise BadInputError(
+                f"{path}: not a readable Parquet file ({_brief(error)})",
+                "check that the download is complete; the file must be Parquet.",
+            ) from error
+        required = self.layout.of("model_id", "card")
+        missing = [name for name in required if name not in file.schema_arrow.names]
+        if missing:
+            raise BadInputError(
+                f"{path}: column {missing[0]!r} is missing",
+                f"the file has: {', '.join(file.schema_arrow.names)}; {' and '.join(required)} are required.",
+            )
+        check_types(path, file.schema_arrow, self.layout.columns)
+        return file
 
 
 @dataclass(frozen=True)
@@ -233,29 +256,6 @@ def missing_numbers(paths: Iterable[Path]) -> int:
     return sum(max(0, total - len(numbers)) for (_, _, total), numbers in series.items())
 
 
-def _columns(file: pq.ParquetFile) -> list[str]:
-    """Returns the columns of a file that a census reads."""
-    return [name for name in COLUMNS if name in file.schema_arrow.names]
-
-
-def _open(path: Path) -> pq.ParquetFile:
-    try:  # with pre_buffer every row group that was read would stay in memory
-        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
-        raise BadInputError(
-            f"{path}: not a readable Parquet file ({_brief(error)})",
-            "check that the download is complete; the file must be Parquet.",
-        ) from error
-    missing = [name for name in REQUIRED if name not in file.schema_arrow.names]
-    if missing:
-        raise BadInputError(
-            f"{path}: column {missing[0]!r} is missing",
-            f"the file has: {', '.join(file.schema_arrow.names)}; modelId and card are required.",
-        )
-    check_types(path, file.schema_arrow)
-    return file
-
-
 def _first_rows(ids: pa.Array, repeated: set[str], kept: set[str]) -> pa.Array:
     """Returns a mask of the rows whose model is not in ``kept``, and adds the repeated ones to it."""
     mask = []
@@ -266,16 +266,16 @@ def _first_rows(ids: pa.Array, repeated: set[str], kept: set[str]) -> pa.Array:
     return pa.array(mask)
 
 
-def _valid_ids(path: Path, column: pa.Array, row: int) -> pa.Array:
-    """Returns a part of the modelId column as text; ``row`` is the number of its first row."""
-    ids = column.cast(pa.string())
+def _valid_ids(path: Path, batch: pa.RecordBatch, row: int) -> pa.Array:
+    """Returns a part of the column of model ids as text; ``row`` is the number of its first row."""
+    name, ids = batch.schema.names[0], batch.column(0).cast(pa.string())
     try:
         ids.validate(full=True)
     except pa.ArrowInvalid as error:
-        raise BadInputError(f"{path}: a modelId is not valid UTF-8", "repair the modelId column.") from error
+        raise BadInputError(f"{path}: a {name} is not valid UTF-8", "repair this column.") from error
     bad = pc.index(pc.equal(pc.utf8_trim_whitespace(pc.fill_null(ids, "")), ""), True).as_py()
     if bad >= 0:
-        raise BadInputError(f"{path}: row {row + bad} has no modelId", "remove the row or name its model.")
+        raise BadInputError(f"{path}: row {row + bad} has no {name}", "remove the row or name its model.")
     return ids
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NAMED = {
     "specimen": "peft_census.collect.specimen",
     "hub-dump": "peft_census.collect.hub.dump",
+    "hub-metadata": "peft_census.collect.hub.metadata",
     "hub-api": "peft_census.collect.hub.api",
     "hub": "peft_census.collect.hub.api_with_dump",
 }

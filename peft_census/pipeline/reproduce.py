@@ -161,7 +161,7 @@ def local_source(spec: str, keep_first: bool = False) -> Source:
     Raises:
         UsageError: it names nothing, or a source that is crawled.
     """
-    if spec in ("hub", "hub-api", "hub-dump"):
+    if spec in ("hub", "hub-api", "hub-dump", "hub-metadata"):
         raise UsageError(
             f"--source {spec} does not name cards of a known day",
             "name a dump in Parquet or hub-dump@REVISION, or leave out --source to read revisions of the dump.",

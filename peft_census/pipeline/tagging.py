@@ -210,12 +210,16 @@ _RELATIONS = ("adapter", "finetune", "quantized", "merge")
 
 
 def _base_models(cards: pa.RecordBatch, at: pa.Array, rows: pa.RecordBatch) -> pa.Array:
-    """Returns the first base model of each card that was read: by front matter, by Hub tags, by configuration."""
+    """Returns the first base model of each card: by front matter if it was read, by Hub tags, or by configuration."""
+    tags = cards.column("tags")
+    named = pc.starts_with(pc.list_flatten(tags), _BASE_TAG)
+    with_base = pc.unique(pc.filter(pc.list_parent_indices(tags), pc.fill_null(named, False)))
     bases: list[str | None] = [None] * cards.num_rows
-    tags = cards.column("tags").take(at).to_pylist()
+    for i, of_card in zip(with_base.to_pylist(), tags.take(with_base).to_pylist(), strict=True):
+        bases[i] = _tagged_base(of_card)
     firsts, configured = (rows.column(name).to_pylist() for name in ("base_model", "config_base_model"))
-    for i, first, of_card, config in zip(at.to_pylist(), firsts, tags, configured, strict=True):
-        bases[i] = first or _tagged_base(of_card or ()) or config
+    for i, first, config in zip(at.to_pylist(), firsts, configured, strict=True):
+        bases[i] = first or bases[i] or config
     return pa.array(bases, pa.string())
 
 

@@ -92,7 +92,9 @@ class HubApi:
             UsageError: it names a revision, which the API does not have.
         """
         if request.revision is not None:
-            raise UsageError(f"{request.spec!r}: only hub-dump takes a revision", f"use --source {request.name}.")
+            raise UsageError(
+                f"{request.spec!r}: only hub-dump and hub-metadata take a revision", f"use --source {request.name}."
+            )
         return cls(request.raw, request.hub, quiet=request.quiet, batch_rows=request.batch_rows, clock=request.clock)
 
     def prepare(self) -> SourceInfo:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from peft_census.collect.base import Source, SourceInfo, Unchanged
+from peft_census.collect.card_columns import DUMP, Layout
 from peft_census.collect.http.common import Answer, TransientError, decode_json
 from peft_census.collect.http.hub import HubClient, Limits, endpoint, replica_mark
 from peft_census.collect.hub.download import Shard, download
@@ -37,6 +38,7 @@ from peft_census.snapshot.files import replaced_file, write_atomically
 from peft_census.snapshot.manifest import Retrieval
 
 DATASET = "librarian-bots/model_cards_with_metadata"
+SHARDS = r"(data/)?train[^/]*\.parquet"
 _SHA = re.compile(r"[0-9a-f]{40}")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,99}")
 _ANSWER_BYTES = 16_000_000
@@ -48,10 +50,15 @@ def open_source(request: SourceRequest) -> Source:
     Raises:
         UsageError: the revision cannot be one, or an option needs the API.
     """
+    return open_dump(request, HubDump)
+
+
+def open_dump(request: SourceRequest, dump: Callable[..., HubDump]) -> HubDump:
+    """Returns ``dump`` with the options of a request; raises as ``open_source``."""
     accept_shrunk = request.hub.accept_shrunk
     if request.hub != HubOptions(accept_shrunk=accept_shrunk):
         raise UsageError("--ids, --population and --adapter-configs need the API", "use --source hub or hub-api.")
-    return HubDump(request.raw, request.revision, accept_shrunk, quiet=request.quiet, batch_rows=request.batch_rows)
+    return dump(request.raw, request.revision, accept_shrunk, quiet=request.quiet, batch_rows=request.batch_rows)
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,9 @@ class HubDump:
         quiet: no progress bars.
         batch_rows: rows per batch.
         dataset: the dataset's id.
+        kind: the source's name.
+        pattern: the paths of its files that are read.
+        layout: their columns.
     """
 
     raw: Path
@@ -92,12 +102,15 @@ class HubDump:
     quiet: bool = False
     batch_rows: int = 1024
     dataset: str = DATASET
+    kind: str = "hub-dump"
+    pattern: str = SHARDS
+    layout: Layout = DUMP
 
     def __post_init__(self) -> None:
         if self.revision is not None and not _REVISION.fullmatch(self.revision):
             raise UsageError(f"{self.revision!r} is not a revision", "give a commit sha, a branch or a tag.")
         self.base = endpoint()
-        self.folder = crawl_folder(self.raw, self.base, "hub-dump")
+        self.folder = crawl_folder(self.raw, self.base, self.kind)
         self._files: Files | None = None
 
     def prepare(self) -> SourceInfo:
@@ -112,12 +125,12 @@ class HubDump:
     def take(self, client: HubClient, dump: Dump) -> SourceInfo:
         """Does what ``prepare`` does, for a dump that is known already."""
         folder = self.fetch(client, dump)
-        files = self._files = Files(str(folder), self.batch_rows, keep_first=True)
+        files = self._files = Files(str(folder), self.batch_rows, keep_first=True, layout=self.layout)
         info = files.prepare()
         missing = missing_numbers(Path(shard.path) for shard in dump.shards)
         return replace(
             info,
-            kind="hub-dump",
+            kind=self.kind,
             label=f"{self.dataset}@{dump.sha[:12]}",
             revision=dump.sha,
             retrieved=None if client.today is None else Retrieval(client.today, client.today),
@@ -144,7 +157,7 @@ class HubDump:
 
     def session(self) -> AbstractContextManager[HubClient]:
         """Opens a client and locks the folder for this process."""
-        return hub_session(self.folder, self.base, self.limits, "hub-dump", self.quiet)
+        return hub_session(self.folder, self.base, self.limits, self.kind, self.quiet)
 
     def find(self, client: HubClient) -> Dump:
         """Returns the commit and its shards."""
@@ -157,7 +170,7 @@ class HubDump:
         address: str | None = f"{path}/tree/{sha}?recursive=true"
         while address:
             entries, address = get_json(client, address, list, hint)
-            shards += filter(None, map(_shard, entries))
+            shards += filter(None, (_shard(entry, self.pattern) for entry in entries))
         if not shards:
             raise SourceError(f"{self.dataset}@{sha}: no Parquet file in it", "look at the dataset's page.")
         return Dump(sha, tuple(sorted(shards, key=lambda s: s.path)))
@@ -199,7 +212,8 @@ class HubDump:
         """Rejects a smaller or older dump than the last one, unless its revision was named; stores an accepted one."""
         if self.revision is not None:
             return
-        now, file = _extent(dump.sha, folder), self.folder / "last.json"
+        now = _extent(dump.sha, folder, self.layout.of("last_modified")[0])
+        file = self.folder / "last.json"
         last = Extent(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
         if last and last.revision != now.revision and not self.accept_shrunk:
             worse = []
@@ -210,7 +224,7 @@ class HubDump:
             if worse:
                 raise SourceError(
                     f"{self.dataset}@{dump.sha} {' and '.join(worse)}",
-                    f"rows were lost at the source; take the last one with SOURCE=hub-dump@{last.revision}, "
+                    f"rows were lost at the source; take the last one with SOURCE={self.kind}@{last.revision}, "
                     "or run with --accept-shrunk.",
                 )
         write_atomically(file, json.dumps(asdict(now)))
@@ -246,12 +260,12 @@ def get_json(client: HubClient, address: str, expected: type, hint: str) -> tupl
     return decode_json(answer.body), next_page(answer, address, client.base)
 
 
-def _shard(entry: Any) -> Shard | None:
+def _shard(entry: Any, pattern: str = SHARDS) -> Shard | None:
     """Returns the shard that an entry of the dataset's file tree describes; None for other files."""
     if not isinstance(entry, dict) or entry.get("type") != "file":
         return None
     path = entry.get("path")
-    if not isinstance(path, str) or not re.fullmatch(r"(data/)?train[^/]*\.parquet", path):
+    if not isinstance(path, str) or not re.fullmatch(pattern, path):
         return None
     lfs = entry.get("lfs")
     described: dict[str, Any] = lfs if isinstance(lfs, dict) else entry
@@ -261,15 +275,15 @@ def _shard(entry: Any) -> Shard | None:
     return Shard(path, size, oid, isinstance(lfs, dict))
 
 
-def _extent(sha: str, folder: Path) -> Extent:
-    """Returns the size of the dump in ``folder``."""
+def _extent(sha: str, folder: Path, changed: str) -> Extent:
+    """Returns the size of the dump in ``folder``; ``changed`` is the column of the time of the last commit."""
     rows, newest = 0, None
     for path in sorted(folder.glob("*.parquet")):
         try:
             file = pq.ParquetFile(path, pre_buffer=False)
             rows += file.metadata.num_rows
-            if "last_modified" in file.schema_arrow.names:
-                latest = pc.max(file.read(columns=["last_modified"]).column(0)).as_py()
+            if changed in file.schema_arrow.names:
+                latest = pc.max(file.read(columns=[changed]).column(0)).as_py()
                 newest = max(filter(None, (newest, latest)), default=None)
         except pa.ArrowException as error:
             raise SourceError(f"{path}: not readable Parquet ({error})", "remove it and run again.") from error

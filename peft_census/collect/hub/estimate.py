@@ -83,7 +83,7 @@ def estimate(source: Source) -> Estimate:
         return _of_dump(source)
     if isinstance(source, HubApi):
         return _of_api(source)
-    raise UsageError("only sources of the Hub have a cost", "choose one of hub-dump, hub-api, hub.")
+    raise UsageError("only sources of the Hub have a cost", "choose one of hub-dump, hub-metadata, hub-api, hub.")
 
 
 def _of_api(source: HubApi) -> Estimate:
@@ -118,7 +118,7 @@ def _of_dump(source: HubDump) -> Estimate:
     size = sum(s.size for s in missing)
     changes = {"shards": len(dump.shards), "shards_to_download": len(missing)}
     return Estimate(
-        f"hub-dump {source.dataset}@{dump.sha}",
+        f"{source.kind} {source.dataset}@{dump.sha}",
         requests,
         client.requests,
         plan,

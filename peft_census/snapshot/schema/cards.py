@@ -128,8 +128,8 @@ CARD_TABLES: dict[str, Table] = {
             Column(
                 "base_model",
                 pa.string(),
-                "First base model in the front matter, else in the Hub's tags, else in the configuration. Null for "
-                "cards without a candidate mention.",
+                "First base model in the front matter, else in the Hub's tags, else in the configuration. For cards "
+                "without a candidate mention only the tags were read.",
                 public=Public.BASE_MODEL,
             ),
             Column(
