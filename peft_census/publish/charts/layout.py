@@ -25,7 +25,7 @@ class Format:
     name: str
     wide: float
     ratio: float | None = None
-    pixels: int = 1600
+    pixels: int = 1400
 
 
 PAGE = Format("page", 8.6)

@@ -16,10 +16,11 @@ import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
-from matplotlib.image import imsave
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from peft_census.errors import OutputError
 from peft_census.publish.charts.layout import Format, compose
@@ -110,8 +111,9 @@ def png_bytes(sheet: Sheet, claim: Claim, form: Format, palette: Palette) -> byt
         raster = _Raster(sheet, form.pixels, palette)
         for mark in sheet.marks:
             raster.add(mark)
-        metadata: Any = {"Software": None, "Description": clean(claim.alt_text)}
-        imsave(buffer, raster.pixels(), format="png", metadata=metadata, pil_kwargs={"compress_level": _ZLIB_LEVEL})
+        info = PngInfo()
+        info.add_itxt("Description", clean(claim.alt_text))
+        raster.image().save(buffer, "png", pnginfo=info, compress_level=_ZLIB_LEVEL)
     return buffer.getvalue()
 
 
@@ -126,9 +128,9 @@ class _Raster:
         corners = [(0.0, 0.0), (sheet.wide, 0.0), (sheet.wide, sheet.tall + 1), (0.0, sheet.tall + 1)]
         self.add(Shape(places=corners, fill="background"))
 
-    def pixels(self) -> np.ndarray:
-        """Returns the image, RGBA."""
-        return np.asarray(self._renderer.buffer_rgba())
+    def image(self) -> Image.Image:
+        """Returns the image, without the alpha channel, which is opaque everywhere."""
+        return Image.fromarray(np.asarray(self._renderer.buffer_rgba())).convert("RGB")
 
     def add(self, mark: Mark) -> None:
         """Draws a mark over the others."""

@@ -91,7 +91,7 @@ def _between(one: Place, other: Place) -> Box:
 def _label(frame: Frame, dot: Dot, place: Place, taken: list[Box]) -> None:
     """Writes the label at the nearest place with space, with a thin line where that is not beside the point.
 
-    Where there is no space, only the data file has the name.
+    Where there is no space, only the data file has the name, unless it is bold: that one stands at the upper edge.
     """
     weight = "bold" if dot.bold else "normal"
     text = truncate(dot.label, 2.6 if dot.bold else 1.6, TICK_SIZE, weight)
@@ -112,6 +112,11 @@ def _label(frame: Frame, dot: Dot, place: Place, taken: list[Box]) -> None:
                 if reach:
                     frame.stroke([place, (x, y - sy * 0.06)], "muted", 0.5)
                 return
+    if dot.bold:
+        start, y = min(max(place[0] - across / 2, frame.x), frame.x + frame.wide - across), frame.y + 0.04
+        taken.append((start - 0.02, y - up / 2, start + across + 0.02, y + up / 2))
+        frame.marks.append(Words(start, y + MIDDLE * TICK_SIZE, text, TICK_SIZE, dot.technique, bold=True))
+        frame.stroke([place, (place[0], y + 0.08)], "muted", 0.5)
 
 
 def _overlap(one: Box, other: Box) -> bool:

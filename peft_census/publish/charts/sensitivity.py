@@ -19,7 +19,7 @@ from peft_census.publish.charts.measure import TICK_SIZE, widest
 from peft_census.publish.charts.rows import Row, Rows, axis_start, percent_tick
 from peft_census.publish.charts.spec import ChartSpec, Missing, Panel
 from peft_census.publish.claims.claim import Claim, about_cards
-from peft_census.publish.snapshot_reader import read_rows, technique_name
+from peft_census.publish.snapshot_reader import card_span, read_rows, technique_name
 from peft_census.publish.text.numbers import count, percent, percent_label
 from peft_census.publish.text.wording import capitalized
 from peft_census.snapshot.snapshot import Snapshot
@@ -127,7 +127,7 @@ def _claim(snapshot: Snapshot, rows: list[dict[str, Any]], name: str, options: S
         why_not="This is the highest of many shares, chosen after all of them were computed.",
         caveat="The rules overlap and were not sampled, so their range is not a confidence interval.",
         title=f"{name}'s share under {rules}",
-        subtitle=f"Rules with an effective sample size of at least {ENOUGH} cards, sensible or not: {percent(low)} to {percent(high)}.",
+        subtitle=f"Rules with an effective sample size of at least {ENOUGH} cards, sensible or not, {card_span(snapshot)}: {percent(low)} to {percent(high)}.",
         alt_text=f"Specification curve, from {percent(low)} to {percent(high)}. Median share of the rules with each option: {medians}.",
     )
     return about_cards(claim, snapshot, HEADLINE)

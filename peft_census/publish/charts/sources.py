@@ -13,7 +13,7 @@ from peft_census.publish.claims.claim import Claim, about_cards
 from peft_census.publish.claims.instruments import NAMES, days_text, is_replica
 from peft_census.publish.measures import Measure, read_measures
 from peft_census.publish.published import load_published
-from peft_census.publish.snapshot_reader import REPLICA_MARK
+from peft_census.publish.snapshot_reader import REPLICA_MARK, card_span
 from peft_census.publish.text.numbers import count, percent, percent_label
 from peft_census.publish.text.wording import interval_text
 from peft_census.snapshot.snapshot import Snapshot
@@ -141,7 +141,7 @@ def _claim(snapshot: Snapshot, headline: Claim, measures: Sequence[Measure], row
         why_not="A card, a file, a repository and a model are different units, so their average has no meaning.",
         caveat=f"Data sources: {names}. Each has its own coverage.",
         title=title,
-        subtitle=f"Model cards that cite exactly one technique (variants count as {headline.name}), files and repositories that import one, image models of a type that names one (variants separate).",
+        subtitle=f"Model cards that cite exactly one technique ({card_span(snapshot)}; variants count as {headline.name}); imports on GitHub and image models on Civitai (variants separate).",
         alt_text=f"Dots. {title}. {'; '.join(lines)}.",
         mark=mark,
     )
