@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -13,6 +14,13 @@ from peft_census.pipeline.aggregate_copy import aggregate_copy
 from peft_census.pipeline.hub_dataset import publish_dataset
 from peft_census.pipeline.public_copy import public_copy
 from peft_census.pipeline.publishing import publish_snapshot
+
+
+def web_address(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    """Returns an address of the web that can stand in Markdown and HTML; another text is a usage error."""
+    if value and not re.fullmatch(r"https?://[A-Za-z0-9._~:/%-]+", value):
+        raise UsageError(f"--address {value!r} is not an address", "it starts with https:// and has no spaces.")
+    return value
 
 
 @click.command()
@@ -32,6 +40,13 @@ from peft_census.pipeline.publishing import publish_snapshot
     help="With --for analysts or hub: counted tables only, with no cell under 5 models.",
 )
 @click.option("--since", metavar="ID|PATH", help="An earlier snapshot; the page then says what changed.")
+@click.option(
+    "--address",
+    metavar="URL",
+    default="",
+    callback=web_address,
+    help="Where you serve the folder, for its links.",
+)
 @click.option("--repo", metavar="OWNER/NAME", help="With --for hub: the dataset repository.")
 @click.option("--push", is_flag=True, help="With --for hub: upload the folder in one commit.")
 @output_options
@@ -41,6 +56,7 @@ def publish(
     audience: str,
     aggregate: bool,
     since: str | None,
+    address: str,
     repo: str | None,
     push: bool,
     output: OutputOptions,
@@ -51,7 +67,9 @@ def publish(
 
     \b
     --for page      charts, tables, claims and page
-    --for blog      also post.md (with the alt text and caption of each chart), a badge, and how to cite
+    --for blog      also post.md (a post of 500 to 800 words with three charts), snippets.html (HTML to embed the
+                    charts elsewhere), charts for social networks, a badge, and how to cite; with --address, links
+                    start with that address and work from any site
     --for analysts  the public copy of the snapshot: model ids, labels, offsets and counted tables, no text of a
                     card; models that corrections.toml withholds are left out
     --for hub       the public copy as a dataset for the Hub: Parquet, README, data dictionary, Croissant
@@ -82,5 +100,5 @@ def publish(
         print_result(result, text, output)
     else:
         earlier = open_snapshot(since) if since is not None else None
-        files = publish_snapshot(opened, out, audience == "blog", earlier, output.progress)
+        files = publish_snapshot(opened, out, audience == "blog", earlier, output.progress, address)
         print_result({"files": files}, "\n".join(str(file) for file in files), output)

@@ -14,7 +14,12 @@ from peft_census.snapshot.snapshot import Snapshot
 
 
 def publish_snapshot(
-    snapshot: Snapshot, out: Path, blog: bool = False, since: Snapshot | None = None, progress: Progress = SILENT
+    snapshot: Snapshot,
+    out: Path,
+    blog: bool = False,
+    since: Snapshot | None = None,
+    progress: Progress = SILENT,
+    address: str = "",
 ) -> list[Path]:
     """Writes the publication of ``snapshot`` into ``out``, without free text of others, and returns its files.
 
@@ -24,6 +29,7 @@ def publish_snapshot(
         blog: whether to add a blog post.
         since: an earlier snapshot; the page then says why the share of the headline changed.
         progress: receives the progress.
+        address: where the folder will be served, for links of the post.
 
     Raises:
         OutputError: ``out`` has other files, or cannot be written.
@@ -32,4 +38,4 @@ def publish_snapshot(
     if since is not None:
         change = compare(since, snapshot, HEADLINE, headline(snapshot.table("shares")).technique)
     with progress.stage("drawing charts"):
-        return publish(public_view(snapshot), out, settings().chart_names, blog, change)
+        return publish(public_view(snapshot), out, settings().chart_names, blog, change, address)

@@ -92,6 +92,7 @@ def _claim(snapshot: Snapshot, headline: Claim, rows: list[dict[str, Any]]) -> C
         far = max(apart, key=lambda r: abs(r["share"] - share))
         title = f"{name}'s share is {percent(far['share'])} for {_name(far)}, {percent(share)} overall"
     lines = [f"{_name(r)}: {percent(r['share'])} of {count(r['base'])} ({interval(r['low'], r['high'])})" for r in rows]
+    least, most = (end(rows, key=lambda r: r["share"]) for end in (min, max))
     claim = Claim(
         id=NAME,
         population="cards with a known task, library or base model",
@@ -104,6 +105,10 @@ def _claim(snapshot: Snapshot, headline: Claim, rows: list[dict[str, Any]]) -> C
         high=headline.high,
         method=headline.method,
         quote=f"{title}. {'; '.join(lines)}",
+        sentence=(
+            f"{name}'s share lies between {percent(least['share'])} ({_name(least)}, {count(least['base'])} cards) and "
+            f"{percent(most['share'])} ({_name(most)}, {count(most['base'])} cards) in the groups shown"
+        ),
         misquote=f"People who fine-tune for other tasks avoid {name}.",
         why_not="Groups differ in their tools and authors as well, so a difference between them has many possible causes.",
         caveat="Task, library and base model are what the card or the Hub says; many cards say none.",

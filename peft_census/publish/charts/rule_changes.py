@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from peft_census.count import HEADLINE, parse_rule
@@ -47,6 +48,11 @@ def _row(row: dict[str, Any]) -> Row:
     return Row(_name(row), row["share"], (row["low"], row["high"]), values, color, leads)
 
 
+def _at(rows: list[dict[str, Any]], end: Callable[..., dict[str, Any]]) -> str:
+    row = end(rows, key=lambda r: r["share"])
+    return f"{percent(row['share'])} ({_name(row).lower()})"
+
+
 def _claim(snapshot: Snapshot, headline: Claim, rows: list[dict[str, Any]]) -> Claim:
     name, first, others = headline.name or "", rows[0], rows[1:]
     low, high = min(r["share"] for r in others), max(r["share"] for r in others)
@@ -71,6 +77,7 @@ def _claim(snapshot: Snapshot, headline: Claim, rows: list[dict[str, Any]]) -> C
         high=max(high, first["share"]),
         method="lowest and highest share with one option changed",
         quote=f"If one option of the counting rule is changed, {name}'s share ranges from {percent(low)} to {percent(high)}; {'; '.join(lines)}",
+        sentence=f"If one option of the counting rule is changed, {name}'s share ranges from {_at(others, min)} to {_at(others, max)}",
         misquote=f"Another way to count would show that {name} does not lead.",
         why_not="Each row changes one option. What several changes together give is in the table of all rules.",
         caveat="Each rule has its own base. The range over the rules is not a confidence interval.",

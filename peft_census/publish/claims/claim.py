@@ -34,6 +34,7 @@ class Claim:
         kind: ``share``, ``empty`` (a base of zero, so there is no share), ``coverage``, ``funnel`` (what cards say of
             models with an adapter), ``finding`` (what a chart shows), ``change``, ``instrument`` or ``benchmark`` (data
             sources that are not model cards).
+        sentence: the claim in one plain sentence without source, rule, snapshot and full stop.
         source_line: project, snapshot, data set and dates of its cards.
         snapshot_id: the snapshot.
         specimen: whether the cards are made up.
@@ -66,6 +67,7 @@ class Claim:
     subtitle: str
     alt_text: str
     kind: str = "finding"
+    sentence: str = ""
     source_line: str = ""
     snapshot_id: str = ""
     specimen: bool = False
@@ -107,6 +109,7 @@ def about_cards(claim: Claim, snapshot: Snapshot, rule: Rule | None) -> Claim:
     return replace(
         claim,
         quote=mark + quote,
+        sentence=claim.sentence or claim.quote.removesuffix("."),
         source_line=source_line(snapshot),
         alt_text=f"{mark}{claim.alt_text} {source_line(snapshot)}.",
         snapshot_id=snapshot.id,

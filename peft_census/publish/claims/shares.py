@@ -22,7 +22,7 @@ from peft_census.publish.snapshot_reader import (
     technique_name,
 )
 from peft_census.publish.text.numbers import count, interval, percent, plural
-from peft_census.publish.text.wording import base_text, bounds_text, capitalized, counting_text, quote, title
+from peft_census.publish.text.wording import base_text, bounds_text, capitalized, counting_text, quote, sentence, title
 from peft_census.snapshot.snapshot import Snapshot
 
 HEADLINE, COVERAGE = "headline", "coverage"
@@ -80,12 +80,13 @@ def break_down(others: list[Share]) -> tuple[list[Share], list[Share]]:
     return voted[:cut], voted[cut:]
 
 
-def change_claim(snapshot: Snapshot, lines: Sequence[str], technique: str, rule: Rule) -> Claim:
+def change_claim(snapshot: Snapshot, lines: Sequence[str], sentence: str, technique: str, rule: Rule) -> Claim:
     """Returns the claim about the change since an earlier snapshot.
 
     Args:
         snapshot: the newer snapshot.
         lines: the finding, then what belongs to it, one sentence each.
+        sentence: the same for a text.
         technique: whose share changed.
         rule: how both snapshots were counted.
     """
@@ -100,6 +101,7 @@ def change_claim(snapshot: Snapshot, lines: Sequence[str], technique: str, rule:
         base=0,
         method="Shapley values over groups of cards: the parts add up to the difference",
         quote=f"{text} (peft_census, snapshot {snapshot.id}).",
+        sentence=sentence,
         misquote="People changed their minds.",
         why_not="A share also changes with the population, the readable cards and the project's own rules.",
         caveat="Snapshots of different populations do not show a trend.",
@@ -145,6 +147,7 @@ def _share_claim(
         method=share.method,
         effective_n=share.effective_n,
         quote=quote(share, source_label(snapshot), card_span(snapshot), snapshot.id),
+        sentence=sentence(share),
         misquote=f"{capitalized(percent(share.share))} of models use {share.name}.",
         why_not=(
             f"A model whose card cites {share.name} may be trained without it; a model whose card cites nothing may "
@@ -214,6 +217,10 @@ def _coverage_claim(snapshot: Snapshot) -> Claim:
         quote=(
             f"Of {plural(listed, 'model')} listed in {source_label(snapshot)}, {count(read)}{part} have a card with "
             f"text; {missing}{incomplete} (peft_census, snapshot {snapshot.id})."
+        ),
+        sentence=(
+            f"The source, {source_label(snapshot)}, lists {plural(listed, 'model')}; {count(read)}{part} have a card "
+            f"with text, {card_span(snapshot)}{incomplete}"
         ),
         misquote=f"The other {plural(listed - read, 'model')} use no technique.",
         why_not="A model without a readable card may be trained with any technique or with none.",

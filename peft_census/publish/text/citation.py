@@ -41,11 +41,11 @@ def write_citation(headline: Claim, folder: Path) -> list[Path]:
 
 def bibtex(claim: Claim) -> str:
     """Returns a BibTeX entry for the snapshot of ``claim``."""
-    year = re.match(r"([0-9]{4})-", claim.snapshot_id)
+    year = _year(claim)
     fields = {
         "title": f"{{{_tex(_title(claim))}}}",
         "author": f"{{{AUTHORS}}}",
-        **({"year": year[1]} if year else {}),
+        **({"year": year} if year else {}),
         "note": _tex(f"{claim.subtitle} {claim.source_line}"),
     }
     key = "peft_census_" + re.sub(r"[^A-Za-z0-9]+", "_", claim.snapshot_id)
@@ -75,6 +75,17 @@ def badge_json(claim: Claim) -> str:
     color = _GRAY if claim.specimen or claim.share is None else _COLOR
     record = {"schemaVersion": 1, "label": LABEL, "message": message, "color": color}
     return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+
+
+def cited_as(claim: Claim) -> str:
+    """Returns the reference as plain text: authors, year, title with the snapshot id."""
+    year = _year(claim)
+    return f"{AUTHORS}{f' ({year})' if year else ''}, “{_title(claim)}”"
+
+
+def _year(claim: Claim) -> str | None:
+    found = re.match(r"([0-9]{4})-", claim.snapshot_id)
+    return found[1] if found else None
 
 
 def _title(claim: Claim) -> str:

@@ -66,6 +66,24 @@ def change_section(comparison: Comparison, name: str) -> ChangeSection:
     return ChangeSection(head, more, comparison.reasons, rows, _notes(comparison))
 
 
+def change_sentence(comparison: Comparison, name: str) -> str:
+    """Returns the change for readers of a text: both shares, the difference, its largest part, what limits it."""
+    before, after = _share(comparison.before), _share(comparison.after)
+    sides = f"{name}'s share was {before} in snapshot {comparison.older} and is {after} now"
+    parts = [(part.contribution, part.group) for part in comparison.parts if part.contribution]
+    if comparison.reasons:
+        why = "; ".join(comparison.reasons)
+        return f"{sides}. This is not a trend, because the two snapshots are of different populations: {why}."
+    if comparison.difference is None or not parts:
+        return f"{sides}."
+    largest, group = max(parts, key=lambda part: float(abs(part[0])))
+    points = f"{_points(100 * comparison.difference)} percentage points"
+    return (
+        f"{sides}, a difference of {points}. The largest part, {_points(100 * largest)} points, "
+        f"comes from one group: {GROUPS[group]}. {_retagging(comparison)}"
+    )
+
+
 def difference_json(comparison: Comparison) -> dict[str, Any]:
     """Returns the comparison for JSON; exact fractions are given as text."""
     return {

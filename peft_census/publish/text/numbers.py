@@ -52,7 +52,7 @@ def count(number: float) -> str:
 
 def size_text(effective_n: float) -> str:
     """Returns an effective sample size: ``1.8``, ``29``, ``1,214``."""
-    return f"{effective_n:.1f}" if effective_n < 9.95 else f"{effective_n:,.0f}"
+    return f"{effective_n:.1f}".removesuffix(".0") if effective_n < 9.95 else f"{effective_n:,.0f}"
 
 
 def plural(number: float, noun: str) -> str:

@@ -52,7 +52,7 @@ def shares_md(
     lines = [f"# {markdown_safe(first.title)}", ""]
     if first.specimen:
         lines += [f"> **{SPECIMEN_MARK}**", ""]
-    lines += [*quote_md(first), ""]
+    lines += [f"To quote: {markdown_safe(first.quote)}", "", markdown_safe(first.caveat), ""]
     if first.share is None:
         lines += [f"## {RULE.name}", "", f"{markdown_safe(first.subtitle)} Nothing to count, so there is no share.", ""]
     for rule, group in groupby(shares, key=lambda s: s.rule):
@@ -68,17 +68,6 @@ def shares_md(
     if first.specimen:
         lines.append(f"- {SPECIMEN_MARK}")
     return "\n".join(lines) + "\n"
-
-
-def quote_md(claim: Claim) -> list[str]:
-    """Returns the sentence to quote, the one not to write and the caveat, as Markdown lines."""
-    return [
-        f"To quote: {markdown_safe(claim.quote)}",
-        "",
-        f"Do not write: ~~{markdown_safe(claim.misquote)}~~ {markdown_safe(claim.why_not)}",
-        "",
-        markdown_safe(claim.caveat),
-    ]
 
 
 def _rule_md(rule: str, rows: list[Share]) -> list[str]:

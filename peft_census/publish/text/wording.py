@@ -8,6 +8,7 @@ model that was trained without it.
 from __future__ import annotations
 
 from peft_census.count import Rule
+from peft_census.count.uncertainty import CLUSTERED, FEW_CLUSTERS
 from peft_census.publish.snapshot_reader import Share
 from peft_census.publish.text.numbers import count, interval, percent, plural, size_text
 
@@ -59,6 +60,20 @@ def quote(share: Share, label: str, span: str, snapshot_id: str) -> str:
     )
 
 
+def sentence(share: Share) -> str:
+    """Returns the finding with its counts, without source, interval, snapshot and full stop."""
+    rule, part = share.parsed_rule, percent(share.share)
+    if not rule.whole_cards:
+        return title(share)
+    cards = rule.cards.replace("cards", "model cards", 1)
+    return ", ".join(
+        [
+            f"Of {count(share.base)} {cards}, {count(share.numerator)} ({part}) {_verb(rule)} {share.name}",
+            *(option.short for option in rule.qualifiers),
+        ]
+    )
+
+
 def bounds_text(share: Share) -> str:
     """Returns the interval to quote with a share: its method, its ends and the effective sample size."""
     return interval_text(share.low, share.high, share.method, share.effective_n)
@@ -71,7 +86,7 @@ def interval_text(low: float, high: float, method: str, effective_n: float | Non
     """
     kind = "" if method.startswith("range") else " interval"
     size = "" if effective_n is None else f", effective sample size {size_text(effective_n)}"
-    return f"{method}{kind} {interval(low, high)}{size}"
+    return f"{method.replace(FEW_CLUSTERS, CLUSTERED)}{kind} {interval(low, high)}{size}"
 
 
 def capitalized(text: str) -> str:
