@@ -248,35 +248,42 @@ class GroupOptions:
         return ShareQuery(rules, self.by, self.where, self.technique, self.top)
 
 
-def parse_group_options(
-    by: tuple[str, ...], where: tuple[str, ...], technique: tuple[str, ...], top: int
-) -> GroupOptions:
-    """Returns which groups to count.
+def conditions(where: tuple[str, ...]) -> dict[str, list[str]]:
+    """Returns dimension to the values in ``NAME=VALUE``.
 
     Raises:
         UsageError: a condition has no equals sign.
     """
-    conditions: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for condition in where:
         name, equals, value = condition.partition("=")
         if not equals:
             raise UsageError(
                 f"--where {condition}: not a condition", f"write NAME=VALUE; names: {', '.join(DIMENSIONS)}."
             )
-        conditions.setdefault(name, []).append(value)
-    return GroupOptions(split_names(*by), conditions, split_names(*technique), top)
+        found.setdefault(name, []).append(value)
+    return found
 
+
+def parse_group_options(
+    by: tuple[str, ...], where: tuple[str, ...], technique: tuple[str, ...], top: int
+) -> GroupOptions:
+    """Returns which groups to count; raises as ``conditions``."""
+    return GroupOptions(split_names(*by), conditions(where), split_names(*technique), top)
+
+
+where_option = click.option(
+    "--where",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Only models with this value; several values of one name are alternatives.",
+)
 
 group_options = option_group(
     "groups",
     parse_group_options,
     click.option("--by", multiple=True, metavar="NAME", help=f"Shares by one or two of: {', '.join(DIMENSIONS)}."),
-    click.option(
-        "--where",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Only models with this value; several values of one name are alternatives.",
-    ),
+    where_option,
     click.option("--technique", multiple=True, metavar="ID", help="Only these techniques, in groups."),
     click.option("--top", default=TOP_VALUES, show_default=True, metavar="N", help="The largest N values of --by."),
 )

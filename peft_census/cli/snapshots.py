@@ -9,9 +9,16 @@ from pathlib import Path
 
 import click
 
-from peft_census.cli.options import GroupOptions, group_options, open_snapshot, output_options, snapshot_option
+from peft_census.cli.options import (
+    GroupOptions,
+    group_options,
+    open_snapshot,
+    output_options,
+    snapshot_option,
+)
 from peft_census.cli.output import OutputOptions, print_result
 from peft_census.cli.streams import print_text
+from peft_census.cli.table import TableOptions, table_options, write_table
 from peft_census.count import parse_rule
 from peft_census.count.difference import Comparison
 from peft_census.errors import DONE, FAILED, GAPS, UsageError
@@ -31,7 +38,6 @@ from peft_census.publish.text.difference import (
     difference_text,
 )
 from peft_census.publish.text.explanation import explanation_text
-from peft_census.publish.text.formats import BINARY, FORMATS
 from peft_census.publish.text.label_correction import corrected_text
 from peft_census.publish.text.numbers import plural
 from peft_census.publish.text.terminal import describe_snapshot, groups_text, shares_text, table_text, techniques_text
@@ -47,10 +53,7 @@ from peft_census.tag.peft_source import missing, read_peft
 @click.option("--table", metavar="NAME", help="Another counted table, such as sensitivity.")
 @group_options
 @click.option("--gold", type=click.Path(path_type=Path), metavar="FILE", help="Labels of a sample (see sample-gold).")
-@click.option(
-    "--format", "form", type=click.Choice(["text", *FORMATS]), default="text", show_default=True, help="Format."
-)
-@click.option("--out", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write the result to this file.")
+@table_options
 @output_options
 def count(
     snapshot: str,
@@ -58,8 +61,7 @@ def count(
     table: str | None,
     groups: GroupOptions,
     gold: Path | None,
-    form: str,
-    out: Path | None,
+    target: TableOptions,
     output: OutputOptions,
 ) -> None:
     """Count a snapshot again by the rules of this release.
@@ -88,7 +90,7 @@ def count(
       peft-census count --gold labelled.jsonl
     """
     opened = open_snapshot(snapshot)
-    if (table is not None) + bool(groups) + (gold is not None) > 1 or (gold and form != "text"):
+    if (table is not None) + bool(groups) + (gold is not None) > 1 or (gold and target.form != "text"):
         raise UsageError("--table, --gold and groups of cards cannot be combined", "use one of them.")
     if groups:
         name, counted = "shares", count_groups(opened, groups.query(rule))
@@ -99,32 +101,12 @@ def count(
     else:
         name, counted = "shares", count_again(opened, rule)
         text = shares_text(opened, counted)
-    if form != "text":
-        _write(FORMATS[form](counted), form, out)
-        return
     result = {"snapshot_id": opened.id, name: counted.to_pylist()}
     if gold is not None:
         correction = correct(opened, gold, rule)
         result["corrected"] = to_json(correction)
         text += "\n\n" + corrected_text(opened, correction)
-    if out is not None:
-        write_atomically(out, text + "\n")
-        return
-    print_result(result, text, output)
-
-
-def _write(content: bytes, form: str, out: Path | None) -> None:
-    """Writes a table to ``out``, or prints it.
-
-    Raises:
-        UsageError: the format cannot be printed.
-    """
-    if out is not None:
-        write_atomically(out, content)
-    elif form in BINARY:
-        raise UsageError(f"--format {form} cannot be printed", "name a file with --out.")
-    else:
-        print_text(content.decode().removesuffix("\n"))
+    write_table(counted, result, text, target, output)
 
 
 @click.command()

@@ -11,6 +11,7 @@ from peft_census.count.popular import popular
 from peft_census.count.rules import HEADLINE, RULES_VERSION, STANDARD, Rule, parse_rule
 from peft_census.count.shares import count_shares, headline, rule_changes, sensitivity
 from peft_census.count.time import adoption, concentration, milestones
+from peft_census.count.top import Top, TopQuery, top
 
 __all__ = [
     "GROUP_COLUMNS",
@@ -23,6 +24,8 @@ __all__ = [
     "Evidence",
     "Rule",
     "ShareQuery",
+    "Top",
+    "TopQuery",
     "Votes",
     "adoption",
     "agreement",
@@ -43,4 +46,5 @@ __all__ = [
     "rule_changes",
     "sensitivity",
     "shares_by",
+    "top",
 ]

@@ -119,13 +119,9 @@ def shares_by(evidence: Evidence, query: ShareQuery) -> pa.Table:
     Raises:
         UsageError: the snapshot lacks a column, no model has a value of ``where``, or a technique is unknown.
     """
-    for column in query.columns:
-        if column not in evidence.models.schema.names:
-            raise UsageError(f"the snapshot has no column {column!r}", "a public copy lacks some; use the snapshot.")
+    evidence = choose(evidence, query.columns, query.where)
     if unknown := [t for t in query.techniques if t not in evidence.facts]:
         raise UsageError(f"no technique {unknown[0]!r}", "`peft-census techniques` lists them.")
-    if query.where:
-        evidence = evidence.among(_chosen(evidence, query.where))
     rows: list[dict[str, Any]] = []
     for rule in query.rules:
         groups = Groups(evidence, evidence.votes(rule), query.by, query.top)
@@ -135,6 +131,23 @@ def shares_by(evidence: Evidence, query: ShareQuery) -> pa.Table:
             rows += [head | {"technique": technique} | of[i] for technique, of in cells.items()]
     names = [pa.field(name, pa.string(), nullable=False) for name in ("rule", *query.by, "technique")]
     return pa.Table.from_pylist(rows, pa.schema([*names, *(pa.field(c.name, c.type) for c in SHARE_COLUMNS)]))
+
+
+def choose(evidence: Evidence, columns: Sequence[str], where: Mapping[str, Sequence[str]]) -> Evidence:
+    """Returns the evidence of the models that have one of the values in every dimension of ``where``.
+
+    Args:
+        evidence: of all models.
+        columns: the columns of ``models`` that are needed.
+        where: dimension to values.
+
+    Raises:
+        UsageError: the snapshot lacks a column, or no model has a value.
+    """
+    for column in columns:
+        if column not in evidence.models.schema.names:
+            raise UsageError(f"the snapshot has no column {column!r}", "a public copy lacks some; use the snapshot.")
+    return evidence.among(_chosen(evidence, where)) if where else evidence
 
 
 def breakdown(evidence: Evidence, rules: Sequence[Rule] = STORED) -> pa.Table:

@@ -161,6 +161,13 @@ class Evidence:
         return downloads.clip(min=0)
 
     @cached_property
+    def downloads_known(self) -> Bools:
+        """Whether the downloads of each model are known."""
+        if not self._has("downloads"):
+            return np.zeros(self.n_cards, dtype=np.bool_)
+        return _ints(pc.is_valid(self.models["downloads"])).astype(np.bool_)
+
+    @cached_property
     def unread(self) -> int:
         """Models that have a card which could not be read: gated, gone or failed."""
         if not self._has("status"):
@@ -218,6 +225,11 @@ class Evidence:
     def counted_as(self, rule: Rule) -> Ints:
         """Returns the technique that each entry of ``kinds`` counts as under ``rule``; -1 where it does not count."""
         return self._counted_as(rule.options)[self.kinds.technique]
+
+    def counts_as(self, technique: str, rule: Rule) -> str | None:
+        """Returns the technique that ``technique`` counts as under ``rule``; None where it does not count."""
+        position = int(self._counted_as(rule.options)[self.techniques.index(technique)])
+        return None if position < 0 else self.techniques[position]
 
     def _counted_as(self, options: tuple[Option, ...]) -> Ints:
         """Returns the position of the technique that each technique counts as; -1 where it does not count."""

@@ -113,8 +113,7 @@ def language(evidence: Evidence) -> pa.Array:
 
 def downloads(evidence: Evidence) -> pa.Array:
     """Returns the range of downloads in 30 days."""
-    known = pc.is_valid(evidence.models["downloads"]).to_numpy().astype(np.bool_)
-    return _bands(evidence.downloads, _BANDS, "100,000 or more", known)
+    return _bands(evidence.downloads, _BANDS, "100,000 or more", evidence.downloads_known)
 
 
 def author_kind(evidence: Evidence) -> pa.Array:

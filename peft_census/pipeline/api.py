@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from peft_census.collect.card_columns import check_types, to_cards
-from peft_census.count import HEADLINE, STANDARD, ShareQuery, count_shares, parse_rule
+from peft_census.count import HEADLINE, STANDARD, ShareQuery, TopQuery, count_shares, parse_rule
 from peft_census.count.cells import TOP_VALUES
 from peft_census.errors import UsageError
-from peft_census.pipeline.counting import count_groups, evidence_of
+from peft_census.pipeline.counting import count_groups, count_top, evidence_of
 from peft_census.pipeline.settings import settings
 from peft_census.publish.charts.notebook import Chart, draw_chart
 from peft_census.snapshot.schema import arrow_schema
@@ -138,11 +138,46 @@ def shares(
     query = ShareQuery(
         rules=tuple(map(parse_rule, names)) or (HEADLINE,),
         by=_names(by),
-        where={name: _names(values) for name, values in (where or {}).items()},
+        where=_conditions(where),
         techniques=_names(technique),
         top=top,
     )
     return _frame(count_groups(opened, query))
+
+
+def top(
+    snapshot: Frames | str | Path = "latest",
+    technique: str = "lora",
+    by: str = "author",
+    rule: str | None = None,
+    where: Mapping[str, str | Sequence[str]] | None = None,
+    sort: str = "votes",
+    n: int = 20,
+) -> pd.DataFrame:
+    """Returns who holds the votes of a technique, and how much its share depends on each of them.
+
+    The columns are ``rule``, ``technique``, the name ``by``, ``numerator`` (votes for the technique), ``base`` (all
+    votes of the group), ``fraction`` (of the technique's votes), ``share_without`` (the technique's share without the
+    group), ``influence`` (``share_without`` minus the share) and ``downloads``.
+
+    Args:
+        snapshot: the result of ``load_snapshot``, or its first argument.
+        technique: technique id.
+        by: ``model``, or one of the dimensions of ``shares``, such as author and base_model.
+        rule: name of the rule; by default the headline's, with variants separate if the technique is a variant.
+        where: as for ``shares``.
+        sort: ``votes``; or ``influence``, for the groups without which the share changes most.
+        n: length of the list.
+
+    Raises:
+        UsageError: the snapshot, the technique, a dimension, a value or the rule does not exist.
+    """
+    query = TopQuery(technique, by, parse_rule(rule) if rule else None, _conditions(where), sort, n)
+    return _frame(count_top(_frames(snapshot).snapshot, query).table)
+
+
+def _conditions(where: Mapping[str, str | Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
+    return {name: _names(values) for name, values in (where or {}).items()}
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from peft_census.count import (
     STANDARD,
     Evidence,
     ShareQuery,
+    Top,
+    TopQuery,
     adoption,
     agreement,
     authorship,
@@ -31,6 +33,7 @@ from peft_census.count import (
     rule_changes,
     sensitivity,
     shares_by,
+    top,
 )
 from peft_census.errors import UsageError
 from peft_census.snapshot.instruments import Description
@@ -136,6 +139,16 @@ def count_groups(snapshot: Snapshot, query: ShareQuery) -> pa.Table:
         SnapshotError: an aggregate copy has no models to group.
     """
     return shares_by(evidence_of(snapshot, query.columns), query)
+
+
+def count_top(snapshot: Snapshot, query: TopQuery) -> Top:
+    """Returns the top list that ``query`` asks for; see ``count.top``.
+
+    Raises:
+        UsageError: the query does not fit the snapshot.
+        SnapshotError: an aggregate copy has no models to list.
+    """
+    return top(evidence_of(snapshot, query.columns), query)
 
 
 def count_again(snapshot: Snapshot, rule: str | None = None) -> pa.Table:

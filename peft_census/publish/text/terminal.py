@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.count import HEADLINE, headline, parse_rule
+from peft_census.count import HEADLINE, Top, headline, parse_rule
 from peft_census.count.shares import ENOUGH
 from peft_census.publish.claims.comparison import instrument_lines
 from peft_census.publish.claims.funnel import funnel_claims
@@ -184,6 +184,36 @@ def groups_text(snapshot: Snapshot, table: pa.Table, by: Sequence[str]) -> str:
     if not rows:
         lines.append("no card counts, so there is no share")
     return "\n".join([*lines, "", f"snapshot {snapshot.id}; intervals: sampling error only, by author"]).lstrip("\n")
+
+
+def top_text(snapshot: Snapshot, found: Top) -> str:
+    """Returns a top list as aligned text: the share first, then each group with the share without it."""
+    name, by = technique_name(snapshot, found.query.technique), found.query.by
+    lines: list[str] = [SPECIMEN_MARK] if snapshot.manifest.specimen else []
+    share = percent_label(found.numerator / found.base) if found.base else "no share"
+    lines.append(f"{name}: {count(found.numerator)} of {count(found.base)} ({share}), rule {found.rule.name}")
+    rows = found.table.to_pylist()
+    if not rows:
+        return "\n".join([*lines, "no card counts for it, so there is no list", f"snapshot {snapshot.id}"])
+    lines += Table(
+        (by, name, "of its votes", "all", "share without", "change (points)", "downloads"),
+        [
+            (
+                row[by],
+                count(row["numerator"]),
+                percent_label(row["fraction"]),
+                count(row["base"]),
+                percent_label(row["share_without"]),
+                "–" if row["influence"] is None else f"{100 * row['influence']:+.2f}",
+                "–" if row["downloads"] is None else count(row["downloads"]),
+            )
+            for row in rows
+        ],
+        right=range(1, 7),
+    ).text("  ")
+    shown = sum(row["numerator"] > 0 for row in rows)
+    more = f"; {count(found.groups - shown)} more with a vote for it" if found.groups > shown else ""
+    return "\n".join([*lines, f"snapshot {snapshot.id}{more}"])
 
 
 def _range_over_rules(table: pa.Table) -> str:
