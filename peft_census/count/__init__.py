@@ -7,6 +7,7 @@ from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence,
 from peft_census.count.funnel import funnel
 from peft_census.count.groups import GROUP_COLUMNS, OTHER, family
 from peft_census.count.instruments import calibration, instrument_shares
+from peft_census.count.interrupted import interrupted_series
 from peft_census.count.popular import popular
 from peft_census.count.rules import HEADLINE, RULES_VERSION, STANDARD, Rule, parse_rule
 from peft_census.count.shares import count_shares, headline, rule_changes, sensitivity
@@ -39,6 +40,7 @@ __all__ = [
     "generated",
     "headline",
     "instrument_shares",
+    "interrupted_series",
     "milestones",
     "monthly",
     "parse_rule",

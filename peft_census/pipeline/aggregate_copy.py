@@ -103,6 +103,7 @@ CELLS = {
     "authorship": ("cards", "human", "generated_only"),
     "agreement": ("cites_and_is", "cites_but_is_not", "not_tellable", "is_but_does_not_cite", "neither"),
     "concentration": ("base",),
+    "interrupted_series": ("base",),
     "instrument_shares": ("numerator",),
     "calibration": (),
 }

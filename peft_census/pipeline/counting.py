@@ -26,6 +26,7 @@ from peft_census.count import (
     funnel,
     generated,
     instrument_shares,
+    interrupted_series,
     milestones,
     monthly,
     parse_rule,
@@ -58,6 +59,7 @@ _OF_CARDS: dict[str, Callable[[Evidence], pa.Table]] = {
     "adoption": adoption,
     "milestones": milestones,
     "concentration": concentration,
+    "interrupted_series": interrupted_series,
 }
 _OF_INSTRUMENTS: dict[str, Callable[[Instruments], pa.Table]] = {
     "instrument_shares": instrument_shares,

@@ -103,9 +103,9 @@ def test_no_title_is_longer_than_fourteen_words(kind: str) -> None:
 
 
 def test_every_chart_with_data_is_drawn() -> None:
-    """With cards over a year and a benchmark, all are drawn except the one that needs other data sources."""
+    """With cards of 2023 and a benchmark, all are drawn except those of other data sources and of July 2025."""
     missing = {name for name, p in charts("mixed").items() if isinstance(p, Missing)}
-    assert missing == {"sources"}
+    assert missing == {"sources", "interrupted_series"}
     assert list(charts("mixed")) == chart_names()
 
 
@@ -113,7 +113,7 @@ def test_every_chart_with_data_is_drawn() -> None:
 def test_a_chart_without_data_is_not_drawn(kind: str) -> None:
     """Too little data gives a reason instead of a chart; the headline is always drawn."""
     found = charts(kind)
-    for name in ("sensitivity", "sources", "breakdown", "monthly", "concentration"):
+    for name in ("sensitivity", "sources", "breakdown", "monthly", "concentration", "interrupted_series"):
         assert isinstance(found[name], Missing) and found[name].why.endswith("."), name
     assert isinstance(found["headline"], ChartSpec)
     if kind == "empty":

@@ -13,6 +13,7 @@ from peft_census.publish.charts import (
     funnel,
     generated,
     headline,
+    interrupted,
     monthly,
     popular,
     rule_changes,
@@ -53,6 +54,7 @@ CHARTS = (
     ChartEntry(sensitivity.NAME, "Other counting rules", sensitivity.make_chart, appendix=True),
     ChartEntry(adoption.NAME, "Over time", adoption.make_chart, appendix=True),
     ChartEntry(concentration.NAME, "Over time", concentration.make_chart, appendix=True),
+    ChartEntry(interrupted.NAME, "Reasons for the share", interrupted.make_chart, appendix=True),
 )
 """All charts, in the order of the page."""
 

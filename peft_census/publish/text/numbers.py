@@ -101,6 +101,13 @@ def votes_text(votes: float) -> str:
     return count(votes) if abs(votes - round(votes)) < 1e-9 else f"{votes:,.1f}"
 
 
+def points(difference: float) -> str:
+    """Returns a difference of two fractions in percentage points, with its sign: ``+3.1``, ``−0.02``, ``0``."""
+    if abs(difference) < _EPSILON:
+        return "0"
+    return f"{'−' if difference < 0 else '+'}{_digits(abs(difference), _decimals(abs(difference)))}"
+
+
 def signed(number: float) -> str:
     """Returns a number with its sign."""
     nearest = round(number)

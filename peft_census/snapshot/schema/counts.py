@@ -7,6 +7,7 @@ from functools import partial
 import pyarrow as pa
 
 from peft_census.snapshot.schema.column import Column, Public, Table
+from peft_census.snapshot.schema.effect_counts import EFFECT_COUNTS
 from peft_census.snapshot.schema.instrument_counts import INSTRUMENT_COUNTS
 
 _column = partial(Column, public=Public.AS_IS)
@@ -322,5 +323,6 @@ COUNTED_TABLES: dict[str, Table] = {
             ),
         ),
     ),
+    **EFFECT_COUNTS,
     **INSTRUMENT_COUNTS,
 }

@@ -1,0 +1,65 @@
+"""The counted tables about the reasons for LoRA's share; docs/network-effects.md explains them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pyarrow as pa
+
+from peft_census.snapshot.schema.column import Column, Public, Table
+
+_column = partial(Column, public=Public.AS_IS)
+"""A column of numbers and fixed words, which the public copy keeps."""
+
+EFFECT_COUNTS: dict[str, Table] = {
+    "interrupted_series": Table(
+        "How mentions of LoRA changed when PEFT began to tag cards by itself (July 2025), by who wrote the text: "
+        "change of level and slope by segmented regression, and changes at placebo dates before. It shows no cause.",
+        (
+            _column(
+                "wrote",
+                pa.string(),
+                "Whose text counts.",
+                nullable=False,
+                allowed=("anyone", "people", "tools"),
+            ),
+            _column(
+                "measure",
+                pa.string(),
+                "`share`: of the cards in which this text cites exactly one technique, the fraction with LoRA. `rate`: "
+                "of all cards with text, the fraction in which this text cites LoRA.",
+                nullable=False,
+                allowed=("share", "rate"),
+            ),
+            _column(
+                "cards_of",
+                pa.string(),
+                "The library of the cards; `difference`: the change in cards of PEFT minus that in cards of Diffusers.",
+                nullable=False,
+                allowed=("peft", "diffusers", "difference"),
+            ),
+            _column("month", pa.string(), "First month after the interruption, `2025-07`.", nullable=False),
+            _column("placebo", pa.bool_(), "Whether it is a placebo date.", nullable=False),
+            _column("base", pa.int64(), "Cards from 12 months before to 12 months after.", "cards"),
+            _column("authors", pa.int64(), "Their authors.", "authors"),
+            _column("expected", pa.float64(), "Fitted value of that month without a change.", "fraction"),
+            _column("level", pa.float64(), "Change of level.", "fraction"),
+            _column("level_low", pa.float64(), "Lower bound of it, clustered by author.", "fraction"),
+            _column("level_high", pa.float64(), "Upper bound of it.", "fraction"),
+            _column("slope", pa.float64(), "Change of slope.", "fraction per month"),
+            _column("slope_low", pa.float64(), "Lower bound of it, clustered by author.", "fraction per month"),
+            _column("slope_high", pa.float64(), "Upper bound of it.", "fraction per month"),
+            _column(
+                "effective_authors",
+                pa.float64(),
+                "Authors of equal size that would be as informative, on the side with fewer.",
+                "authors",
+            ),
+            _column("placebos", pa.int64(), "Placebo dates; null in their rows.", "dates"),
+            _column("as_large", pa.int64(), "Of these, dates with a change of level at least as large.", "dates"),
+            _column("placebo_largest", pa.float64(), "The largest size of such a change.", "fraction"),
+            _column("enough", pa.bool_(), "Whether there are enough months and authors.", nullable=False),
+            _column("method", pa.string(), "How the interval was computed, or why there is none.", nullable=False),
+        ),
+    ),
+}
