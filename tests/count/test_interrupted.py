@@ -49,8 +49,8 @@ def rows(evidence: Evidence, **wanted: Any) -> list[dict[str, Any]]:
 @pytest.mark.campaign
 @pytest.mark.parametrize("name", WORLDS)
 def test_the_interval_holds_the_planted_change(name: str) -> None:
-    """In at least 93% of 400 draws: people's change of level and slope, the difference to Diffusers, the tool's."""
-    world, draws = WORLDS[name], 400
+    """In at least 93% of 600 draws: people's change of level and slope, the difference to Diffusers, the tool's."""
+    world, draws = WORLDS[name], 600
     hits = np.zeros(4)
     for seed in range(draws):
         mine, other = change(people(world, seed), TAGGED), change(people(world, seed, "diffusers"), TAGGED)
