@@ -31,3 +31,17 @@ def compress(codes: Ints) -> tuple[Ints, Ints]:
         return distinct, positions
     seen = np.bincount(codes - first) > 0
     return np.flatnonzero(seen) + first, (np.cumsum(seen) - 1)[codes - first]
+
+
+def distinct(codes: Ints) -> Ints:
+    """Returns the distinct codes, ascending; codes that are ascending already are not sorted again."""
+    if (codes[1:] < codes[:-1]).any():
+        codes = np.sort(codes)
+    return codes[starts(codes)]
+
+
+def starts(codes: Ints) -> Bools:
+    """Returns where in ascending codes a new code begins."""
+    found = np.ones(len(codes), dtype=np.bool_)
+    np.not_equal(codes[1:], codes[:-1], out=found[1:])
+    return found

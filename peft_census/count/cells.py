@@ -95,14 +95,14 @@ class Groups:
             pairs = (divmod(int(i), len(names)) for i in found)
             self.values = [(*self.values[before], names[i]) for before, i in pairs]
         self.cards = np.bincount(self.place, minlength=len(self.values))
-        self._clusters = Clusters(votes.weight, evidence.authors[votes.cards], self.place, len(self.values))
+        self._clusters = Clusters(votes.weight, votes.counted.authors, self.place, len(self.values))
         self.authors = self._clusters.counts
 
     def cells(self, technique: str) -> list[dict[str, Any]]:
         """Returns numerator, base, cards, share and interval of each group."""
-        votes = self.votes.of(technique)
-        sums = np.bincount(self.place, votes, len(self.values))
-        cells = zip(sums, self._clusters.bases, self.cards, self._clusters.intervals(votes), strict=True)
+        at, votes = self.votes.cast(technique)
+        sums = np.bincount(self.place[at], votes, len(self.values))
+        cells = zip(sums, self._clusters.bases, self.cards, self._clusters.intervals(votes, at), strict=True)
         return [
             {"numerator": float(n), "base": float(base), "cards": int(cards), "share": min(1.0, float(n / base))}
             | interval.cells

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.count.arrays import Bools, Floats, Ints, compress, flat
+from peft_census.count.arrays import Bools, Floats, Ints, compress, distinct, flat, starts
 from peft_census.count.rules import Rule
 from peft_census.count.switches import Kinds, Option
+from peft_census.count.uncertainty import Clusters, Interval
 from peft_census.errors import SnapshotError
 from peft_census.snapshot.manifest import Techniques
 from peft_census.snapshot.schema import EVIDENCE_LEVELS, LOCATIONS
@@ -35,42 +37,103 @@ _LOCATION = _LEVEL * len(EVIDENCE_LEVELS)
 _FLAGS = _LOCATION * (len(LOCATIONS) + 1)  # the last location stands for adapter_config.json
 
 
+MANY_PARTS = 10_000_000
+"""Votes that are divided into more parts are added as they are."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The cards that count under a rule, and which techniques they cite.
+
+    Args:
+        cards: their row numbers in ``models``, ascending.
+        size: how many techniques each cites.
+        place: for each pair of card and technique the position in ``cards``, ascending.
+        technique: for each pair the position of the technique; small numbers, which are compared faster.
+        weight: weight of each card.
+        authors: a number for the author of each card.
+    """
+
+    cards: Ints
+    size: Ints
+    place: Ints
+    technique: npt.NDArray[np.int16]
+    weight: Floats
+    authors: Ints
+
+    @cached_property
+    def base(self) -> float:
+        """The denominator: the weight of all cards counted."""
+        return exact_sum(self.weight)
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """The cards by author, for intervals."""
+        return Clusters(self.weight, self.authors)
+
+    def among(self, chosen: Bools, weight: Floats) -> Counted:
+        """Returns the ``chosen`` cards (one entry for each card) with these weights."""
+        if chosen.all():
+            return replace(self, weight=weight)
+        pairs = chosen[self.place]
+        place = (np.cumsum(chosen) - 1)[self.place[pairs]]
+        parts = (values[chosen] for values in (weight, self.authors))
+        return Counted(self.cards[chosen], self.size[chosen], place, self.technique[pairs], *parts)
+
+
 @dataclass(frozen=True)
 class Votes:
     """The votes of one rule.
 
     Args:
         techniques: technique ids.
-        card: for each vote the row number in ``models``, ascending.
-        technique: for each vote the position in ``techniques``.
-        vote: the weight of the card, divided where the rule divides it.
-        cards: the distinct cards counted, ascending.
-        weight: weight of each of ``cards``.
+        counted: the cards that count.
+        divided: whether the weight of a card is divided among the techniques that it cites.
     """
 
     techniques: tuple[str, ...]
-    card: Ints
-    technique: Ints
-    vote: Floats
-    cards: Ints
-    weight: Floats
+    counted: Counted
+    divided: bool
+
+    @property
+    def cards(self) -> Ints:
+        """Row numbers in ``models`` of the cards counted, ascending."""
+        return self.counted.cards
+
+    @property
+    def weight(self) -> Floats:
+        """Weight of each of ``cards``."""
+        return self.counted.weight
 
     @property
     def base(self) -> float:
         """The denominator: the weight of all cards counted."""
-        return exact_sum(self.weight)
+        return self.counted.base
 
     def totals(self) -> dict[str, float]:
         """Returns the votes of every technique that got any, by technique id."""
-        return {self.techniques[t]: exact_sum(self.vote[self.technique == t]) for t in np.unique(self.technique)}
+        present = np.flatnonzero(np.bincount(self.counted.technique))
+        return {self.techniques[t]: exact_sum(self.cast(self.techniques[t])[1]) for t in present}
+
+    def cast(self, technique: str) -> tuple[Ints, Floats]:
+        """Returns the positions in ``cards`` of those that vote for ``technique``, and their votes."""
+        if technique not in self.techniques:
+            return np.zeros(0, dtype=np.int64), np.zeros(0)
+        at = self.counted.place[self.counted.technique == self.techniques.index(technique)]
+        votes = self.counted.weight[at]
+        return at, votes / self.counted.size[at] if self.divided else votes
 
     def of(self, technique: str) -> Floats:
         """Returns the votes of each of ``cards`` for ``technique``; 0 where it votes for others only."""
         votes = np.zeros(len(self.cards))
-        if technique in self.techniques:
-            mine = self.technique == self.techniques.index(technique)
-            votes[np.searchsorted(self.cards, self.card[mine])] = self.vote[mine]
+        at, cast = self.cast(technique)
+        votes[at] = cast
         return votes
+
+    def interval(self, technique: str) -> Interval:
+        """Returns the interval of the share of ``technique``."""
+        at, votes = self.cast(technique)
+        return self.counted.clusters.intervals(votes, at)[0]
 
 
 class Evidence:
@@ -90,8 +153,10 @@ class Evidence:
         self.models = models
         self.facts = facts
         self.techniques = tuple(sorted(facts))
+        self.values: dict[str, Any] = {}
+        """Dimension to the value of each model; filled where it is asked for."""
         self._key = self._encode(mentions)
-        self._pairs = lru_cache(maxsize=8)(self._find_pairs)
+        self._remember()
 
     def _encode(self, mentions: pa.Table) -> Ints:
         """Returns one number for each distinct (card, technique, kind of evidence), ascending."""
@@ -117,7 +182,7 @@ class Evidence:
         if "evidence_level" in columns:
             flags += _LEVEL * _positions(mentions["evidence_level"], EVIDENCE_LEVELS, 0)
         pairs = cards.to_numpy().astype(np.int64) * len(self.techniques) + techniques.to_numpy()
-        return np.unique(pairs * _FLAGS + flags)
+        return distinct(pairs * _FLAGS + flags)
 
     @cached_property
     def kinds(self) -> Kinds:
@@ -202,17 +267,23 @@ class Evidence:
         other = copy(self)
         vars(other).pop("kinds", None)
         vars(other)[attribute] = value
-        other._pairs = lru_cache(maxsize=8)(other._find_pairs)
+        other.values = {}
+        other._remember()
         return other
+
+    def _remember(self) -> None:
+        self._citing = lru_cache(maxsize=4)(self._find_citing)
+        self._counted = lru_cache(maxsize=2)(self._find_counted)
 
     def _has(self, column: str) -> bool:
         return column in self.models.schema.names
 
     def pairs(self, rule: Rule) -> tuple[Ints, Ints]:
         """Returns the distinct (card, technique) pairs that count as citing under ``rule``, ascending."""
-        return self._pairs(tuple(o for o in rule.options if o.evidence or o.counts_as))
+        citing = self._citing(rule.selecting)
+        return citing.cards[citing.place], citing.technique.astype(np.int64)
 
-    def _find_pairs(self, options: tuple[Option, ...]) -> tuple[Ints, Ints]:
+    def _find_citing(self, options: tuple[Option, ...]) -> Counted:
         kept = np.ones(len(self._key), dtype=np.bool_)
         for option in options:
             if option.evidence:
@@ -220,7 +291,13 @@ class Evidence:
         technique = self._counted_as(options)[self.kinds.technique]
         kept &= technique >= 0
         n = max(1, len(self.techniques))
-        return np.divmod(np.unique(self.kinds.card[kept] * n + technique[kept]), n)
+        pairs = distinct(self.kinds.card[kept] * n + technique[kept])
+        card = pairs // n
+        first = starts(card)
+        size = np.diff(np.append(np.flatnonzero(first), len(card)))
+        cards = card[first]
+        technique = (pairs - card * n).astype(np.int16)
+        return Counted(cards, size, np.cumsum(first) - 1, technique, np.ones(len(cards)), self.authors[cards])
 
     def counted_as(self, rule: Rule) -> Ints:
         """Returns the technique that each entry of ``kinds`` counts as under ``rule``; -1 where it does not count."""
@@ -245,25 +322,18 @@ class Evidence:
 
     def votes(self, rule: Rule) -> Votes:
         """Returns the votes of every card under ``rule``."""
-        card, technique = self.pairs(rule)
-        cards, index = compress(card)
-        size = np.bincount(index, minlength=len(cards))
-        in_base = size == 1 if rule.single else np.ones(len(cards), dtype=np.bool_)
-        weights = np.ones(len(cards))
-        for option in rule.options:
+        weights = tuple(o for o in rule.options if o.weight)
+        return Votes(self.techniques, self._counted(rule.selecting, rule.single, weights), rule.divided)
+
+    def _find_counted(self, selecting: tuple[Option, ...], single: bool, weights: tuple[Option, ...]) -> Counted:
+        counted = self._citing(selecting)
+        if single:
+            counted = counted.among(counted.size == 1, counted.weight)
+        for option in weights:
             if option.weight:
-                weights[in_base] = option.weight(self, cards[in_base])
-        in_base &= weights > 0
-        kept = in_base[index]
-        card, technique, vote = card[kept], technique[kept], weights[index][kept]
-        return Votes(
-            self.techniques,
-            card,
-            technique,
-            vote / size[index][kept] if rule.divided else vote,
-            cards[in_base],
-            weights[in_base],
-        )
+                weight = option.weight(self, counted.cards)
+                counted = counted.among(weight > 0, weight)
+        return counted
 
 
 def owners(models: pa.Table) -> Any:
@@ -283,14 +353,14 @@ def exact_sum(values: Floats) -> float:
     """
     if (values == np.floor(values)).all():
         return float(values.sum())  # exact below 2^53
-    distinct, counts = np.unique(values, return_counts=True)
-    return math.fsum(_times(float(v), int(n)) for v, n in zip(distinct, counts, strict=True))
-
-
-def _times(value: float, n: int) -> float:
-    """Returns ``n * value``; a value that is 1 / k for a whole k is taken as exactly that."""
-    parts = round(1 / value) if value else 0
-    return n / parts if parts and 1 / parts == value else n * value
+    values = values[values > 0]
+    parts = np.rint(1 / values)
+    unit = (0 < parts) & (parts < MANY_PARTS)
+    unit[unit] = 1 / parts[unit] == values[unit]
+    counts = np.bincount(parts[unit].astype(np.int64), minlength=1)
+    found = np.flatnonzero(counts)
+    others, repeats = np.unique(values[~unit], return_counts=True)
+    return math.fsum([*(counts[found] / found), *(others * repeats)])
 
 
 def _codes(values: Any) -> Ints:

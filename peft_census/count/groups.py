@@ -30,6 +30,8 @@ FLOOR = "before 2022-03"
 
 GROUP_COLUMNS = ["created_at", "pipeline_tag", "library_name", "generators", "base_model", "languages"]
 
+_BETWEEN = "\x1f"
+"""Joins the items of a list; no tag and no code of a language holds it (it separates units in ASCII)."""
 _BANDS = ((0, "0"), (9, "1–9"), (99, "10–99"), (999, "100–999"), (9_999, "1,000–9,999"), (99_999, "10,000–99,999"))
 _AUTHOR_BANDS = ((1, "1 model"), (9, "2–9 models"), (99, "10–99 models"))
 
@@ -210,15 +212,11 @@ def _named(values: Any) -> pa.Array:
 
 
 def _of_lists(values: Any, name: Callable[[list[str]], str]) -> pa.Array:
-    """Returns ``name`` of every list, called once for equal lists."""
-    known: dict[tuple[str, ...], str] = {}
-    out = []
-    for items in values.to_pylist():
-        key = tuple(items or ())
-        if key not in known:
-            known[key] = name(list(key))
-        out.append(known[key])
-    return pa.array(out, pa.string())
+    """Returns ``name`` of every list, called once for equal lists; null is an empty list."""
+    texts = pc.if_else(pc.equal(pc.list_value_length(values), 0), None, pc.binary_join(values, _BETWEEN))
+    encoded = flat(texts).dictionary_encode(null_encoding="encode")
+    names = [name([] if text is None else text.split(_BETWEEN)) for text in encoded.dictionary.to_pylist()]
+    return pa.array(names, pa.string()).take(encoded.indices)
 
 
 def _bands(numbers: Any, bands: tuple[tuple[int, str], ...], more: str, known: Any) -> pa.Array:

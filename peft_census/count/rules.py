@@ -172,6 +172,11 @@ class Rule:
         return tuple(f.metadata["switch"].options[getattr(self, f.name)] for f in fields(self))
 
     @property
+    def selecting(self) -> tuple[Option, ...]:
+        """The options that say which evidence counts, and for which technique."""
+        return tuple(o for o in self.options if o.evidence or o.counts_as)
+
+    @property
     def changed(self) -> tuple[Option, ...]:
         """The options that are not the default of their switch."""
         return tuple(o for o, f in zip(self.options, fields(self), strict=True) if o.word != f.default)

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.count.evidence import Evidence, Votes, exact_sum
-from peft_census.count.rules import HEADLINE, HEADLINE_TECHNIQUE, ONE_CHANGE, STANDARD, Rule, parse_rule, specifications
-from peft_census.count.uncertainty import NOTHING, Clusters, coverage_bounds
+from peft_census.count.rules import HEADLINE, HEADLINE_TECHNIQUE, ONE_CHANGE, STANDARD, Rule, specifications
+from peft_census.count.uncertainty import NOTHING, coverage_bounds
 from peft_census.snapshot.schema import arrow_schema
 
 POPULATION = "all cards"
@@ -34,10 +34,9 @@ def count_shares(evidence: Evidence, rules: Iterable[Rule] = STANDARD) -> pa.Tab
         votes = evidence.votes(rule)
         if not votes.base:
             continue
-        clusters = Clusters(votes.weight, evidence.authors[votes.cards])
         totals = {HEADLINE_TECHNIQUE: 0.0} | votes.totals()
         for technique, numerator in sorted(totals.items(), key=lambda item: (-item[1], item[0])):
-            row = _row(rule, votes, technique, numerator, clusters) | {"population": POPULATION}
+            row = _row(rule, votes, technique, numerator) | {"population": POPULATION}
             if rule.whole_cards:
                 low, high = coverage_bounds(numerator, votes.base, evidence.unread)
                 row |= {"unread_low": low, "unread_high": high}
@@ -51,7 +50,7 @@ def rule_changes(evidence: Evidence) -> pa.Table:
     One row for the headline's rule and each of ``ONE_CHANGE``, in this order.
     """
     counted = [(rule, evidence.votes(rule)) for rule in (HEADLINE, *ONE_CHANGE)]
-    rows = [_headline_row(rule, votes, exact_sum(votes.of(HEADLINE_TECHNIQUE)), evidence) for rule, votes in counted]
+    rows = [_headline_row(rule, votes, _numerator(votes)) for rule, votes in counted]
     return pa.Table.from_pylist(rows, schema=arrow_schema("rule_changes"))
 
 
@@ -62,27 +61,37 @@ def sensitivity(evidence: Evidence) -> pa.Table:
     how much the headline depends on the choice of a rule (Simonsohn, Simmons and Nelson 2020, Specification curve
     analysis, Nature Human Behaviour 4:1208-1214). Rows are ordered by share; those without a base come last.
     """
-    distinct: dict[tuple[float, float, int], dict[str, Any]] = {}
+    distinct: dict[tuple[float, float, int], tuple[tuple[int, int], dict[str, Any]]] = {}
     rules: Counter[tuple[float, float, int]] = Counter()
-    for rule in specifications():
+    # Rules that count the same cards follow one another, so that these are selected and grouped by author once.
+    for place, rule in sorted(enumerate(specifications()), key=lambda item: _counted_cards(item[1])):
         votes = evidence.votes(rule)
-        numerator = exact_sum(votes.of(HEADLINE_TECHNIQUE))
+        numerator, order = _numerator(votes), (len(rule.changed), place)
         count = (numerator, votes.base, len(votes.cards))
         rules[count] += 1
-        if count not in distinct or len(rule.changed) < len(parse_rule(distinct[count]["rule"]).changed):
-            distinct[count] = _headline_row(rule, votes, numerator, evidence)
-    rows = [row | {"rules": rules[count]} for count, row in distinct.items()]
+        if count not in distinct or order < distinct[count][0]:
+            distinct[count] = order, _headline_row(rule, votes, numerator)
+    rows = [row | {"rules": rules[count]} for count, (_, row) in distinct.items()]
     rows.sort(key=lambda r: (r["share"] is None, r["share"], r["rule"]))
     return pa.Table.from_pylist(rows, schema=arrow_schema("sensitivity"))
 
 
-def _headline_row(rule: Rule, votes: Votes, numerator: float, evidence: Evidence) -> dict[str, Any]:
+def _counted_cards(rule: Rule) -> tuple[list[str], bool, str]:
+    """Returns what decides which cards a rule counts, and with what weight."""
+    return [option.word for option in rule.selecting], rule.single, rule.weighting
+
+
+def _numerator(votes: Votes) -> float:
+    return exact_sum(votes.cast(HEADLINE_TECHNIQUE)[1])
+
+
+def _headline_row(rule: Rule, votes: Votes, numerator: float) -> dict[str, Any]:
     """Returns the headline's technique under ``rule``, and whether its effective sample size is enough."""
-    row = _row(rule, votes, HEADLINE_TECHNIQUE, numerator, Clusters(votes.weight, evidence.authors[votes.cards]))
+    row = _row(rule, votes, HEADLINE_TECHNIQUE, numerator)
     return row | {"enough": (row["effective_n"] or 0) >= ENOUGH}
 
 
-def _row(rule: Rule, votes: Votes, technique: str, numerator: float, clusters: Clusters) -> dict[str, Any]:
+def _row(rule: Rule, votes: Votes, technique: str, numerator: float) -> dict[str, Any]:
     """Returns the cells that all tables of shares have; share and bounds are null where the base is zero."""
     base = votes.base
     head = {
@@ -94,7 +103,7 @@ def _row(rule: Rule, votes: Votes, technique: str, numerator: float, clusters: C
     }
     if not base:
         return head | dict.fromkeys(NOTHING.cells) | {"share": None, "method": NOTHING.method}
-    return head | {"share": min(1.0, numerator / base)} | clusters.intervals(votes.of(technique))[0].cells
+    return head | {"share": min(1.0, numerator / base)} | votes.interval(technique).cells
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from peft_census.count.arrays import Bools, Floats, Ints, compress
+from peft_census.count.arrays import Bools, Floats, Ints
 from peft_census.snapshot.manifest import Techniques, root_of
 from peft_census.snapshot.schema import EVIDENCE_LEVELS
 
@@ -119,6 +119,5 @@ def of_peft(technique: str, techniques: Techniques) -> str | None:
 
 
 def shared(groups: Ints) -> Floats:
-    """Returns weights that add up to 1 in every group."""
-    _, index = compress(groups)
-    return 1.0 / np.bincount(index)[index]
+    """Returns weights that add up to 1 in every group; groups are numbers from 0."""
+    return 1.0 / np.bincount(groups)[groups]

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from peft_census.count.arrays import Floats
 from peft_census.count.cells import Groups
-from peft_census.count.evidence import Evidence
+from peft_census.count.evidence import Evidence, Votes
 from peft_census.count.groups import FLOOR, NOT_KNOWN, calendar, month_number, unfinished_month
 from peft_census.count.rules import HEADLINE, Rule
 from peft_census.count.shares import ENOUGH
@@ -47,7 +47,8 @@ def concentration(evidence: Evidence) -> pa.Table:
     ):
         votes = evidence.votes(rule)
         rows.append({"rule": rule.name, "month": "all", **_concentrated(np.array([*votes.totals().values()]))})
-        by_month = [_by_month(Groups(evidence, votes, ("month",)), votes.of(technique)) for technique in votes.totals()]
+        groups = Groups(evidence, votes, ("month",))
+        by_month = [_by_month(groups, votes, technique) for technique in votes.totals()]
         for name in calendar(by_month[0] if by_month else ()):
             if name != NOT_KNOWN:
                 sums = np.array([of.get(name, 0.0) for of in by_month])
@@ -101,7 +102,7 @@ def milestones(evidence: Evidence) -> pa.Table:
     for technique in sorted(votes.totals()):
         facts = evidence.facts[technique]
         paper, release = (month_number(getattr(facts, fact)) for fact in ANCHORS.values())
-        counts = _by_month(groups, votes.of(technique))
+        counts = _by_month(groups, votes, technique)
         undated = counts.pop(NOT_KNOWN, 0.0)
         dated = sorted(counts, key=lambda name: (name != FLOOR, name))
         cumulative = np.cumsum([counts[name] for name in dated])
@@ -126,9 +127,10 @@ def milestones(evidence: Evidence) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=arrow_schema("milestones"))
 
 
-def _by_month(groups: Groups, votes: Floats) -> dict[str, float]:
-    """Returns the sum of ``votes`` in every month in which a card is counted."""
-    sums = np.bincount(groups.place, votes, len(groups.values))
+def _by_month(groups: Groups, votes: Votes, technique: str) -> dict[str, float]:
+    """Returns the votes for ``technique`` in every month in which a card is counted."""
+    at, cast = votes.cast(technique)
+    sums = np.bincount(groups.place[at], cast, len(groups.values))
     return {value: float(n) for (value,), n in zip(groups.values, sums, strict=True)}
 
 

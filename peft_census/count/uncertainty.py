@@ -137,48 +137,58 @@ class Clusters:
     """
 
     def __init__(self, bases: Floats, clusters: Ints, cells: Ints | None = None, n_cells: int = 1) -> None:
-        cells = np.zeros(len(bases), dtype=np.int64) if cells is None else cells
-        _check(bases, bases, clusters, cells)
-        self._weighted = bases > 0
-        self._weight = bases[self._weighted]
-        codes, cluster = compress(clusters[self._weighted])
-        pairs, self._pair = compress(cells[self._weighted] * max(1, len(codes)) + cluster)
-        self._cell, self._n_pairs, self._n_cells = pairs // max(1, len(codes)), len(pairs), n_cells
-        self._base, self._squares = self._by_cluster(self._weight), self._by_cluster(np.square(self._weight))
-        self.counts = self._by_cell(np.ones(len(pairs)))
+        _check(bases, bases, clusters, *([] if cells is None else [cells]))
+        self._weight = bases
+        codes, self._pair = compress(clusters)
+        self._cell = np.zeros(len(codes), dtype=np.int64)
+        if cells is not None:
+            pairs, self._pair = compress(cells * max(1, len(codes)) + self._pair)
+            self._cell = pairs // max(1, len(codes))
+        self._n_cells = n_cells
+        self._base, squares = self._by_cluster(bases), self._by_cluster(np.square(bases))
+        self.counts = self._by_cell((self._base > 0).astype(np.float64))
         self.bases = self._by_cell(self._base)
-        self._independent = _ratio(np.square(self.bases), self._by_cell(self._squares))
-        self._alike = _ratio(np.square(self.bases), self._by_cell(np.square(self._base)))
+        self._squares, base_squares = self._by_cell(squares), self._by_cell(np.square(self._base))
+        self._independent = _ratio(np.square(self.bases), self._squares)
+        self._alike = _ratio(np.square(self.bases), base_squares)
+        self._free = self._by_cell(self._base - _ratio(squares, self._base))
+        self._together = base_squares - self._squares
 
-    def intervals(self, numerators: Floats) -> list[Interval]:
+    def intervals(self, votes: Floats, at: Ints | None = None) -> list[Interval]:
         """Returns the interval of each cell.
 
         Args:
-            numerators: each card's votes, 0 to its weight.
+            votes: the votes of each card, 0 to its weight.
+            at: the cards whose votes these are; the others have none. By default all.
 
         Raises:
             ValueError: another number of cards than weights, or votes that are negative, missing or above the weight.
         """
-        votes = numerators[self._weighted] if len(numerators) == len(self._weighted) else numerators
-        _check(votes, self._weight)
-        by_cluster = self._by_cluster(votes)
-        shares = np.minimum(1.0, _ratio(self._by_cell(by_cluster), self.bases))
-        drawn = self._sampling_variance(by_cluster, shares)
-        larger = np.maximum(drawn, self._working_variance(by_cluster, votes, shares))
+        if at is None:
+            _check(votes, self._weight)
+            at = np.flatnonzero(votes)
+            votes = votes[at]
+        weight, pair = self._weight[at], self._pair[at]
+        _check(votes, weight)
+        drawn = np.bincount(pair, votes, len(self._base))
+        within = np.bincount(pair, np.square(votes) / weight, len(self._base))
+        shares = np.minimum(1.0, _ratio(self._by_cell(drawn), self.bases))
+        sampling = self._sampling_variance(drawn, shares)
+        larger = np.maximum(sampling, self._working_variance(drawn, within, shares))
         few = self._alike < ENOUGH_CLUSTERS
-        variance = np.where(few, larger, (drawn + larger) / 2)
+        variance = np.where(few, larger, (sampling + larger) / 2)
         spread = shares * (1 - shares)
         sizes = np.where(variance > 0, _ratio(spread, variance), self._independent).clip(1.0, None)
         sizes = np.minimum(sizes, self._independent)
         methods = np.where(few, FEW_CLUSTERS, CLUSTERED).astype(object)
-        for at, method, size in ((spread < ALIKE, ALL_ALIKE, self._alike), (self.counts == 1, ONE_CLUSTER, 1.0)):
-            methods[at], sizes = method, np.where(at, size, sizes)
+        for where, method, size in ((spread < ALIKE, ALL_ALIKE, self._alike), (self.counts == 1, ONE_CLUSTER, 1.0)):
+            methods[where], sizes = method, np.where(where, size, sizes)
         cells = zip(shares, methods, sizes, self._independent, self.counts, strict=True)
         return [_interval(*cell) if cell[-1] else NOTHING for cell in cells]
 
     def _by_cluster(self, values: Floats) -> Floats:
         """Returns the sums over the cards of each cluster."""
-        return np.bincount(self._pair, values, self._n_pairs).astype(np.float64, copy=False)
+        return np.bincount(self._pair, values, len(self._cell)).astype(np.float64, copy=False)
 
     def _by_cell(self, values: Floats) -> Floats:
         """Returns the sums over the clusters of each cell."""
@@ -189,18 +199,14 @@ class Clusters:
         deviations = self._by_cell(np.square(votes - shares[self._cell] * self._base))
         return _ratio(deviations, np.square(self.bases)) * _ratio(self.counts, self.counts - 1)
 
-    def _working_variance(self, by_cluster: Floats, votes: Floats, shares: Floats) -> Floats:
+    def _working_variance(self, votes: Floats, within: Floats, shares: Floats) -> Floats:
         """Returns the variance of the shares if all cards vary alike and those of a cluster have one correlation."""
-        within = self._by_cluster(np.square(votes) / self._weight)
         spread = (_ratio(self._by_cell(within), self.bases) - np.square(shares)).clip(0.0, None)
-        inside = self._by_cell(within - np.square(by_cluster) / self._base)
-        free = self._by_cell(self._base - self._squares / self._base)
-        together = self._by_cell(np.square(self._base) - self._squares)
+        inside = self._by_cell(within - _ratio(np.square(votes), self._base))
         # Where no cluster has two cards, the correlation is not known and has no effect.
-        known = spread * free > 0
-        correlation = np.where(known, 1 - _ratio(inside, spread * free), 0.0).clip(0.0, 1.0)
-        squares = self._by_cell(self._squares) + correlation * together
-        return spread * _ratio(squares, np.square(self.bases))
+        known = spread * self._free > 0
+        correlation = np.where(known, 1 - _ratio(inside, spread * self._free), 0.0).clip(0.0, 1.0)
+        return spread * _ratio(self._squares + correlation * self._together, np.square(self.bases))
 
 
 def _interval(share: float, method: str, size: float, independent: float, clusters: float) -> Interval:
@@ -222,6 +228,7 @@ def _check(numerators: Floats, bases: Floats, *codes: Ints) -> None:
     lengths = {len(values) for values in (numerators, bases, *codes)}
     if len(lengths) > 1:
         raise ValueError(f"arrays of different length: {sorted(lengths)}")
-    # A NaN makes the condition false.
-    if not bool(np.all((numerators >= 0) & (numerators <= bases * (1 + 1e-9)) & np.isfinite(bases))):
+    # A NaN makes a condition false.
+    inside = numerators is bases or bool((numerators <= bases * (1 + 1e-9)).all())
+    if len(numerators) and not (inside and numerators.min() >= 0 and math.isfinite(bases.sum())):
         raise ValueError("every numerator must lie between 0 and its base, and none be missing")
