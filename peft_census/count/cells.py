@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.count.arrays import Bools, Ints
+from peft_census.count.arrays import Bools, Ints, compress
 from peft_census.count.evidence import Evidence, Votes
 from peft_census.count.groups import DIMENSIONS, FLOOR, NOT_KNOWN, OTHER, calendar, unfinished_month
 from peft_census.count.rules import HEADLINE, HEADLINE_TECHNIQUE, Rule
@@ -217,9 +217,11 @@ def _values(evidence: Evidence, votes: Votes, name: str, top: int) -> tuple[list
     Periods of time come in their order, other values by number of cards, ``other`` last.
     """
     dimension = DIMENSIONS[name]
-    encoded = dimension.values(evidence).take(pa.array(votes.cards)).dictionary_encode()
-    names = encoded.dictionary.to_pylist()
-    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    if name not in evidence.values:
+        evidence.values[name] = dimension.values(evidence).dictionary_encode()
+    encoded = evidence.values[name]
+    found, codes = compress(encoded.indices.to_numpy(zero_copy_only=False)[votes.cards].astype(np.int64))
+    names = encoded.dictionary.take(pa.array(found)).to_pylist()
     sizes = np.bincount(codes, minlength=len(names))
     if dimension.is_time:
         order = sorted(range(len(names)), key=lambda i: (names[i] == NOT_KNOWN, names[i] != FLOOR, names[i]))

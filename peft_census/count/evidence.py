@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.count.arrays import Bools, Floats, Ints, compress, distinct, flat, starts
+from peft_census.count.arrays import Bools, Floats, Ints, distinct, flat, starts
 from peft_census.count.rules import Rule
 from peft_census.count.switches import Kinds, Option
 from peft_census.count.uncertainty import Clusters, Interval
@@ -60,6 +60,13 @@ class Counted:
     technique: npt.NDArray[np.int16]
     weight: Floats
     authors: Ints
+    _citing: dict[int, Ints] = field(default_factory=dict, repr=False)
+
+    def citing(self, technique: int) -> Ints:
+        """Returns the positions in ``cards`` of those that cite a technique."""
+        if technique not in self._citing:
+            self._citing[technique] = self.place[self.technique == technique]
+        return self._citing[technique]
 
     @cached_property
     def base(self) -> float:
@@ -77,8 +84,8 @@ class Counted:
             return replace(self, weight=weight)
         pairs = chosen[self.place]
         place = (np.cumsum(chosen) - 1)[self.place[pairs]]
-        parts = (values[chosen] for values in (weight, self.authors))
-        return Counted(self.cards[chosen], self.size[chosen], place, self.technique[pairs], *parts)
+        technique, authors = self.technique[pairs], self.authors[chosen]
+        return Counted(self.cards[chosen], self.size[chosen], place, technique, weight[chosen], authors)
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,7 @@ class Votes:
         """Returns the positions in ``cards`` of those that vote for ``technique``, and their votes."""
         if technique not in self.techniques:
             return np.zeros(0, dtype=np.int64), np.zeros(0)
-        at = self.counted.place[self.counted.technique == self.techniques.index(technique)]
+        at = self.counted.citing(self.techniques.index(technique))
         votes = self.counted.weight[at]
         return at, votes / self.counted.size[at] if self.divided else votes
 
@@ -153,8 +160,8 @@ class Evidence:
         self.models = models
         self.facts = facts
         self.techniques = tuple(sorted(facts))
-        self.values: dict[str, Any] = {}
-        """Dimension to the value of each model; filled where it is asked for."""
+        self.values: dict[str, pa.DictionaryArray] = {}
+        """Dimension to each model's value; ``cells`` keeps them here, because every rule groups by the same values."""
         self._key = self._encode(mentions)
         self._remember()
 
@@ -280,10 +287,13 @@ class Evidence:
 
     def pairs(self, rule: Rule) -> tuple[Ints, Ints]:
         """Returns the distinct (card, technique) pairs that count as citing under ``rule``, ascending."""
-        citing = self._citing(rule.selecting)
+        citing = self._citing(rule.selecting, False)
         return citing.cards[citing.place], citing.technique.astype(np.int64)
 
-    def _find_citing(self, options: tuple[Option, ...]) -> Counted:
+    def _find_citing(self, options: tuple[Option, ...], single: bool) -> Counted:
+        if single:
+            every = self._citing(options, False)
+            return every.among(every.size == 1, every.weight)
         kept = np.ones(len(self._key), dtype=np.bool_)
         for option in options:
             if option.evidence:
@@ -296,8 +306,8 @@ class Evidence:
         first = starts(card)
         size = np.diff(np.append(np.flatnonzero(first), len(card)))
         cards = card[first]
-        technique = (pairs - card * n).astype(np.int16)
-        return Counted(cards, size, np.cumsum(first) - 1, technique, np.ones(len(cards)), self.authors[cards])
+        cited = (pairs - card * n).astype(np.int16)
+        return Counted(cards, size, np.cumsum(first) - 1, cited, np.ones(len(cards)), self.authors[cards])
 
     def counted_as(self, rule: Rule) -> Ints:
         """Returns the technique that each entry of ``kinds`` counts as under ``rule``; -1 where it does not count."""
@@ -326,9 +336,7 @@ class Evidence:
         return Votes(self.techniques, self._counted(rule.selecting, rule.single, weights), rule.divided)
 
     def _find_counted(self, selecting: tuple[Option, ...], single: bool, weights: tuple[Option, ...]) -> Counted:
-        counted = self._citing(selecting)
-        if single:
-            counted = counted.among(counted.size == 1, counted.weight)
+        counted = self._citing(selecting, single)
         for option in weights:
             if option.weight:
                 weight = option.weight(self, counted.cards)
@@ -353,11 +361,9 @@ def exact_sum(values: Floats) -> float:
     """
     if (values == np.floor(values)).all():
         return float(values.sum())  # exact below 2^53
-    values = values[values > 0]
-    parts = np.rint(1 / values)
-    unit = (0 < parts) & (parts < MANY_PARTS)
-    unit[unit] = 1 / parts[unit] == values[unit]
-    counts = np.bincount(parts[unit].astype(np.int64), minlength=1)
+    parts = np.rint(1 / np.maximum(values, 1 / MANY_PARTS))
+    unit = 1 / np.maximum(parts, 1) == values
+    counts = np.bincount(parts[unit].astype(np.int64))
     found = np.flatnonzero(counts)
     others, repeats = np.unique(values[~unit], return_counts=True)
     return math.fsum([*(counts[found] / found), *(others * repeats)])

@@ -145,7 +145,7 @@ class Clusters:
             pairs, self._pair = compress(cells * max(1, len(codes)) + self._pair)
             self._cell = pairs // max(1, len(codes))
         self._n_cells = n_cells
-        self._base, squares = self._by_cluster(bases), self._by_cluster(np.square(bases))
+        self._base, squares = (_sums(self._pair, of, len(self._cell)) for of in (bases, np.square(bases)))
         self.counts = self._by_cell((self._base > 0).astype(np.float64))
         self.bases = self._by_cell(self._base)
         self._squares, base_squares = self._by_cell(squares), self._by_cell(np.square(self._base))
@@ -170,8 +170,7 @@ class Clusters:
             votes = votes[at]
         weight, pair = self._weight[at], self._pair[at]
         _check(votes, weight)
-        drawn = np.bincount(pair, votes, len(self._base))
-        within = np.bincount(pair, np.square(votes) / weight, len(self._base))
+        drawn, within = (_sums(pair, of, len(self._cell)) for of in (votes, np.square(votes) / weight))
         shares = np.minimum(1.0, _ratio(self._by_cell(drawn), self.bases))
         sampling = self._sampling_variance(drawn, shares)
         larger = np.maximum(sampling, self._working_variance(drawn, within, shares))
@@ -186,13 +185,9 @@ class Clusters:
         cells = zip(shares, methods, sizes, self._independent, self.counts, strict=True)
         return [_interval(*cell) if cell[-1] else NOTHING for cell in cells]
 
-    def _by_cluster(self, values: Floats) -> Floats:
-        """Returns the sums over the cards of each cluster."""
-        return np.bincount(self._pair, values, len(self._cell)).astype(np.float64, copy=False)
-
     def _by_cell(self, values: Floats) -> Floats:
         """Returns the sums over the clusters of each cell."""
-        return np.bincount(self._cell, values, self._n_cells).astype(np.float64, copy=False)
+        return _sums(self._cell, values, self._n_cells)
 
     def _sampling_variance(self, votes: Floats, shares: Floats) -> Floats:
         """Returns the linearized variance of the shares, with whole clusters drawn."""
@@ -217,6 +212,11 @@ def _interval(share: float, method: str, size: float, independent: float, cluste
     bounds = *wilson(share * size, size), *wilson(share * independent, independent)
     low, high, wilson_low, wilson_high = (round(float(bound), 10) for bound in bounds)
     return Interval(low, high, method, round(float(size), 10), wilson_low, wilson_high, int(clusters))
+
+
+def _sums(codes: Ints, values: Floats, n: int) -> Floats:
+    """Returns the sum of the values with each code from 0 to ``n`` - 1."""
+    return np.bincount(codes, values, n).astype(np.float64, copy=False)
 
 
 def _ratio(parts: Floats, wholes: Floats) -> Floats:
