@@ -3,7 +3,7 @@
 from peft_census.count.agreement import agreement
 from peft_census.count.authorship import authorship, generated
 from peft_census.count.cells import ShareQuery, breakdown, monthly, shares_by
-from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence, Votes
+from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence
 from peft_census.count.funnel import funnel
 from peft_census.count.groups import GROUP_COLUMNS, OTHER, family
 from peft_census.count.instruments import calibration, instrument_shares
@@ -13,6 +13,7 @@ from peft_census.count.rules import HEADLINE, RULES_VERSION, STANDARD, Rule, par
 from peft_census.count.shares import count_shares, headline, rule_changes, sensitivity
 from peft_census.count.time import adoption, concentration, milestones
 from peft_census.count.top import Top, TopQuery, top
+from peft_census.count.votes import Votes
 
 __all__ = [
     "GROUP_COLUMNS",

@@ -17,11 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.count.arrays import Bools, Ints, compress
-from peft_census.count.evidence import Evidence, Votes
+from peft_census.count.evidence import Evidence
 from peft_census.count.groups import DIMENSIONS, FLOOR, NOT_KNOWN, OTHER, calendar, unfinished_month
 from peft_census.count.rules import HEADLINE, HEADLINE_TECHNIQUE, Rule
 from peft_census.count.shares import ENOUGH
 from peft_census.count.uncertainty import NOTHING, Clusters
+from peft_census.count.votes import Votes
 from peft_census.errors import UsageError
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.snapshot.schema.counts import SHARE_COLUMNS

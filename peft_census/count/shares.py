@@ -13,9 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from peft_census.count.evidence import Evidence, Votes, exact_sum
+from peft_census.count.evidence import Evidence
 from peft_census.count.rules import HEADLINE, HEADLINE_TECHNIQUE, ONE_CHANGE, STANDARD, Rule, specifications
 from peft_census.count.uncertainty import NOTHING, coverage_bounds
+from peft_census.count.votes import Votes, exact_sum
 from peft_census.snapshot.schema import arrow_schema
 
 POPULATION = "all cards"

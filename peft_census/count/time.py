@@ -14,11 +14,12 @@ import pyarrow as pa
 
 from peft_census.count.arrays import Floats
 from peft_census.count.cells import Groups
-from peft_census.count.evidence import Evidence, Votes
+from peft_census.count.evidence import Evidence
 from peft_census.count.groups import FLOOR, NOT_KNOWN, calendar, month_number, unfinished_month
 from peft_census.count.rules import HEADLINE, Rule
 from peft_census.count.shares import ENOUGH
 from peft_census.count.uncertainty import NOTHING
+from peft_census.count.votes import Votes
 from peft_census.snapshot.schema import arrow_schema
 
 CITED = Rule(vote="any", variants="variants_separate")

@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 
 from peft_census.count.arrays import Ints
 from peft_census.count.cells import choose
-from peft_census.count.evidence import Evidence, Votes, exact_sum
+from peft_census.count.evidence import Evidence
 from peft_census.count.groups import DIMENSIONS
 from peft_census.count.rules import HEADLINE, Rule
+from peft_census.count.votes import Votes, exact_sum
 from peft_census.errors import UsageError
 
 MODEL = "model"

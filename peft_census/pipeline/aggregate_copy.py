@@ -20,9 +20,9 @@ import pyarrow as pa
 from peft_census.count import OTHER, STANDARD, Evidence, Rule, parse_rule
 from peft_census.count.authorship import ALL
 from peft_census.count.cells import MIN_CARDS
-from peft_census.count.evidence import Votes, exact_sum
 from peft_census.count.shares import POPULATION
 from peft_census.count.uncertainty import NOTHING, Clusters
+from peft_census.count.votes import Votes, exact_sum
 from peft_census.errors import UsageError
 from peft_census.pipeline.counting import count_tables, instruments_of
 from peft_census.pipeline.public_copy import evidence_of_rows, find_copy, public_manifest, public_rows
