@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
+import shutil
 import subprocess
 import textwrap
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
+import pandas
 import pytest
-from helpers import REPO, commands
+from helpers import REPO, commands, write_cards
 
 import peft_census
+from peft_census.errors import DONE
 from peft_census.pipeline.evaluate import score_rows
 from peft_census.pipeline.settings import settings
 from peft_census.snapshot.schema import data_dictionary
+from peft_census.snapshot.snapshot import read_snapshot
 from peft_census.tag import read_card
 from peft_census.tag.candidates import CandidateScanner
 from peft_census.tag.taxonomy import read_taxonomy
@@ -138,23 +144,54 @@ def test_the_python_of_the_readme_counts_as_the_rules_do(run: Any, specimen: str
     assert {technique: counted[technique] for technique in shares.index} == shares.to_dict()
 
 
-def test_the_python_of_the_recipes_runs(run: Any, specimen: str) -> None:
-    """Every Python block of docs/recipes.md runs on a snapshot of the specimen."""
-    text = (REPO / "docs/recipes.md").read_text(encoding="utf-8")
+@pytest.fixture
+def recipes(run: Any, specimen: str, tmp_path: Path) -> str:
+    """docs/recipes.md, in a folder with the specimen's snapshot, one by an older tagger, and a list of cards."""
     Path("mine.csv").write_text(
         "modelId,card,createdAt,last_modified,downloads,tags\n"
         'acme/one,"# One\n\nTrained with LoRA.",2025-01-02,2025-01-03T04:05:06Z,7,"[\'peft\']"\n'
         "acme/two,,,2025-01-03T04:05:06Z,,\n"
     )
-    names: dict[str, Any] = {}
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) > 1
-    for block in blocks:
+    write_cards(tmp_path / "mine.parquet", [{"modelId": "acme/one", "card": "Trained with LoRA."}])
+    older = tmp_path / "data/snapshots/2020-01-01-0123456789ab"
+    shutil.copytree(tmp_path / "data/snapshots" / specimen, older)
+    manifest = replace(read_snapshot(older).manifest, snapshot_id=older.name, tagger_version="2")
+    (older / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+    (tmp_path / "data/snapshots" / specimen / "manifest.json").touch()
+    model = peft_census.top("latest", by="model", n=1).model[0]
+    year = peft_census.top("latest", "dora", by="year", rule="any/variants_separate", n=1).year[0]
+    text = (REPO / "docs/recipes.md").read_text(encoding="utf-8").replace("OWNER/NAME", model)
+    return text.replace('"year": "2026"', f'"year": "{year}"').replace("year=2026", f"year={year}")
+
+
+def test_the_python_of_the_recipes_runs(run: Any, recipes: str) -> None:
+    """Every Python block of docs/recipes.md runs, and each line of the ten questions gives an answer."""
+    names: dict[str, Any] = {"peft_census": peft_census, "pandas": pandas}
+    questions, others = recipes.split("## Ten questions")[1].split("\n## ", 1)
+    lines = [line for block in re.findall(r"```python\n(.*?)```", questions, re.DOTALL) for line in block.splitlines()]
+    assert len(lines) == 11
+    for line in lines:
+        answer = eval(line, names)
+        assert not isinstance(answer, pandas.DataFrame) or len(answer), line
+    assert len(pandas.read_csv("shares.csv")) > 10 and len(pandas.read_excel("shares.xlsx")) > 10
+    for block in re.findall(r"```python\n(.*?)```", others, re.DOTALL):
         exec(block.replace('open("sensitivity.svg", "w").write(chart.svg)', "assert chart.svg"), names)
-    assert len(names["cited"]) > 0
     assert run("census", "--source", "mine.parquet", "--out", "mine", "--quiet").exit_code == 0
     assert "1 of 1" in run("show", "mine").stdout
     assert set(peft_census.load_snapshot("mine").models.created_at.dt.year.dropna()) == {2025}
+
+
+def test_the_shell_lines_of_the_ten_questions_run(run: Any, recipes: str) -> None:
+    """Each question has one line in the shell, which succeeds and prints or writes an answer."""
+    questions = recipes.split("## Ten questions")[1].split("\n## ")[0]
+    lines = [line for block in re.findall(r"```console\n(.*?)```", questions, re.DOTALL) for line in block.splitlines()]
+    assert [len(re.findall(r"```console", part)) for part in re.split(r"\n\*\*\d+\. ", questions)[1:]] == [1] * 10
+    for line in lines:
+        result = run(*shlex.split(line)[1:])
+        assert result.exit_code == DONE, (line, result.stderr)
+        assert result.stdout or "--out" in line, line
+    assert Path("shares.csv").read_text().startswith("rule,month,task,technique")
+    assert Path("shares.xlsx").stat().st_size > 1000
 
 
 def test_the_settings_of_the_recipes_are_read(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,13 @@ from peft_census.collect.card_columns import check_types, to_cards
 from peft_census.count import HEADLINE, STANDARD, ShareQuery, TopQuery, count_shares, parse_rule
 from peft_census.count.cells import TOP_VALUES
 from peft_census.errors import UsageError
+from peft_census.pipeline.compare import compare
 from peft_census.pipeline.counting import count_groups, count_top, evidence_of
+from peft_census.pipeline.explain import explain_model as explain_row
+from peft_census.pipeline.history import history as shares_over_time
 from peft_census.pipeline.settings import settings
 from peft_census.publish.charts.notebook import Chart, draw_chart
+from peft_census.publish.text.explanation import ModelExplanation
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.snapshot.snapshot import Snapshot, find_snapshot
 from peft_census.tag import TaggedCard, read_card, tag
@@ -61,11 +65,14 @@ def load_snapshot(id_or_path: str | Path = "latest", root: str | Path | None = N
         UsageError: no snapshot matches.
         SnapshotError: the snapshot is damaged or has another schema.
     """
-    if root is None:
-        cwd = Path.cwd()
-        folders = [folder / settings().snapshots for folder in (cwd, *cwd.parents)]
-        root = next((folder for folder in folders if folder.is_dir()), settings().snapshots)
-    return Frames(find_snapshot(str(id_or_path), Path(root)))
+    return Frames(find_snapshot(str(id_or_path), Path(root) if root else _root()))
+
+
+def _root() -> Path:
+    """Returns the folder of snapshots in the settings, searched for from the working directory upwards."""
+    cwd = Path.cwd()
+    folders = [folder / settings().snapshots for folder in (cwd, *cwd.parents)]
+    return next((folder for folder in folders if folder.is_dir()), settings().snapshots)
 
 
 def tag_cards(cards: T) -> T:
@@ -174,6 +181,68 @@ def top(
     """
     query = TopQuery(technique, by, parse_rule(rule) if rule else None, _conditions(where), sort, n)
     return _frame(count_top(_frames(snapshot).snapshot, query).table)
+
+
+def history(folder: str | Path | None = None, rule: str | Sequence[str] = (), technique: str = "lora") -> pd.DataFrame:
+    """Returns the share of a technique in all snapshots of a folder, one row for each snapshot and rule.
+
+    Next to the share stand its interval, its base, the models listed and read, and the versions of the rules.
+    ``data_changed`` and ``rules_changed`` say what differs from the snapshot before of the same source.
+
+    Args:
+        folder: a folder of snapshots; by default that of the settings.
+        rule: one name or several; by default all rules that the snapshots hold.
+        technique: technique id.
+
+    Raises:
+        UsageError: no snapshot can be read, or none holds the rule.
+    """
+    return _frame(shares_over_time(Path(folder) if folder else _root(), _names(rule), technique).table)
+
+
+def diff(
+    older: Frames | str | Path, newer: Frames | str | Path, rule: str = "exactly_one", technique: str = "lora"
+) -> pd.DataFrame:
+    """Returns why a share differs between two snapshots: one row for each group of cards.
+
+    The columns are ``group``, ``cards``, ``before`` and ``after`` (the group's share in both snapshots) and
+    ``contribution`` (its part of the difference, as a fraction; the parts add up).
+
+    Args:
+        older: the snapshot before, as for ``shares``.
+        newer: the snapshot after.
+        rule: a rule under which the weight of a card does not depend on other cards.
+        technique: technique id.
+
+    Raises:
+        UsageError: a snapshot, the rule or the technique does not exist, or the snapshots are of two populations.
+    """
+    before, after = _frames(older).snapshot, _frames(newer).snapshot
+    comparison = compare(before, after, parse_rule(rule), technique)
+    if comparison.reasons:
+        raise UsageError(
+            f"{before.id} and {after.id} are of two populations: {'; '.join(comparison.reasons)}",
+            "compare snapshots of one source; `peft-census diff` shows both shares.",
+        )
+    names = ("before", "after", "contribution")
+    exact = ((part, (part.before.value, part.after.value, part.contribution)) for part in comparison.parts)
+    return pd.DataFrame(
+        [
+            {"group": part.group, "cards": part.cards}
+            | {name: None if value is None else float(value) for name, value in zip(names, values, strict=True)}
+            for part, values in exact
+        ],
+        columns=["group", "cards", *names],
+    )
+
+
+def explain_model(model_id: str, snapshot: Frames | str | Path = "latest") -> ModelExplanation:
+    """Returns what the card of a model in a snapshot cites, on what evidence, and how each rule counts it.
+
+    Raises:
+        UsageError: the snapshot does not exist or does not list the model.
+    """
+    return explain_row(_frames(snapshot).snapshot, model_id)
 
 
 def _conditions(where: Mapping[str, str | Sequence[str]] | None) -> dict[str, tuple[str, ...]]:

@@ -67,7 +67,7 @@ def compare(older: Snapshot, newer: Snapshot, rule: Rule, technique: str, cards:
     if not any(technique in side.evidence.facts for side in sides):
         raise UsageError(f"no technique {technique!r}", "`peft-census techniques` lists them.")
     before, after = (card_votes(side.evidence, rule, technique) for side in sides)
-    changed_rules = _changed_rules(older, newer)
+    ours = changed_rules(older, newer)
     comparison = Comparison(
         older=older.id,
         newer=newer.id,
@@ -76,7 +76,7 @@ def compare(older: Snapshot, newer: Snapshot, rule: Rule, technique: str, cards:
         before=exact_share(*before),
         after=exact_share(*after),
         reasons=_population_differences(older, newer, *sides),
-        changed_rules=changed_rules,
+        changed_rules=ours,
         unread=(_failed(older), _failed(newer)),
         retagged=cards is not None,
     )
@@ -89,9 +89,7 @@ def compare(older: Snapshot, newer: Snapshot, rule: Rule, technique: str, cards:
     else:
         same = np.isin(group, [names.index(name) for name in ("same", "configuration", "downloads")])
         recounted = sides[1].spread(card_votes(_with_old_downloads(*sides), rule, technique), len(ids))
-        numerator, base = (
-            np.where(same & bool(changed_rules), b, a) for a, b in zip(states[0], recounted, strict=True)
-        )
+        numerator, base = (np.where(same & bool(ours), b, a) for a, b in zip(states[0], recounted, strict=True))
         middle = numerator, base
     return replace(
         comparison,
@@ -114,7 +112,8 @@ def _sides(older: Snapshot, newer: Snapshot) -> tuple[pa.Array, tuple[_Side, _Si
     return ids, (side(older, a), side(newer, b))
 
 
-def _changed_rules(older: Snapshot, newer: Snapshot) -> list[str]:
+def changed_rules(older: Snapshot, newer: Snapshot) -> list[str]:
+    """Returns which of our own rules differ between two snapshots."""
     a, b = older.manifest, newer.manifest
     changed = {
         "taxonomy": a.taxonomy.sha256 != b.taxonomy.sha256,

@@ -155,6 +155,14 @@ def find_snapshot(name: str, root: Path) -> Snapshot:
     )
 
 
+def snapshots_in(root: Path) -> list[Path]:
+    """Returns one folder for each snapshot in ``root``, by name: its own, else its public copy, else the aggregate."""
+    best: dict[str, Path] = {}
+    for path in sorted(_by_age(root), key=lambda p: (_is_public(p), _is_aggregate(p), p.name)):
+        best.setdefault(path.name.removesuffix(PUBLIC).removesuffix(AGGREGATE), path)
+    return sorted(best.values())
+
+
 def _by_age(root: Path) -> list[Path]:
     """Returns the snapshots in ``root``, the newest first.
 

@@ -216,6 +216,39 @@ def top_text(snapshot: Snapshot, found: Top) -> str:
     return "\n".join([*lines, f"snapshot {snapshot.id}{more}"])
 
 
+def history_text(table: pa.Table) -> str:
+    """Returns a history as aligned text, one block for each rule; what changed stands at the end of a row."""
+    lines: list[str] = []
+    rows = table.to_pylist()
+    for name in dict.fromkeys(row["rule"] for row in rows):
+        block = [row for row in rows if row["rule"] == name]
+        lines += ["", f"{block[0]['technique']}, rule {name}"]
+        lines += Table(
+            ("date", "snapshot", "share", "95% interval", "n", "base", "cards", "changed"),
+            [
+                (
+                    row["date"] or "–",
+                    row["snapshot_id"],
+                    percent_label(row["share"]),
+                    "–" if row["low"] is None else interval(row["low"], row["high"]),
+                    *("–" if row[key] is None else count(row[key]) for key in ("numerator", "base", "with_text")),
+                    _changes(row),
+                )
+                for row in block
+            ],
+            right=range(2, 7),
+        ).text("  ")
+    return "\n".join(lines).lstrip("\n")
+
+
+def _changes(row: Mapping[str, Any]) -> str:
+    """Returns what changed since the snapshot before; a change of our own rules is named as such."""
+    if row["data_changed"] is None:
+        return f"first of {row['source']}"
+    ours = f"OUR RULES ({row['rules_changed']})" if row["rules_changed"] else ""
+    return " and ".join(filter(None, ("data" if row["data_changed"] else "", ours))) or "nothing"
+
+
 def _range_over_rules(table: pa.Table) -> str:
     """Returns the range of a specification curve."""
     rows = table.to_pylist()
