@@ -26,7 +26,7 @@ COMMANDS = {
     "tag": ("census:tag", "Tag cards and write only the table of mentions."),
     "templates": ("census:templates", "List sentences with a technique that recur in cards of several authors."),
     "count": ("snapshots:count", "Count a snapshot again by the rules of this release."),
-    "top": ("top:top", "List who holds the votes of a technique, and its share without them."),
+    "top": ("top:top", "List who holds the votes of a technique, and its share without each of them."),
     "history": ("history:history", "Show a share in all snapshots of a folder, with what changed between them."),
     "publish": ("publish:publish", "Write a snapshot's charts, tables, claims and page into a folder."),
     "show": ("snapshots:show", "Show the headline, coverage and provenance of a snapshot."),

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from calendar import monthrange
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -167,7 +167,9 @@ def calendar(months: Iterable[str]) -> list[str]:
 def unfinished_month(evidence: Evidence) -> str | None:
     """Returns the month in which the newest model was created; None if that was on the last day of a month."""
     newest = pc.max(evidence.models["created_at"]).as_py() if "created_at" in evidence.models.schema.names else None
-    return None if newest is None or (newest + timedelta(days=1)).month != newest.month else f"{newest:%Y-%m}"
+    if newest is None or newest.day == monthrange(newest.year, newest.month)[1]:
+        return None
+    return month_name(12 * newest.year + newest.month - 1)
 
 
 def month_number(date: str | None) -> int | None:

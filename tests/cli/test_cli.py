@@ -67,7 +67,7 @@ def test_census_prints_the_headline_for_people(run: Any, tmp_path: Path) -> None
     write_cards(tmp_path / "cards.parquet", ROWS)
     text = run("census", "-s", "cards.parquet").stdout
     assert "LoRA: 75.0% of cards that cite exactly one technique (3 of 4)" in text
-    assert "author-clustered (one author) 95% interval 11.8–98.5%, effective sample size 1.0" in text
+    assert "author-clustered (one author) 95% interval 11.8–98.5%, effective sample size 1\n" in text
     assert "7 models listed, 6 with a card to read (1 no card)" in text
     assert "rule exactly_one: cards that cite exactly one technique" in text
 
@@ -277,7 +277,7 @@ def test_real_cards_are_all_read(run: Any, shared: Path) -> None:
     """All 30,381 real model pages are read, and the headline has rule, base and interval."""
     facts = json.loads(run("census", "-s", shared / "real/model_cards", "--json").stdout)
     assert facts["cards"] == 30_381
-    assert facts["cards_with_text"] == 17_063
+    assert facts["cards_with_text"] == 17_057  # six more are pointers to large files
     assert 0 < facts["headline"]["low"] < facts["headline"]["high"] < 1
     assert facts["headline"]["base"] > 100
 
