@@ -74,6 +74,11 @@ INVALID_UTF8 = "invalid UTF-8: unreadable bytes replaced"
 """The reason that a repaired text is given."""
 
 
+def unreadable_fields(names: list[str]) -> str:
+    """Returns the reason that a card is given whose listing has fields that cannot be stored."""
+    return f"unreadable in the listing: {', '.join(names)}"
+
+
 Unchanged = Callable[[pa.RecordBatch], pa.Array]
 """Returns a boolean array for a batch with the columns ``model_id``, ``last_modified`` and ``revision``."""
 
@@ -163,11 +168,11 @@ def cards_batch(rows: dict[str, pa.Array | list[object]], n: int) -> pa.RecordBa
             arrays.append(values if values.type == f.type else values.cast(f.type))
         else:
             arrays.append(pa.array(values, f.type))
-    arrays = [_in_calendar(a) if pa.types.is_timestamp(a.type) else a for a in arrays]
+    arrays = [in_calendar(a) if pa.types.is_timestamp(a.type) else a for a in arrays]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _in_calendar(times: pa.Array) -> pa.Array:
+def in_calendar(times: pa.Array) -> pa.Array:
     """Returns ``times`` with null for times before the year 1 or after 9999."""
     micros = times.cast(pa.int64())
     valid = pc.and_(pc.greater_equal(micros, _YEAR_1), pc.less_equal(micros, _YEAR_9999))

@@ -1,7 +1,7 @@
 """Converts the columns of ``librarian-bots/model_cards_with_metadata`` into the ``cards`` schema.
 
 In: a batch as a dump stores it, with texts as strings, bytes or dictionaries. Out: the same rows as cards, with status
-and reason. A card with invalid UTF-8 is repaired and marked.
+and reason. A card with invalid UTF-8 is repaired and marked; so is one with a number or time that does not fit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from peft_census.collect.adapter_files import count_adapter_files
-from peft_census.collect.base import INVALID_UTF8, SUSPECT, card_status, cards_batch
+from peft_census.collect.base import (
+    INVALID_UTF8,
+    SUSPECT,
+    card_status,
+    cards_batch,
+    in_calendar,
+    unreadable_fields,
+)
 from peft_census.errors import BadInputError
 from peft_census.snapshot.schema import arrow_schema
 
@@ -77,16 +84,21 @@ def to_cards(batch: pa.RecordBatch, columns: Mapping[str, str] = COLUMNS) -> pa.
     """Returns ``batch`` in the ``cards`` schema, with status and reason; both are null without the column of texts."""
     rows: dict[str, pa.Array | list[object]] = {}
     broken: list[int] = []
+    unreadable: dict[int, list[str]] = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         target = columns[name]
         if target == "adapter_files":
             rows[target] = _count_adapter_files(column)
             continue
         rows[target], repaired = _plain(column, arrow_schema("cards").field(target).type)
-        broken = repaired if target == "card" else broken
+        if target == "card":
+            broken = repaired
+        elif not pa.types.is_string(rows[target].type):
+            for row in repaired:
+                unreadable.setdefault(row, []).append(name)
     if "card" not in rows:
         return cards_batch(rows, batch.num_rows)
-    rows["status"], rows["reason"] = _statuses(rows["card"], broken)
+    rows["status"], rows["reason"] = _statuses(rows["card"], broken, unreadable)
     cards = cards_batch(rows, batch.num_rows)
     without_text = pc.not_equal(cards.column("status"), "text")
     return cards.set_column(
@@ -131,7 +143,7 @@ def _count_adapter_files(siblings: pa.Array) -> list[object]:
 
 
 def _plain(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, list[int]]:
-    """Returns the column in the type ``target`` with valid text, and the rows whose text was repaired."""
+    """Returns the column in the type ``target``, and the rows whose text was repaired or whose number does not fit."""
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
     if pa.types.is_null(column.type):
@@ -145,10 +157,18 @@ def _plain(column: pa.Array, target: pa.DataType) -> tuple[pa.Array, list[int]]:
         mask = column.is_null()
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, mask=mask).cast(target), []
     if pa.types.is_timestamp(target):
-        return _micros(column).cast(target), []
+        return _with_lost(column, in_calendar(_micros(column).cast(target)))
+    fitting = column
     if pa.types.is_uint64(column.type):
-        column = pc.if_else(pc.less_equal(column, pa.scalar(_INT64, pa.uint64())), column, None)
-    return column.cast(target), []
+        fitting = pc.if_else(pc.less_equal(column, pa.scalar(_INT64, pa.uint64())), column, None)
+    return _with_lost(column, fitting.cast(target))
+
+
+def _with_lost(before: pa.Array, after: pa.Array) -> tuple[pa.Array, list[int]]:
+    """Returns ``after``, and the rows that are null in it only."""
+    if before.null_count == after.null_count:
+        return after, []
+    return after, pc.indices_nonzero(pc.and_(before.is_valid(), after.is_null())).to_pylist()
 
 
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -192,7 +212,9 @@ def _is_valid(column: pa.Array) -> bool:
     return True
 
 
-def _statuses(cards: pa.Array | list[object], broken: list[int]) -> tuple[list[object], list[object]]:
+def _statuses(
+    cards: pa.Array | list[object], broken: list[int], unreadable: dict[int, list[str]]
+) -> tuple[list[object], list[object]]:
     n = len(cards)
     status: list[object] = ["text"] * n
     reason: list[object] = [None] * n
@@ -205,4 +227,7 @@ def _statuses(cards: pa.Array | list[object], broken: list[int]) -> tuple[list[o
         status[i], reason[i] = card_status(cards[i].as_py())
     for i in broken:
         reason[i] = INVALID_UTF8 if status[i] == "text" else reason[i]
+    for i, names in unreadable.items():
+        if status[i] == "text":
+            reason[i] = "; ".join(filter(None, (reason[i], unreadable_fields(names))))
     return status, reason

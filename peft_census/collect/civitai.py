@@ -44,6 +44,7 @@ DELETED = 0.02
 PROOF = "end|"
 """Key of the answer that proves the end of the listing."""
 _MOST_PAGES_OF_PROOF = 8
+_INT64 = 2**63
 SORTS = ("Oldest", "Most Downloaded", "Highest Rated", "Most Liked")
 """Orders that end in an ascending id and therefore lose nothing between pages."""
 
@@ -223,7 +224,7 @@ def read_page(answer: Answer, number: int) -> Page:
 def _read_model(item: dict[str, Any]) -> Model:
     """Returns what is stored of one model; raises TypeError or KeyError for an item without id or type."""
     versions = [v for v in item.get("modelVersions") or [] if isinstance(v, dict)]
-    if type(item["id"]) is not int:
+    if type(item["id"]) is not int or not 0 <= item["id"] < _INT64:
         raise TypeError("id")
     nsfw, downloads = item.get("nsfw"), (item.get("stats") or {}).get("downloadCount")
     return Model(
@@ -234,7 +235,7 @@ def _read_model(item: dict[str, Any]) -> Model:
         versions=len(versions),
         created_at=min(_moments(versions, "createdAt"), default=None),
         published_at=max(_moments(versions, "publishedAt"), default=None),
-        downloads=downloads if type(downloads) is int else None,
+        downloads=downloads if type(downloads) is int and 0 <= downloads < _INT64 else None,
     )
 
 

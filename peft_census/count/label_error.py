@@ -180,7 +180,6 @@ class LabelCorrection:
         by_author: the interval of the tagger's share, clustered by author.
         unjudged: what is assumed about the cards without a candidate; None if there are none.
         outside_taxonomy: labelled techniques that the taxonomy does not have.
-        without_text: models left out, because only their configuration is counted.
     """
 
     rule: str
@@ -195,7 +194,6 @@ class LabelCorrection:
     strata: list[StratumLabels]
     unjudged: Unjudged | None
     outside_taxonomy: list[str]
-    without_text: int
 
 
 def corrected_share(

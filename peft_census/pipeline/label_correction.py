@@ -2,8 +2,7 @@
 
 In: a snapshot and a labelled sample of it. Out: a ``LabelCorrection``. The labels are turned into mentions and counted
 by the same rule as the tagger's mentions; ``count.label_error`` computes the interval. Labels say what a card cites, so
-rules that depend on other facts (authorship, evidence levels, weights) are rejected. Configuration files count alike on
-both sides.
+rules that depend on other facts (authorship, evidence levels, weights) are rejected.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from peft_census.count import HEADLINE, MENTION_COLUMNS, MODEL_COLUMNS, Evidence, Rule, Votes, parse_rule
 from peft_census.count.label_error import (
@@ -100,7 +98,6 @@ def correct(snapshot: Snapshot, file: Path, rule: str | None = None) -> LabelCor
         ],
         unjudged=next((Unjudged.of(s) for s in corrected.strata if s.code == silent), None),
         outside_taxonomy=sorted(_techniques(labels) - set(snapshot.manifest.taxonomy.techniques)),
-        without_text=int(all_models.bases.sum() - tagger.bases.sum()),
     )
 
 
@@ -113,14 +110,10 @@ def label_counts(snapshot: Snapshot, labels: list[Label], rule: Rule) -> Counts:
     for technique in _techniques(labels) - set(facts):
         facts[technique] = TechniqueFacts(technique, "outside_peft", "")
     models = snapshot.table("models", MODEL_COLUMNS).take([label.place for label in labels])
-    mentions = snapshot.table("mentions", MENTION_COLUMNS)
-    configured = pc.and_(
-        pc.equal(mentions["evidence_level"], "configured"), pc.is_in(mentions["model_id"], models["model_id"])
-    )
     by_people = [mention for label in labels for mention in _mentions(label)]
     schema = pa.schema([arrow_schema("mentions").field(name) for name in MENTION_COLUMNS])
-    both = pa.concat_tables([pa.Table.from_pylist(by_people, schema=schema), mentions.filter(configured).cast(schema)])
-    return _counts(Evidence(models, both, facts).votes(rule), len(labels))
+    mentions = pa.Table.from_pylist(by_people, schema=schema)
+    return _counts(Evidence(models, mentions, facts).votes(rule), len(labels))
 
 
 def _mentions(label: Label) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +13,8 @@ from civitai_replica import CivitaiReplica, Model, models_of, real_models
 from serving import SHARED, Faults, serve
 
 from peft_census.collect.civitai import check as check_config
-from peft_census.collect.civitai import civitai_client, crawl, describe, models_table, shrunk
+from peft_census.collect.civitai import civitai_client, crawl, describe, models_table, read_page, shrunk
+from peft_census.collect.http.common import Answer
 from peft_census.collect.instrument import InstrumentConfig
 from peft_census.collect.response_store import Campaign, open_campaign
 from peft_census.errors import SourceError, UsageError
@@ -104,6 +106,13 @@ def test_malformed_items_are_counted_and_left_out(campaign: Campaign, monkeypatc
     _crawl(replica, campaign, monkeypatch, Frame())
     assert models_table(campaign, Frame()).num_rows == sum(TYPES.values()) - 2
     assert describe("https://civitai.com", campaign, Frame()).items_malformed == 2
+
+
+def test_numbers_beyond_64_bits() -> None:
+    """A model whose id is one is malformed; one whose downloads are one counts, without downloads."""
+    items = [{"id": n, "type": "LORA", "stats": {"downloadCount": d}} for n, d in ((1, 7), (2, 2**70), (2**63, 7))]
+    page = read_page(Answer(200, {}, json.dumps({"items": items, "metadata": {}}).encode()), 1)
+    assert ([m.downloads for m in page.items], page.malformed) == ([7, None], 1)
 
 
 def test_a_crawl_resumes_at_its_cursor(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:

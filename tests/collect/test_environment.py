@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from peft_census.collect.http.hub import HubClient
 from peft_census.collect.http.rest import Pace, RestClient
-from peft_census.errors import UsageError
+from peft_census.errors import UnrecoverableError, UsageError
 from tests.replica.crawl import QUICK
 
 
@@ -47,3 +50,33 @@ def test_a_socks_proxy_without_its_package_is_one_error(monkeypatch: pytest.Monk
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
     with pytest.raises(UsageError, match="SOCKS"):
         HubClient(QUICK)
+
+
+class LoginProxy(BaseHTTPRequestHandler):
+    """A proxy that refuses every CONNECT."""
+
+    def do_CONNECT(self) -> None:
+        """Asks for a login."""
+        self.send_error(407)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stays quiet."""
+
+
+@pytest.mark.parametrize(
+    "get",
+    [
+        lambda: HubClient(QUICK, base="https://hub.example").get("api/models", 100),
+        lambda: RestClient("https://api.example", Pace(0.0, attempts=1)).get("/x", []),
+    ],
+    ids=["hub", "rest"],
+)
+def test_a_proxy_that_asks_for_a_login(monkeypatch: pytest.MonkeyPatch, get: Callable[[], object]) -> None:
+    """A refused CONNECT ends the run with what to do, and is not tried again."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), LoginProxy) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.server_address[1]}")
+        with pytest.raises(UnrecoverableError, match="asks for a login") as caught:
+            get()
+        server.shutdown()
+    assert "HTTPS_PROXY" in caught.value.hint

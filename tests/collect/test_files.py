@@ -78,6 +78,7 @@ def test_times_of_every_unit_are_read(tmp_path: Path, times: pa.Array, expected:
     (row,) = rows(Files(str(tmp_path / "a.parquet")))
     moment = row["last_modified"]
     assert (moment and round(moment.timestamp() * 1_000_000)) == expected
+    assert row["reason"] == (None if expected else "unreadable in the listing: last_modified")
 
 
 def test_int96_times_are_read(tmp_path: Path) -> None:
@@ -90,10 +91,11 @@ def test_int96_times_are_read(tmp_path: Path) -> None:
 
 
 def test_a_number_that_does_not_fit_is_null(tmp_path: Path) -> None:
-    """The file is not damaged."""
+    """The file is not damaged, and the card is counted as repaired."""
     write(tmp_path / "a.parquet", downloads=pa.array([2**63], pa.uint64()), likes=pa.array([5], pa.uint64()))
     (row,) = rows(Files(str(tmp_path / "a.parquet")))
     assert (row["downloads"], row["likes"]) == (None, 5)
+    assert (row["status"], row["reason"]) == ("text", "unreadable in the listing: downloads")
 
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 + "\nsize 12345\n"

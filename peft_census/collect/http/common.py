@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from peft_census.errors import SourceError, UnrecoverableError, UsageError
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 SECRET = "(secret)"  # noqa: S105 - what stands in place of one
+_LOGIN = re.compile(r"\b407\b")
+"""The status of a refused CONNECT, which the HTTP libraries give in the text of their ProxyError only."""
 Report = Callable[[str, str], None]
 """Receives path and fault of each attempt that failed."""
 
@@ -169,13 +172,18 @@ def is_transient(status: int) -> bool:
 
 
 def connection_fault(error: BaseException, base: str, reason: str) -> TransientError | UnrecoverableError:
-    """Returns the error for a connection that failed: one that says why where TLS refuses the server.
+    """Returns the error for a connection that failed: one that says why where TLS or a proxy refuses it.
 
     Args:
         error: what the HTTP library raised.
         base: the endpoint.
         reason: for any other fault, which another attempt may change.
     """
+    if type(error).__name__ == "ProxyError" and _LOGIN.search(str(error)):
+        return UnrecoverableError(
+            f"{base}: a proxy asks for a login (HTTP 407)",
+            "correct HTTPS_PROXY, then run the same command again, it resumes here.",
+        )
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__ or cause.__context__

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from peft_census.collect.adapter_files import count_adapter_files
+from peft_census.collect.base import unreadable_fields
 from peft_census.collect.hub.options import is_model_id
 from peft_census.collect.ledger_rows import ListedModel
 
@@ -52,8 +53,7 @@ def parse_model(item: object) -> ListedModel:
         created_at=fields.time("createdAt"),
         last_modified=fields.time("lastModified"),
     )
-    bad = ", ".join(fields.bad)
-    return model._replace(repaired=f"unreadable in the listing: {bad}") if bad else model
+    return model._replace(repaired=unreadable_fields(fields.bad)) if fields.bad else model
 
 
 class _Fields:

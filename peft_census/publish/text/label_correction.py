@@ -36,8 +36,6 @@ def corrected_text(snapshot: Snapshot, correction: LabelCorrection) -> str:
         lines.append(f"  {plural(correction.unread, 'card')} not read; the others of the stratum represent them")
     if correction.outside_taxonomy:
         lines.append(f"  counted as separate techniques: {', '.join(correction.outside_taxonomy)}")
-    if correction.without_text:
-        lines.append(f"  left out: {plural(correction.without_text, 'model')} counted by configuration only")
     return "\n".join(lines)
 
 
