@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,17 @@ def some_cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i, r in enumerate(rows[k % len(rows)] for k in range(1000))
     ]
     return write_cards(tmp_path_factory.mktemp("cards") / "cards.parquet", made)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system; a test sets its size."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]).returncode:
+        pytest.skip("a small file system can be mounted by root only")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,17 +176,6 @@ def test_a_census_that_is_asked_to_stop(some_cards: Path, tmp_path: Path, peace:
                 os.killpg(process.pid, 0)
                 time.sleep(0.1)
         DONE[f"runs asked to stop ({sent.name})"] += 1
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A small file system; a test sets its size."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]).returncode:
-        pytest.skip("a small file system can be mounted by root only")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
 
 
 def test_a_disk_that_fills_up(

@@ -88,12 +88,12 @@ def storm(server: Replica, folder: Path, dice: random.Random) -> None:
 
 
 def check_states(ledger: Path | None) -> None:
-    """Every model is in the ledger once, in no state or exactly one known; a text has its place, others have none."""
+    """Every model is in the ledger once, in no state or exactly one known; a text has its hash, others have none."""
     if ledger is None:
         return
     with closing(sqlite3.connect(ledger)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        rows = db.execute("SELECT model_id, status, shard FROM model").fetchall()
+        rows = db.execute("SELECT model_id, status, text_sha256 FROM model").fetchall()
     assert len({r[0] for r in rows}) == len(rows)
     assert {r[1] for r in rows} <= {*STATUSES, None}
     assert not [r for r in rows if (r[1] == "text") != (r[2] is not None)]
