@@ -7,12 +7,12 @@ is added, so that no small cell can be computed by subtraction. A small row that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +32,7 @@ from peft_census.snapshot.schema.counts import COUNTED_TABLES
 from peft_census.snapshot.snapshot import AGGREGATE, PUBLIC, Snapshot, new_snapshot
 
 Row = dict[str, Any]
+K = TypeVar("K", str, int)
 
 FEW = MIN_CARDS
 """Models that a cell must hold."""
@@ -166,15 +167,19 @@ def _models_together(votes: Votes, techniques: Iterable[str]) -> int:
     return int(np.count_nonzero(_together(votes, techniques)))
 
 
-def _small(sizes: dict[str, int], together: Callable[[list[str]], float]) -> list[str]:
-    """Returns the techniques that are merged: the small ones, and the next smallest while these are few together."""
-    order = sorted(sizes, key=lambda technique: (sizes[technique], technique))
-    small = [technique for technique in order if sizes[technique] < FEW]
-    for technique in order[len(small) :]:
+def _small(sizes: Mapping[K, float], together: Callable[[list[K]], float]) -> list[K]:
+    """Returns the cells that are merged: the small ones, and the next smallest while these are few together."""
+    order = sorted(sizes, key=lambda cell: (sizes[cell], cell))
+    small = [cell for cell in order if sizes[cell] < FEW]
+    for cell in order[len(small) :]:
         if not 0 < together(small) < FEW:
             break
-        small.append(technique)
+        small.append(cell)
     return small
+
+
+def _total(sizes: Mapping[K, float], chosen: Iterable[K]) -> float:
+    return sum(sizes[cell] for cell in chosen)
 
 
 def merge_breakdown(rows: list[Row]) -> list[Row]:
@@ -197,16 +202,14 @@ def merge_breakdown(rows: list[Row]) -> list[Row]:
 def merge_months(rows: list[Row]) -> list[Row]:
     """Returns ``monthly`` with the small techniques of a month as ``other``, and small months as one without share."""
     merged: list[Row] = []
-    bases: dict[tuple[str, str], float] = {}
     few: dict[str, float] = {}
     by_month = sorted(rows, key=lambda r: (r["rule"], r["month"]))
-    for (rule, month), group in groupby(by_month, key=lambda r: (r["rule"], r["month"])):
-        cells = list(group)
-        bases[rule, month] = cells[0]["base"]
-        if _large(cells[0]["base"]):
-            merged += _fold(cells) if cells[0]["base"] else []
-        else:
-            few[rule] = few.get(rule, 0.0) + cells[0]["base"]
+    for rule, of_rule in groupby(by_month, key=lambda r: r["rule"]):
+        months = {month: list(cells) for month, cells in groupby(of_rule, key=lambda r: r["month"])}
+        bases = {month: cells[0]["base"] for month, cells in months.items() if cells[0]["base"]}
+        hidden = _small(bases, partial(_total, bases))
+        merged += [row for month in bases if month not in hidden for row in _fold(months[month])]
+        few[rule] = _total(bases, hidden)
     empty = NO_INTERVAL | {"numerator": None, "share": None, "method": _SUPPRESSED, "enough": False}
     merged += [{"rule": r, "month": OTHER, "technique": OTHER, "base": n} | empty for r, n in few.items() if n >= FEW]
     return merged
@@ -259,11 +262,8 @@ def _pooled(rows: list[Row], keys: tuple[str, ...], label: Row) -> list[Row]:
     last = "status" not in keys
     for _, group in groupby(rows, key=lambda r: [r[key] for key in keys]):
         cells = list(group)
-        small = [row for row in cells if 0 < row["n"] < FEW]
-        for row in sorted((r for r in cells if r["n"] >= FEW), key=lambda r: r["n"]):
-            if not (last and small and sum(r["n"] for r in small) < FEW):
-                break
-            small.append(row)
+        sizes = {i: row["n"] for i, row in enumerate(cells) if row["n"]}
+        small = [cells[i] for i in _small(sizes, partial(_total, sizes if last else dict.fromkeys(sizes, 0)))]
         if len(small) < 2 and not last:
             pooled += cells
             continue
