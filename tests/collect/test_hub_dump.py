@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from peft_census.collect.http.rate_limit import TimeIsUpError
 from peft_census.collect.hub.api import HubApi
 from peft_census.collect.hub.api_with_dump import HubApiWithDump
 from peft_census.collect.hub.download import Shard
@@ -20,6 +21,7 @@ from peft_census.collect.hub.estimate import estimate
 from peft_census.collect.hub.options import HubOptions
 from peft_census.errors import SourceError, UsageError
 from tests.collect.conftest import Start
+from tests.collect.test_hub_census import stopping
 from tests.replica.catalogue import Dataset, from_generator
 from tests.replica.crawl import QUICK, cards
 from tests.replica.faults import Faults
@@ -94,6 +96,20 @@ def test_a_broken_download_is_resumed(replica: Start, tmp_path: Path) -> None:
     assert made.total() == 500
     assert server.counts.ranges and all(r.startswith("bytes=") for r in server.counts.ranges)
     assert list((made.folder / "files").glob("*.part")) == []
+
+
+def test_a_time_limit_interrupts_a_download(replica: Start, tmp_path: Path) -> None:
+    """The run ends while it downloads, and the next one asks for the rest only."""
+    server = replica(from_generator(1))
+    with_dump(server, {"data/train-0.parquet": parquet([f"a/{i:060}" for i in range(500)])})
+    made = HubDump(tmp_path, limits=QUICK, quiet=True, clock=stopping(4))
+    with pytest.raises(TimeIsUpError):
+        made.prepare()
+    (part,) = (made.folder / "files").glob("*.part")
+    have = part.stat().st_size
+    assert have > 0
+    assert dump(tmp_path).prepare().revision is not None
+    assert server.counts.ranges == [f"bytes={have}-"]
 
 
 def test_a_download_begun_by_a_killed_run_is_resumed(replica: Start, tmp_path: Path) -> None:

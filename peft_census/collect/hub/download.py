@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +45,7 @@ def download(client: HubClient, url: str, target: Path, shard: Shard, tick: Call
 
     Raises:
         NoAnswerError: so many attempts in a row received nothing, or the wrong content.
+        TimeIsUpError: the time of the run is over; the next run resumes.
     """
     part = target.with_suffix(".part")
     tick(_size(part))
@@ -67,7 +67,7 @@ def download(client: HubClient, url: str, target: Path, shard: Shard, tick: Call
         failures += 1
         client.report(shard.path, reason)
         longest = min(client.limits.longest_backoff, client.limits.backoff_seconds * 2**failures)
-        time.sleep(random.uniform(0, longest))  # noqa: S311 (jitter)
+        client.clock.sleep(random.uniform(0, longest))  # noqa: S311 (jitter)
     raise NoAnswerError(shard.path, f"{reason} after {failures} attempts", failures)
 
 
@@ -92,6 +92,7 @@ def _append(client: HubClient, url: str, part: Path, size: int, tick: Callable[[
             if status == 416 or (status == 206 and not resumed):
                 raise TransientError("wrong range")
             for piece in response.iter_bytes():
+                client.clock.check()
                 stream.write(piece)
                 tick(len(piece))
                 if stream.tell() > size:

@@ -26,6 +26,7 @@ from peft_census.collect.base import Source, SourceInfo, Unchanged
 from peft_census.collect.card_columns import DUMP, Layout
 from peft_census.collect.http.common import Answer, TransientError, decode_json
 from peft_census.collect.http.hub import HubClient, Limits, endpoint, replica_mark
+from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock
 from peft_census.collect.hub.download import Shard, download
 from peft_census.collect.hub.listing import next_page
 from peft_census.collect.hub.options import HubOptions
@@ -58,7 +59,14 @@ def open_dump(request: SourceRequest, dump: Callable[..., HubDump]) -> HubDump:
     accept_shrunk = request.hub.accept_shrunk
     if request.hub != HubOptions(accept_shrunk=accept_shrunk):
         raise UsageError("--ids, --population and --adapter-configs need the API", "use --source hub or hub-api.")
-    return dump(request.raw, request.revision, accept_shrunk, quiet=request.quiet, batch_rows=request.batch_rows)
+    return dump(
+        request.raw,
+        request.revision,
+        accept_shrunk,
+        quiet=request.quiet,
+        batch_rows=request.batch_rows,
+        clock=request.clock,
+    )
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,7 @@ class HubDump:
         kind: the source's name.
         pattern: the paths of its files that are read.
         layout: their columns.
+        clock: to wait with; when its time is up, a download stops and the next run resumes it.
     """
 
     raw: Path
@@ -105,6 +114,7 @@ class HubDump:
     kind: str = "hub-dump"
     pattern: str = SHARDS
     layout: Layout = DUMP
+    clock: Clock = SYSTEM_CLOCK
 
     def __post_init__(self) -> None:
         if self.revision is not None and not _REVISION.fullmatch(self.revision):
@@ -157,7 +167,7 @@ class HubDump:
 
     def session(self) -> AbstractContextManager[HubClient]:
         """Opens a client and locks the folder for this process."""
-        return hub_session(self.folder, self.base, self.limits, self.kind, self.quiet)
+        return hub_session(self.folder, self.base, self.limits, self.kind, self.quiet, self.clock)
 
     def find(self, client: HubClient) -> Dump:
         """Returns the commit and its shards."""
