@@ -90,10 +90,11 @@ def to_cards(batch: pa.RecordBatch, columns: Mapping[str, str] = COLUMNS) -> pa.
         if target == "adapter_files":
             rows[target] = _count_adapter_files(column)
             continue
-        rows[target], repaired = _plain(column, arrow_schema("cards").field(target).type)
+        wanted = arrow_schema("cards").field(target).type
+        rows[target], repaired = _plain(column, wanted)
         if target == "card":
             broken = repaired
-        elif not pa.types.is_string(rows[target].type):
+        elif not pa.types.is_string(wanted):
             for row in repaired:
                 unreadable.setdefault(row, []).append(name)
     if "card" not in rows:
@@ -229,5 +230,6 @@ def _statuses(
         reason[i] = INVALID_UTF8 if status[i] == "text" else reason[i]
     for i, names in unreadable.items():
         if status[i] == "text":
-            reason[i] = "; ".join(filter(None, (reason[i], unreadable_fields(names))))
+            lost = unreadable_fields(names)
+            reason[i] = lost if reason[i] is None else f"{reason[i]}; {lost}"
     return status, reason

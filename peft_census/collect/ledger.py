@@ -1,7 +1,7 @@
 """The state of a crawl of the Hub: every model listed, and the outcome of reading its card.
 
 In: pages of the listing, outcomes of reading. Out: what is still to read, and all models in order of id. SQLite in WAL
-mode; each call is one transaction, so that a process can be killed at any time. Holds no card text (``raw_shards``
+mode; each call is one transaction, so that a process can be killed at any time. Holds no card text (``file_store``
 does) and no secret. The times in here are of no consequence for a snapshot.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from peft_census.collect.ledger_files import LedgerFiles
 from peft_census.collect.ledger_gaps import ListingGaps
 from peft_census.collect.ledger_rows import (
     ADD_DAY,
@@ -35,6 +36,7 @@ from peft_census.errors import SourceError, output_error
 from peft_census.snapshot.database import close_sealed, database_error, open_checked
 from peft_census.snapshot.manifest import Retrieval
 
+LEDGER = "ledger.sqlite"
 _HINT = "run `peft-census verify --repair`, or remove this folder to crawl from the start."
 
 _TO_READ = """crawl = :crawl AND (status IS NULL OR status = 'failed'
@@ -44,7 +46,7 @@ _TO_READ = """crawl = :crawl AND (status IS NULL OR status = 'failed'
 
 _WITH_CONFIG = "crawl = :crawl AND has_config = 1 AND sha IS NOT NULL"
 
-_NO_TEXT = "shard = NULL, row = NULL, text_sha256 = NULL"
+_NO_TEXT = "text_sha256 = NULL"
 
 _UPSERT = f"""INSERT INTO model (crawl, first_crawl, {", ".join(ListedModel._fields)})
   VALUES (:crawl, :crawl, {", ".join(":" + c for c in ListedModel._fields)}) ON CONFLICT (model_id)
@@ -52,11 +54,11 @@ _UPSERT = f"""INSERT INTO model (crawl, first_crawl, {", ".join(ListedModel._fie
 
 _RECORD = {
     "cards": """UPDATE model SET status = :status, reason = :reason, read_sha = :sha, read_gated = :gated,
-      read_crawl = :crawl, revision = :revision, shard = :shard, row = :row, text_sha256 = :text_sha256,
+      read_crawl = :crawl, revision = :revision, text_sha256 = :text_sha256,
       attempts = CASE WHEN read_sha IS :sha THEN attempts ELSE 0 END + :attempts WHERE model_id = :model_id""",
     "configs": """INSERT OR REPLACE INTO config
-      (model_id, read_sha, status, reason, attempts, shard, row, text_sha256)
-      VALUES (:model_id, :sha, :status, :reason, :attempts, :shard, :row, :text_sha256)""",
+      (model_id, read_sha, status, reason, attempts, text_sha256)
+      VALUES (:model_id, :sha, :status, :reason, :attempts, :text_sha256)""",
 }
 
 _RESOLVE_WITHOUT_READING = (
@@ -87,12 +89,12 @@ class Ledger:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "ledger.sqlite"
+        self.path = folder / LEDGER
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = open_checked(self.path)
             self._prepare()
-            self.gaps = ListingGaps(self._db)
+            self.gaps, self.files = ListingGaps(self._db), LedgerFiles(self._db, _TO_READ)
         except OSError as error:
             raise output_error(folder, error) from error
         except sqlite3.Error as error:
@@ -247,22 +249,11 @@ class Ledger:
         """Returns how many cards are still to read."""
         return self._count(f"sha IS NOT NULL AND {_TO_READ}", crawl)
 
-    def record(self, crawl: int, kind: str, outcomes: Iterable[Outcome], shard: int | None) -> None:
-        """Stores outcomes; those of a shard come in the order of its rows.
-
-        Args:
-            crawl: the crawl.
-            kind: ``cards`` or ``configs``.
-            outcomes: what was read.
-            shard: the shard that holds them; None for failures, which are in no shard.
-        """
+    def record(self, crawl: int, kind: str, outcomes: Iterable[Outcome]) -> None:
+        """Stores outcomes of reading ``kind``, ``cards`` or ``configs``; their texts are in the store already."""
         with self._transaction() as db:
-            if shard is not None:
-                db.execute("INSERT OR IGNORE INTO shard VALUES (?, ?)", (kind, shard))
-            for row, outcome in enumerate(outcomes):
-                has_text = shard is not None and outcome.text is not None
-                place = {"shard": shard, "row": row} if has_text else {"shard": None, "row": None}
-                facts = {"crawl": crawl, "text_sha256": outcome.text_sha256, **place}
+            for outcome in outcomes:
+                facts = {"crawl": crawl, "text_sha256": outcome.text_sha256}
                 db.execute(_RECORD[kind], {**vars(outcome), **facts})
 
     def give_up(self, crawl: int, reason: str) -> None:
@@ -273,18 +264,6 @@ class Ledger:
                 f"UPDATE model SET {failed} WHERE status IS NOT 'failed' AND {_TO_READ}",  # noqa: S608
                 {"crawl": crawl, "reason": reason},
             )
-
-    def recorded_shards(self, kind: str) -> set[int]:
-        """Returns the numbers of the shards whose outcomes are stored."""
-        return {int(r[0]) for r in self._db.execute("SELECT number FROM shard WHERE kind = ?", (kind,))}
-
-    def forget_shard(self, kind: str, number: int) -> None:
-        """Makes the next run read the texts of a lost shard again."""
-        table = "model" if kind == "cards" else "config"
-        with self._transaction() as db:
-            db.execute(f"UPDATE {table} SET read_sha = NULL, status = NULL WHERE shard = ?", (number,))  # noqa: S608
-            db.execute("DELETE FROM shard WHERE kind = ? AND number = ?", (kind, number))
-            db.execute("UPDATE crawl SET finished = 0 WHERE id = (SELECT max(id) FROM crawl)")
 
     # ---- models
 

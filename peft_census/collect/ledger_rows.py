@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-VERSION = 4
+VERSION = 5
 """Stored in the file; changes when a table changes. Zero in files older than this number."""
 
 SCHEMA = """
@@ -26,14 +26,13 @@ CREATE TABLE IF NOT EXISTS model (
   library_name TEXT, pipeline_tag TEXT, tags TEXT, gated TEXT NOT NULL DEFAULT '',
   has_readme INTEGER, has_config INTEGER, adapter_files INTEGER, repaired TEXT, absent TEXT,
   status TEXT, reason TEXT, read_sha TEXT, read_gated TEXT, read_crawl INTEGER, revision TEXT,
-  attempts INTEGER NOT NULL DEFAULT 0, shard INTEGER, row INTEGER, text_sha256 TEXT) WITHOUT ROWID;
+  attempts INTEGER NOT NULL DEFAULT 0, text_sha256 TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS config (
   model_id TEXT PRIMARY KEY, read_sha TEXT, status TEXT, reason TEXT, attempts INTEGER NOT NULL DEFAULT 0,
-  shard INTEGER, row INTEGER, text_sha256 TEXT) WITHOUT ROWID;
+  text_sha256 TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS gap (
   crawl INTEGER NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL, item INTEGER NOT NULL,
   PRIMARY KEY (crawl, place, reason));
-CREATE TABLE IF NOT EXISTS shard (kind TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (kind, number));
 """
 
 ADD_PAGE = """INSERT INTO listing VALUES (:crawl, :name, :next, 1, :items, :malformed, :done)
@@ -99,34 +98,16 @@ class ModelRow(NamedTuple):
     read_sha: str | None
     revision: str | None
     attempts: int
-    shard: int | None
-    row: int | None
     text_sha256: str | None
-
-    @property
-    def place(self) -> tuple[int, int] | None:
-        """Shard and row of the text; None without text."""
-        return _place(self)
 
 
 class ConfigRow(NamedTuple):
     """The outcome of reading one model's ``adapter_config.json``."""
 
+    model_id: str
     status: str | None
-    shard: int | None
-    row: int | None
+    read_sha: str | None
     text_sha256: str | None
-
-    @property
-    def place(self) -> tuple[int, int] | None:
-        """Shard and row of the text; None without text."""
-        return _place(self)
-
-
-def _place(row: ModelRow | ConfigRow) -> tuple[int, int] | None:
-    if row.status != "text" or row.shard is None or row.row is None:
-        return None
-    return row.shard, row.row
 
 
 class FileRequest(NamedTuple):

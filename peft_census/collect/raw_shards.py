@@ -33,8 +33,6 @@ SCHEMA = pa.schema(
         pa.field("status", pa.string(), nullable=False),
         pa.field("reason", pa.string()),
         pa.field("revision", pa.string()),
-        pa.field("gated", pa.string()),
-        pa.field("attempts", pa.int32()),
         pa.field("text", pa.string()),
     ]
 )
@@ -105,8 +103,16 @@ class Shards:
         return number, ordered
 
     def outcomes(self, number: int) -> list[Outcome]:
-        """Returns all rows of a shard, for a run that was killed before it stored them in the ledger."""
+        """Returns all rows of a shard, for an index that lacks them."""
         return [Outcome(**row) for row in self._open(number).read().to_pylist()]
+
+    def remove(self, numbers: set[int]) -> None:
+        """Deletes shards."""
+        for path in [path for number, path in shard_files(self.folder).items() if number in numbers]:
+            try:
+                path.unlink()
+            except OSError as error:
+                raise output_error(path, error) from error
 
     def text(self, place: tuple[int, int]) -> str | None:
         """Returns the text at a shard and row; fast if places are asked for in the order of model ids."""

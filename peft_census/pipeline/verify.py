@@ -19,8 +19,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from peft_census.collect.file_store import INDEX, FileStore
 from peft_census.collect.hub.session import LOCK as CRAWL_LOCK
-from peft_census.collect.ledger import Ledger
+from peft_census.collect.ledger import LEDGER
 from peft_census.collect.raw_shards import is_as_written, shard_files
 from peft_census.errors import CensusError, SnapshotError
 from peft_census.snapshot.database import DAMAGED, has_log, is_changed
@@ -31,14 +32,7 @@ from peft_census.snapshot.snapshot import LOCK as SNAPSHOTS_LOCK
 from peft_census.snapshot.snapshot import read_snapshot
 
 BACKUP = ".damaged-"
-LEDGER = "ledger.sqlite"
-MODEL_TABLES = {"cards": "model", "configs": "config"}
-"""Folder of raw files to the ledger's table that refers to them."""
-
-_ROWS = {
-    kind: f"SELECT row, model_id, text_sha256 FROM {table} WHERE shard = ? ORDER BY row"  # noqa: S608
-    for kind, table in MODEL_TABLES.items()
-}
+_ROWS = "SELECT row, model_id, text_sha256 FROM file WHERE shard = ? ORDER BY row"
 _MAX_ERROR = 120
 
 
@@ -112,11 +106,13 @@ def verify(snapshots: Path, raw: Path, repair: bool = False) -> Verification:
         BusyError: ``repair`` while a census or a crawl is running.
         OutputError: no permission to repair.
     """
-    crawls = sorted(path.parent for path in raw.rglob(LEDGER)) if raw.is_dir() else []
+    crawls, stores = (
+        sorted(path.parent for path in raw.rglob(name)) if raw.is_dir() else [] for name in (LEDGER, INDEX)
+    )
     with ExitStack() as stack:
         if repair:
             locks = [snapshots / SNAPSHOTS_LOCK] if snapshots.is_dir() else []
-            for lock in [*locks, *(crawl / CRAWL_LOCK for crawl in crawls)]:
+            for lock in [*locks, *(folder / CRAWL_LOCK for folder in (*crawls, *stores))]:
                 stack.enter_context(exclusive_lock(lock))
         folders = [path for path in sorted(snapshots.glob("*")) if path.is_dir() and not path.name.startswith(".")]
         databases = sorted(path for path in raw.rglob("*.sqlite") if BACKUP not in path.name) if raw.is_dir() else []
@@ -125,10 +121,10 @@ def verify(snapshots: Path, raw: Path, repair: bool = False) -> Verification:
         problems += [problem for database in databases for problem in _database(database)]
         damaged = {problem.finding.path for problem in problems}
         shards = 0
-        for crawl in crawls:
-            if crawl / LEDGER not in damaged:
-                shards += sum(len(shard_files(crawl / kind)) for kind in MODEL_TABLES)
-                problems += _shards(crawl)
+        for store in stores:
+            if store / INDEX not in damaged:
+                shards += len(shard_files(store))
+                problems += _shards(store)
         findings = [_repair(problem) if repair else problem.finding for problem in problems]
     return Verification(len(folders), len(databases), shards, findings)
 
@@ -185,28 +181,27 @@ def _database(file: Path) -> Iterator[_Problem]:
         yield _Problem(Finding(Kind.DAMAGED_DATABASE, file, what, remedy), partial(_back_up, file))
 
 
-def _shards(crawl: Path) -> Iterator[_Problem]:
-    """Yields the differences between the raw files of a crawl and its ledger."""
-    with closing(_open(crawl / LEDGER)) as db:
-        for kind in MODEL_TABLES:
-            files = shard_files(crawl / kind)
-            recorded = {int(row[0]) for row in db.execute("SELECT number FROM shard WHERE kind = ?", (kind,))}
-            for number in sorted(recorded | set(files)):
-                rows = db.execute(_ROWS[kind], (number,)).fetchall()
-                file = files.get(number)
-                what = "a raw file of the ledger is missing" if file is None else _damage(file, rows)
-                if what:
-                    finding = Finding(
-                        Kind.MISSING_FILE if file is None else Kind.DAMAGED_FILE,
-                        file or crawl / kind / f"{number:06}.parquet",
-                        what,
-                        f"the next run reads its {len(rows):,} models again",
-                    )
-                    yield _Problem(finding, partial(_forget, crawl, kind, number, file))
+def _shards(store: Path) -> Iterator[_Problem]:
+    """Yields the differences between the raw files of a store and its index."""
+    with closing(_open(store / INDEX)) as db:
+        files = shard_files(store)
+        recorded = {int(n): bool(replaced) for n, replaced in db.execute("SELECT number, replaced FROM shard")}
+        for number in sorted({*recorded, *files} - {n for n, replaced in recorded.items() if replaced}):
+            rows = db.execute(_ROWS, (number,)).fetchall()
+            file = files.get(number)
+            what = "a raw file of the index is missing" if file is None else _damage(file, rows)
+            if what:
+                finding = Finding(
+                    Kind.MISSING_FILE if file is None else Kind.DAMAGED_FILE,
+                    file or store / f"{number:06}.parquet",
+                    what,
+                    f"the next run reads its {len(rows):,} models again",
+                )
+                yield _Problem(finding, partial(_forget, store, number, file))
 
 
-def _damage(file: Path, rows: list[tuple[int, str, str | None]]) -> str:
-    """Returns how a raw file differs from the rows of the ledger; an empty string if it does not."""
+def _damage(file: Path, rows: list[tuple[int, str, str]]) -> str:
+    """Returns how a raw file differs from the rows of the index; an empty string if it does not."""
     try:
         if not is_as_written(file, file_sha256(file)):
             return "damaged raw file (its bytes changed since it was written)"
@@ -216,10 +211,10 @@ def _damage(file: Path, rows: list[tuple[int, str, str | None]]) -> str:
     ids, texts = table["model_id"], table["text"]
     for row, model_id, digest in rows:
         if row >= table.num_rows or ids[row].as_py() != model_id:
-            return f"row {row} is not {model_id!r}, as recorded in the ledger"
+            return f"row {row} is not {model_id!r}, as recorded in the index"
         text = texts[row].as_py()
-        if digest is not None and (text is None or hashlib.sha256(text.encode()).hexdigest() != digest):
-            return f"the text of {model_id!r} differs from the hash in the ledger"
+        if digest and (text is None or hashlib.sha256(text.encode()).hexdigest() != digest):
+            return f"the text of {model_id!r} differs from the hash in the index"
     return ""
 
 
@@ -229,12 +224,12 @@ def _open(database: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{database.resolve().as_uri()}?{mode}", uri=True)
 
 
-def _forget(crawl: Path, kind: str, number: int, file: Path | None) -> None:
-    """Renames a raw file and removes it from the ledger."""
+def _forget(store: Path, number: int, file: Path | None) -> None:
+    """Renames a raw file and removes it from the index."""
     if file is not None:
         _back_up(file)
-    with closing(Ledger(crawl)) as ledger:
-        ledger.forget_shard(kind, number)
+    with FileStore(store) as opened:
+        opened.forget(number)
 
 
 def _back_up(path: Path) -> None:

@@ -212,7 +212,7 @@ def test_a_hub_that_goes_away_ends_the_crawl_and_keeps_what_was_read(replica: St
 
 def written_models(folder: Path) -> set[str]:
     """Returns the models whose cards are in the shards of a killed crawl, recorded in its ledger or not."""
-    shards = Shards(folder / "cards")
+    shards = Shards(folder.parent / "cards")
     return {outcome.model_id for number in shards.numbers() for outcome in shards.outcomes(number)}
 
 
@@ -261,16 +261,14 @@ def test_a_crawl_killed_fifty_times_ends_as_an_undisturbed_one(replica: Start, t
 
 
 def test_a_shard_that_was_written_but_not_recorded_is_used(replica: Start, tmp_path: Path) -> None:
-    """A kill between the rename of a shard and its record in the ledger loses nothing; partial files are removed."""
+    """A kill between the rename of a shard and its record in the index loses nothing; partial files are removed."""
     catalogue = from_generator(50)
     server = replica(catalogue)
     made = source(tmp_path)
     info = made.prepare()
-    ledger = Ledger(made.folder)
-    for number in ledger.recorded_shards("cards"):
-        ledger.forget_shard("cards", number)
-    ledger.close()
-    left = made.folder / "cards" / ".000009.parquet.1.partial"
+    with made.store("cards") as store:
+        store.forget(1)
+    left = made.store_folder("cards") / ".000009.parquet.1.partial"
     left.write_bytes(b"half")
     os.utime(left, (1e9, 1e9))
     before = server.readme_requests()
@@ -284,7 +282,7 @@ def test_a_shard_that_was_removed_is_read_again(replica: Start, tmp_path: Path) 
     server = replica(from_generator(50))
     made = source(tmp_path)
     info = made.prepare()
-    next((made.folder / "cards").glob("000001-*.parquet")).unlink()
+    next(made.store_folder("cards").glob("000001-*.parquet")).unlink()
     before = server.readme_requests()
     assert source(tmp_path).prepare() == info
     assert server.readme_requests() > before
@@ -295,7 +293,7 @@ def test_a_damaged_shard_is_named(replica: Start, tmp_path: Path) -> None:
     replica(from_generator(50))
     made = source(tmp_path)
     made.prepare()
-    shard = next((made.folder / "cards").glob("000001-*.parquet"))
+    shard = next(made.store_folder("cards").glob("000001-*.parquet"))
     data = bytearray(shard.read_bytes())
     data[-2:] = b"xx"
     shard.write_bytes(data)

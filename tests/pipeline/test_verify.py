@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from helpers import write_cards
 
+from peft_census.collect.file_store import INDEX, FileStore
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.ledger_rows import ListedModel
 from peft_census.collect.raw_shards import Outcome, Shards
@@ -21,7 +22,7 @@ from peft_census.pipeline.verify import Kind, verify
 from peft_census.snapshot.lock import exclusive_lock
 
 SNAPSHOTS, RAW = Path("data/snapshots"), Path("data/raw")
-CRAWL = RAW / "hub/all"
+CRAWL, STORE = RAW / "hub/all", RAW / "hub/cards"
 
 
 @pytest.fixture
@@ -29,14 +30,16 @@ def intact(run: Any, tmp_path: Path) -> Path:
     """A snapshot, and a crawl of six models in two raw files."""
     write_cards(tmp_path / "cards.parquet", [{"modelId": f"a/m{i}", "card": "Trained with LoRA."} for i in range(3)])
     snapshot = Path(json.loads(run("census", "-s", "cards.parquet", "--json").stdout)["snapshot_path"])
-    ledger, shards = Ledger(CRAWL), Shards(CRAWL / "cards")
+    ledger = Ledger(CRAWL)
     crawl = ledger.open_crawl(1e9)
     ids = [f"a/m{i}" for i in range(6)]
     ledger.add_page(crawl, "all", [ListedModel(i, "s") for i in ids], 0, None)
     ledger.close_listing(crawl, "missing")
-    for part in (ids[:3], ids[3:]):
-        number, ordered = shards.write([Outcome(i, "s", "text", text=f"Card of {i}.") for i in part])
-        ledger.record(crawl, "cards", ordered, number)
+    with FileStore(STORE) as store:
+        for part in (ids[:3], ids[3:]):
+            outcomes = [Outcome(i, "s", "text", revision="s", text=f"Card of {i}.") for i in part]
+            store.write(outcomes)
+            ledger.record(crawl, "cards", outcomes)
     ledger.finish(crawl)
     ledger.close()
     return snapshot
@@ -49,11 +52,12 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def to_read() -> int:
-    ledger = Ledger(CRAWL)
-    try:
+    """How many cards the next run reads."""
+    with FileStore(STORE) as store:
+        store.reconcile()
+    with Ledger(CRAWL) as ledger:
+        ledger.files.forget_lost("cards", STORE / INDEX)
         return ledger.n_to_read(ledger.last_crawl())
-    finally:
-        ledger.close()
 
 
 def test_intact_folders_have_no_finding(run: Any, intact: Path) -> None:
@@ -61,7 +65,7 @@ def test_intact_folders_have_no_finding(run: Any, intact: Path) -> None:
     before = tree(Path("data"))
     result = run("verify", "--json")
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout) == {"snapshots": 1, "ledgers": 1, "shards": 2, "findings": []}
+    assert json.loads(result.stdout) == {"snapshots": 1, "ledgers": 2, "shards": 2, "findings": []}
     assert run("verify", "--repair").exit_code == 0
     assert tree(Path("data")) == before
     assert to_read() == 0
@@ -87,12 +91,12 @@ def leave_half(snapshot: Path) -> None:
 
 
 def leave_half_shard(snapshot: Path) -> None:
-    (CRAWL / "cards/.000003.parquet.9.partial").write_bytes(b"PAR1")
-    os.utime(CRAWL / "cards/.000003.parquet.9.partial", (1e9, 1e9))
+    (STORE / ".000003.parquet.9.partial").write_bytes(b"PAR1")
+    os.utime(STORE / ".000003.parquet.9.partial", (1e9, 1e9))
 
 
 def shard(number: int) -> Path:
-    return sorted((CRAWL / "cards").glob("*.parquet"))[number]
+    return sorted(STORE.glob("*.parquet"))[number]
 
 
 def lose_shard(snapshot: Path) -> None:
@@ -107,12 +111,16 @@ def swap_shards(snapshot: Path) -> None:
     shard(0).write_bytes(shard(1).read_bytes())
 
 
-def spoil_ledger(snapshot: Path) -> None:
-    data = bytearray((CRAWL / "ledger.sqlite").read_bytes())
+def spoil_ledger(snapshot: Path, database: Path = CRAWL / "ledger.sqlite") -> None:
+    data = bytearray(database.read_bytes())
     data[:4096] = os.urandom(4096)
-    (CRAWL / "ledger.sqlite").write_bytes(bytes(data))
+    database.write_bytes(bytes(data))
     for more in ("-wal", "-shm"):
-        (CRAWL / f"ledger.sqlite{more}").unlink(missing_ok=True)
+        database.with_name(database.name + more).unlink(missing_ok=True)
+
+
+def spoil_index(snapshot: Path) -> None:
+    spoil_ledger(snapshot, STORE / INDEX)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +135,7 @@ def spoil_ledger(snapshot: Path) -> None:
         (cut_shard, "damaged raw file"),
         (swap_shards, "damaged raw file"),
         (spoil_ledger, "damaged database"),
+        (spoil_index, "damaged database"),
     ],
 )
 def test_each_kind_of_damage_is_found_and_repaired(run: Any, intact: Path, damage: Any, words: str) -> None:
@@ -147,7 +156,7 @@ def test_each_kind_of_damage_is_found_and_repaired(run: Any, intact: Path, damag
         assert lost == []
 
 
-@pytest.mark.parametrize(("damage", "again"), [(lose_shard, 3), (cut_shard, 3), (swap_shards, 3)])
+@pytest.mark.parametrize(("damage", "again"), [(lose_shard, 3), (cut_shard, 3), (swap_shards, 3), (spoil_index, 0)])
 def test_what_a_damaged_shard_held_is_read_again(run: Any, intact: Path, damage: Any, again: int) -> None:
     """The next run reads exactly its models again."""
     damage(intact)
@@ -164,7 +173,7 @@ def flip(file: Path, bit: int) -> None:
 
 def test_any_flipped_bit_is_found(intact: Path) -> None:
     """In a table, the manifest, the report, the crawl state and the raw files; back as it was, all is intact."""
-    stored = [*CRAWL.rglob("*.parquet"), *CRAWL.glob("*.sqlite"), *(f for f in intact.rglob("*") if f.is_file())]
+    stored = [*RAW.rglob("*.parquet"), *RAW.rglob("*.sqlite"), *(f for f in intact.rglob("*") if f.is_file())]
     assert {"manifest.json", "ledger.sqlite", "models.parquet", "report.html"} <= {f.name for f in stored}
     dice = random.Random(7)
     for file in stored:
@@ -183,11 +192,11 @@ def test_what_is_damaged_is_not_counted(run: Any, intact: Path) -> None:
         refused = run("count", "--table", "monthly") if name == "manifest.json" else run("explain", "a/m1")
         assert refused.exit_code == 1 and f"{name}: changed since it was written" in refused.stderr, refused.output
         flip(intact / name, 4000)
-    place = Shards(CRAWL / "cards").outcomes(1)[0]
+    place = Shards(STORE).outcomes(1)[0]
     assert place.text == "Card of a/m0."
     flip(shard(0), 400)
     with pytest.raises(SourceError, match="damaged raw shard"):
-        Shards(CRAWL / "cards").text((1, 0))
+        Shards(STORE).text((1, 0))
     flip(CRAWL / "ledger.sqlite", 60_000)
     with pytest.raises(SourceError, match=r"ledger\.sqlite: damaged"):
         Ledger(CRAWL)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -19,19 +19,21 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from peft_census.collect.base import SourceInfo, cards_batch
+from peft_census.collect.file_store import INDEX, FileStore, Reference
 from peft_census.collect.http.hub import HubClient, Limits, endpoint, replica_mark
 from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock, TimeIsUpError
 from peft_census.collect.hub.cards import read_cards
 from peft_census.collect.hub.config_sample import draw_sample, read_sample
 from peft_census.collect.hub.listing import look_up_ids, read_listing
 from peft_census.collect.hub.options import ADAPTER_TAGS, HubOptions, read_ids
-from peft_census.collect.hub.session import crawl_folder, hub_session
-from peft_census.collect.ledger import Ledger
+from peft_census.collect.hub.session import LOCK, crawl_folder, hub_session
+from peft_census.collect.ledger import LEDGER, Ledger
+from peft_census.collect.ledger_files import MODEL_TABLES
 from peft_census.collect.ledger_rows import ConfigRow, ModelRow
 from peft_census.collect.progress import Bar, progress
-from peft_census.collect.raw_shards import Shards
 from peft_census.collect.registry import SourceRequest
 from peft_census.errors import SourceError, UsageError
+from peft_census.snapshot.lock import exclusive_lock
 
 FRESH_SECONDS = 86_400
 """Age up to which an unfinished crawl is resumed; an older one is listed again and keeps the cards that it read."""
@@ -76,6 +78,8 @@ class HubApi:
     clock: Clock = SYSTEM_CLOCK
 
     kind = "hub-api"
+    exact = True
+    """Whether each card must have been read at the listed commit; a dump names no commits."""
 
     def __post_init__(self) -> None:
         self.base = endpoint()
@@ -115,6 +119,7 @@ class HubApi:
                 ledger.ask_relisting(self.crawl)
             elif not ledger.n_failed():
                 ledger.finish(self.crawl)
+            self._compact()
         return self.info()
 
     def prefill(self, client: HubClient, ledger: Ledger) -> None:
@@ -122,17 +127,29 @@ class HubApi:
 
     @contextmanager
     def session(self) -> Iterator[tuple[HubClient, Ledger]]:
-        """Opens client and ledger, and locks the folder for this process."""
+        """Opens client and ledger; locks the folder and the stores of the endpoint for this process."""
         hub = hub_session(self.folder, self.base, self.limits, self.kind, self.quiet, self.clock)
-        with hub as client, Ledger(self.folder) as ledger:
+        with hub as client, exclusive_lock(self.store_folder("cards") / LOCK), Ledger(self.folder) as ledger:
             yield client, ledger
 
+    def store_folder(self, kind: str) -> Path:
+        """Returns the folder of the endpoint's store of ``cards`` or ``configs``."""
+        return crawl_folder(self.raw, self.base, kind)
+
+    def store(self, kind: str) -> FileStore:
+        """Opens the endpoint's store of ``cards`` or ``configs``, which all sources of the Hub share."""
+        return FileStore(self.store_folder(kind))
+
     def list_models(self, client: HubClient, ledger: Ledger) -> int:
-        """Begins or resumes a crawl, completes its listing, and returns its number."""
+        """Begins or resumes a crawl, completes its listing, takes what the store has, and returns its number."""
         self._reconcile(ledger)
         crawl = ledger.open_crawl(FRESH_SECONDS)
-        if ledger.is_listed(crawl):
-            return crawl
+        if not ledger.is_listed(crawl):
+            self._list(client, ledger, crawl)
+        ledger.files.take_cards(crawl, self.store_folder("cards") / INDEX, self.exact)
+        return crawl
+
+    def _list(self, client: HubClient, ledger: Ledger, crawl: int) -> None:
         with progress("listing", "models", None, self.quiet, ledger.n_listed(crawl)) as bar:
             tick = _ticker(bar, client, ledger, crawl, "api")
             if self.options.ids is not None:
@@ -143,7 +160,6 @@ class HubApi:
                     self._check_listing(ledger, crawl, f"tag:{tag}" if tag else "all")
         self._check_size(ledger, crawl)
         ledger.close_listing(crawl, _MISSING[self.options.kind])
-        return crawl
 
     def info(self) -> SourceInfo:
         """Returns the provenance. The hash depends on what was read, not on how or when."""
@@ -177,8 +193,7 @@ class HubApi:
 
         Models that only an earlier crawl listed (deleted, private) stay in the ledger and are not yielded.
         """
-        cards, configs = Shards(self.folder / "cards"), Shards(self.folder / "configs")
-        with Ledger(self.folder) as ledger:
+        with self.store("cards") as cards, self.store("configs") as configs, Ledger(self.folder) as ledger:
             models = ledger.models(self.crawl)
             while rows := list(islice(models, self.batch_rows)):
                 columns: dict[str, pa.Array | list[object]] = {c: [getattr(r, c) for r in rows] for c in _SHARED}
@@ -197,12 +212,14 @@ class HubApi:
         if to_read:
             with progress("reading", "cards", to_read, self.quiet) as bar:
                 tick = _ticker(bar, client, ledger, self.crawl, "resolvers")
-                read_cards(client, ledger, Shards(self.folder / "cards"), self.crawl, tick)
+                with self.store("cards") as store:
+                    read_cards(client, ledger, store, self.crawl, tick)
 
     def _read_sample(self, client: HubClient, ledger: Ledger) -> None:
         if self.options.adapter_configs:
             sample = draw_sample(ledger, self.crawl, self.options.adapter_configs, self.options.seed)
-            read_sample(client, ledger, Shards(self.folder / "configs"), self.crawl, sample)
+            with self.store("configs") as store:
+                read_sample(client, ledger, store, self.crawl, sample)
             self._sample = frozenset(request.model_id for request in sample.requests)
             self._details["adapter_configs"] = sample.declaration()
 
@@ -226,14 +243,23 @@ class HubApi:
             ledger.gaps.add(crawl, self.options.kind, SHRUNK, lost)
 
     def _reconcile(self, ledger: Ledger) -> None:
-        """Makes the ledger agree with the shards after a killed run or the removal of a file."""
-        for kind in ("cards", "configs"):
-            shards = Shards(self.folder / kind)
-            existing, recorded = set(shards.numbers()), ledger.recorded_shards(kind)
-            for lost in sorted(recorded - existing):
-                ledger.forget_shard(kind, lost)
-            for unrecorded in sorted(existing - recorded):
-                ledger.record(ledger.last_crawl(), kind, shards.outcomes(unrecorded), unrecorded)
+        """Makes the stores and the ledger agree after a killed run or the removal of a file."""
+        for kind in MODEL_TABLES:
+            with self.store(kind) as store:
+                store.reconcile()
+                ledger.files.forget_lost(kind, store.path)
+
+    def _compact(self) -> None:
+        """Compacts the stores, unless the state of another crawl is damaged: what it refers to is not known then."""
+        for kind in MODEL_TABLES:
+            with suppress(SourceError), self.store(kind) as store:
+                store.compact(self._references(kind))
+
+    def _references(self, kind: str) -> Iterator[Reference]:
+        """Yields what the crawls of the endpoint refer to."""
+        for file in sorted(self.folder.parent.glob(f"*/{LEDGER}")):
+            with Ledger(file.parent) as ledger:
+                yield from ledger.files.references(kind)
 
 
 def _ticker(bar: Bar, client: HubClient, ledger: Ledger, crawl: int, bucket: str) -> Callable[[int], None]:
@@ -252,8 +278,15 @@ def _ticker(bar: Bar, client: HubClient, ledger: Ledger, crawl: int, bucket: str
     return tick
 
 
-def _text(shards: Shards, row: ModelRow | ConfigRow | None) -> str | None:
-    return shards.text(row.place) if row is not None and row.place is not None else None
+def _text(store: FileStore, row: ModelRow | ConfigRow | None) -> str | None:
+    if row is None or row.status != "text":
+        return None
+    text = store.text(row.model_id, row.read_sha, row.text_sha256)
+    if text is None:
+        raise SourceError(
+            f"{store.path.parent}: the text of {row.model_id!r} is missing", "run the same command again."
+        )
+    return text
 
 
 def _reason(row: ModelRow) -> str | None:

@@ -13,11 +13,11 @@ from datetime import datetime
 
 from peft_census.collect.http.hub import HubClient
 from peft_census.collect.hub.api import HubApi
-from peft_census.collect.hub.cards import ShardWriter
+from peft_census.collect.hub.cards import StoreWriter
 from peft_census.collect.hub.dump import HubDump
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.parquet import Files
-from peft_census.collect.raw_shards import Outcome, Shards
+from peft_census.collect.raw_shards import Outcome
 
 WORTH_A_DUMP = 20_000
 """From so many missing cards on, the dump's gigabyte is less load for the Hub than single requests."""
@@ -33,6 +33,7 @@ class HubApiWithDump(HubApi):
     worth_a_dump: int = WORTH_A_DUMP
 
     kind = "hub"
+    exact = False
 
     def prefill(self, client: HubClient, ledger: Ledger) -> None:
         """Takes cards from the dump. Which dump, if any, is decided once per crawl and kept in the ledger."""
@@ -48,15 +49,16 @@ class HubApiWithDump(HubApi):
         if ledger.fact(f"{fact} taken") is None:
             with dump.session() as dump_client:
                 files = Files(str(dump.fetch(dump_client, dump.find(dump_client))), keep_first=True)
-            writer = ShardWriter(ledger, Shards(self.folder / "cards"), self.crawl, "cards", _SHARD_ROWS, _SHARD_BYTES)
-            for outcome in self._matching(files, ledger):
-                writer.add(outcome)
-            writer.flush()
+            with self.store("cards") as store:
+                writer = StoreWriter(ledger, store, self.crawl, "cards", _SHARD_ROWS, _SHARD_BYTES)
+                for outcome in self._matching(files, ledger):
+                    writer.add(outcome)
+                writer.flush()
             ledger.keep_fact(f"{fact} taken", "yes")
 
     def _dump(self, sha: str | None) -> HubDump:
         accept_shrunk = self.options.accept_shrunk
-        return HubDump(self.raw, sha, accept_shrunk, limits=self.limits, quiet=self.quiet, batch_rows=self.batch_rows)
+        return HubDump(self.raw, sha, accept_shrunk, self.limits, self.quiet, self.batch_rows, clock=self.clock)
 
     def _choose(self, ledger: Ledger) -> str:
         """Returns the commit of the newest dump, compared with the last one; empty if too few cards are missing."""

@@ -1,7 +1,7 @@
 """Reads cards: the README.md of every model that is new, changed or not yet read.
 
-In: requests in order of model id. Out: raw shards, and the outcome for each model. Several threads fetch; one writes.
-If the process is killed, only the outcomes that are not yet in a shard are read again.
+In: requests in order of model id. Out: texts in the store, and the outcome for each model. Several threads fetch; one
+writes. If the process is killed, only the outcomes that are not yet in a shard are read again.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from peft_census.collect.base import INVALID_UTF8, card_status
+from peft_census.collect.file_store import FileStore
 from peft_census.collect.http.common import Answer, ElsewhereError, NoAnswerError, TransientError
 from peft_census.collect.http.hub import HubClient
 from peft_census.collect.hub.refusals import NO_CAUSE, names_no_cause, refused
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.ledger_rows import FileRequest
-from peft_census.collect.raw_shards import Outcome, Shards
+from peft_census.collect.raw_shards import Outcome
 from peft_census.errors import SourceError, UnrecoverableError
 
 COMMIT_GONE = "the listed commit is no longer there"
@@ -103,7 +104,7 @@ class Reader:
 
 
 def read_cards(
-    client: HubClient, ledger: Ledger, shards: Shards, crawl: int, tick: Callable[[int], None] = lambda n: None
+    client: HubClient, ledger: Ledger, store: FileStore, crawl: int, tick: Callable[[int], None] = lambda n: None
 ) -> None:
     """Reads every card that the crawl still lacks.
 
@@ -112,7 +113,7 @@ def read_cards(
     """
     reader = Reader(client)
     for _ in range(_ROUNDS):
-        writer = ShardWriter(ledger, shards, crawl, "cards", client.limits.shard_rows, client.limits.shard_bytes)
+        writer = StoreWriter(ledger, store, crawl, "cards", client.limits.shard_rows, client.limits.shard_bytes)
         read_files(client, reader, _requests(ledger, crawl), writer, tick)
         if not ledger.n_to_read(crawl):
             return
@@ -121,11 +122,11 @@ def read_cards(
 
 
 @dataclass
-class ShardWriter:
-    """Collects outcomes and writes them to shards of limited size."""
+class StoreWriter:
+    """Collects outcomes and writes them to the store in shards of limited size, then to the ledger."""
 
     ledger: Ledger
-    shards: Shards
+    store: FileStore
     crawl: int
     kind: str
     most_rows: int
@@ -136,9 +137,9 @@ class ShardWriter:
         self._bytes = 0
 
     def add(self, outcome: Outcome) -> None:
-        """Adds an outcome. A failure goes to the ledger at once, everything else with its shard."""
-        if outcome.status == "failed":
-            self.ledger.record(self.crawl, self.kind, [outcome], None)
+        """Adds an outcome. What a commit holds goes to the store; what may change without one to the ledger at once."""
+        if outcome.status not in ("text", "no_card"):
+            self.ledger.record(self.crawl, self.kind, [outcome])
             return
         self._waiting.append(outcome)
         self._bytes += len(outcome.text or "")
@@ -146,15 +147,15 @@ class ShardWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Writes the collected outcomes to a shard and then to the ledger."""
+        """Writes the collected outcomes to the store and then to the ledger."""
         if self._waiting:
-            number, ordered = self.shards.write(self._waiting)
-            self.ledger.record(self.crawl, self.kind, ordered, number)
+            self.store.write(self._waiting)
+            self.ledger.record(self.crawl, self.kind, self._waiting)
             self._waiting, self._bytes = [], 0
 
 
 def read_files(
-    client: HubClient, reader: Reader, requests: Iterator[FileRequest], writer: ShardWriter, tick: Callable[[int], None]
+    client: HubClient, reader: Reader, requests: Iterator[FileRequest], writer: StoreWriter, tick: Callable[[int], None]
 ) -> None:
     """Reads files with several threads, in the order of the requests, and writes them with this one."""
     workers, most_failures = client.limits.workers, client.limits.failures_in_a_row

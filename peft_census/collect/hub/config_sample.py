@@ -11,11 +11,11 @@ import hashlib
 import heapq
 from dataclasses import dataclass
 
+from peft_census.collect.file_store import FileStore
 from peft_census.collect.http.hub import HubClient
-from peft_census.collect.hub.cards import Reader, ShardWriter, read_files
+from peft_census.collect.hub.cards import Reader, StoreWriter, read_files
 from peft_census.collect.ledger import Ledger
 from peft_census.collect.ledger_rows import FileRequest
-from peft_census.collect.raw_shards import Shards
 from peft_census.errors import UsageError
 
 FACT = "adapter_config_seed"
@@ -67,12 +67,13 @@ def _rank(seed: int, model_id: str) -> bytes:
     return hashlib.sha256(f"{seed}|{model_id}".encode()).digest()[:8]
 
 
-def read_sample(client: HubClient, ledger: Ledger, shards: Shards, crawl: int, sample: ConfigSample) -> None:
+def read_sample(client: HubClient, ledger: Ledger, store: FileStore, crawl: int, sample: ConfigSample) -> None:
     """Reads what the sample lacks. A configuration that was read is not read again, even at a newer commit."""
-    lacking = [
-        request
-        for request in sample.requests
-        if (known := ledger.config(request.model_id)) is None or known.status == "failed"
-    ]
-    writer = ShardWriter(ledger, shards, crawl, "configs", client.limits.shard_rows, client.limits.shard_bytes)
+    lacking = []
+    for request in sample.requests:
+        known = ledger.config(request.model_id)
+        if known is None or known.status in (None, "failed"):
+            stored = store.find(request.model_id, request.sha)  # another crawl read it
+            ledger.record(crawl, "configs", [stored]) if stored else lacking.append(request)
+    writer = StoreWriter(ledger, store, crawl, "configs", client.limits.shard_rows, client.limits.shard_bytes)
     read_files(client, Reader(client, "adapter_config.json"), iter(lacking), writer, lambda n: None)

@@ -14,7 +14,6 @@ from peft_census.collect.http.rate_limit import ANONYMOUS
 from peft_census.collect.hub.api import HubApi
 from peft_census.collect.hub.api_with_dump import HubApiWithDump
 from peft_census.collect.hub.dump import HubDump
-from peft_census.collect.raw_shards import Shards
 from peft_census.errors import UsageError
 
 RESOLVERS_OF = {500: 3_000, 1_000: 5_000, 2_500: 12_000, 3_000: 20_000, 6_000: 50_000, 10_000: 100_000}
@@ -103,7 +102,8 @@ def _of_api(source: HubApi) -> Estimate:
             spent = client.requests
         if source.options.adapter_configs:
             requests["resolvers"] += source.options.adapter_configs * _HOPS
-        disk += Shards(source.folder / "cards").bytes() + ledger.path.stat().st_size
+        with source.store("cards") as store:
+            disk += store.bytes() + ledger.path.stat().st_size
     return Estimate(
         f"{source.kind} {source.options.name}", requests, spent, plan, _minutes(requests, plan), size, disk, changes
     )
