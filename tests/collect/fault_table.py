@@ -195,6 +195,13 @@ CASES = (
     ),
     Case(
         HUB,
+        "`Retry-After` that is nonsense",
+        COMPLETE,
+        own=Faults(error=0.1, retry_after="soon"),
+        raw=_once(_status(503, retry_after="soon")),
+    ),
+    Case(
+        HUB,
         "`Location` that is nonsense",
         STOPS,
         "could not be read",
@@ -223,6 +230,7 @@ CASES = (
     Case("Civitai", "no item has an id and a type", PARTIAL, "none of its", {3: "malformed"}),
     Case("Civitai", "500 from some page on", PARTIAL, "500", "dies"),
     Case("GitHub", "every query refused (422)", PARTIAL, "no complete reading", 422),
+    Case("GitHub", "every query refused (400)", PARTIAL, "no complete reading", 400),
     Case("GitHub", "every query incomplete", PARTIAL, "no complete reading", "incomplete"),
     Case("GitHub", "a token that is rejected", PARTIAL, "rejects GITHUB_TOKEN", 401),
 )
