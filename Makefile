@@ -94,6 +94,7 @@ site: $(VENV)/runtime ## Build the docs as a site in build/site; any broken link
 
 shipped: $(VENV)/test ## Make the bundled snapshot of real cards again (needs ../shared/real)
 	$(BIN)/python scripts/ship_snapshot.py
+	$(BIN)/python -m scripts.render_notebooks
 
 gold: $(VENV)/runtime ## Score the tagger on the gold sets and record the scores
 	@for labels in data/gold/written.jsonl data/specimen/cards.jsonl data/gold/frames.jsonl; do $(CENSUS) gold $$labels --record data/gold/scores.json | head -6; done
@@ -123,10 +124,8 @@ fuzz: $(VENV)/test ## Fuzz each parser of untrusted text for SECONDS_EACH second
 replica: $(VENV)/test ## Serve a replica of the Hub on this machine (ARGS='--models 2000 --faults')
 	$(BIN)/python -m tests.replica.hub $(ARGS)
 
-notebooks: $(VENV)/runtime ## Run the notebooks on the newest snapshot (output is not kept)
-	$(INSTALL) -e '.[notebooks]'
-	$(CENSUS) census --quiet
-	$(BIN)/jupyter-nbconvert --to notebook --execute --stdout notebooks/*.ipynb > /dev/null
+notebooks: $(VENV)/test ## Run the notebooks on the bundled snapshot and write the pages docs/notebooks/
+	$(BIN)/python -m scripts.render_notebooks
 
 conformance: $(VENV)/test ## Compare the GitHub replica with GitHub's schema (needs Node and 500 MB)
 	$(BIN)/python tests/replica/conformance.py .conformance
