@@ -34,6 +34,10 @@ _ITEM_START = re.compile(
 _ITEM_END = re.compile(
     r"[\s*_`\"']{0,4}(?:[|,;:/)）\].、，+&(（]|\r?\n|\b(?:and|or|und|et|y|e|vs\.?)\b|和|与|や|→|=|\d|\Z)"
 )
+_TEXT_TASKS = frozenset(
+    """text-generation text2text-generation text-classification token-classification question-answering summarization
+    translation fill-mask conversational feature-extraction sentence-similarity""".split()
+)
 _SENTENCE_END = re.compile(r"[.!?]\s|[。！？]|\n\s*\n")
 _ONE_WORD = re.compile(r"[A-Za-z]+(?:[-\u2010-\u2014][A-Za-z]+)*")
 
@@ -128,7 +132,9 @@ class Disambiguator:
         """
         candidate = located.candidate
         span = (candidate.start, candidate.end)
-        if _ONE_WORD.fullmatch(self._text, *span) and run_around(self._text, *span) == span:
+        first, last = run_around(self._text, *span)
+        first = max(first, self._text.rfind("=", first, candidate.start) + 1)  # algo=x-lora
+        if _ONE_WORD.fullmatch(self._text, *span) and (first, last) == span:
             return []
         shorter = self._find_shorter(candidate)
         while shorter is not None:
@@ -164,14 +170,13 @@ class Disambiguator:
         if self._places.is_setting(candidate.start, candidate.end, location):
             return MethodSign.SETTING
         texts = [alias.text for alias in candidate.aliases if alias.disambiguation_rule == rule.name]
-        if not any(
-            _letters(text) == _letters(matched) or matched.isupper() or (" " in text and text.islower())
-            for text in texts
-        ):
+        if not any(_is_own_spelling(text, matched) for text in texts):
             return None
         if rule.place == "setting" or (rule.place == "adapter_card" and not self._places.is_adapter):
             return None
-        return self._places.sign(candidate.start, candidate.end, location)
+        sign = self._places.sign(candidate.start, candidate.end, location)
+        is_word = matched.islower() and matched.isalpha()
+        return None if is_word and sign is MethodSign.METHOD_NOUN else sign  # "a deft fine-tune"
 
     def _matches_card(self, rule: DisambiguationRule) -> bool:
         """Returns whether ``anywhere`` matches the card; searches once per rule."""
@@ -195,7 +200,9 @@ class Disambiguator:
         if candidate.technique in techniques:
             return "named_in_full"
         if located.location == "front_matter":
-            return "adapter_card_tag" if self._is_whole_tag(candidate) and self._is_adapter_card() else None
+            if not self._is_whole_tag(candidate):
+                return None
+            return "adapter_card_tag" if self._is_adapter_card() or self._is_only_tag(candidate) else None
         before = self._text[max(0, candidate.start - 12) : candidate.start]
         after = self._text[candidate.end : candidate.end + 8]
         if located.location == "name" or not _ITEM_START.search(before) or not _ITEM_END.match(after):
@@ -217,10 +224,30 @@ class Disambiguator:
         after = self._text[candidate.end : candidate.end + 2]
         return bool(re.search(r"(?:-[ \t]+|[\[,]\s?)[\"']?\Z", before) and re.match(r"[\"']?(?:\s|[,\]]|\Z)", after))
 
+    def _is_only_tag(self, candidate: Candidate) -> bool:
+        """Returns whether a tag in its own capitals is in the card of a language model that says the word nowhere else.
+
+        A card of a person, a place or a law names it in its text as well.
+        """
+        matched = self._text[candidate.start : candidate.end]
+        rules = [(a.text, self._rules[a.disambiguation_rule]) for a in candidate.aliases if a.disambiguation_rule]
+        values = {v.lower() for key in ("tags", "pipeline_tag") for v in self._front.strings(key)}
+        return (
+            any(rule.place == "any" and _is_own_spelling(text, matched) for text, rule in rules)
+            and not (matched.islower() and matched.isalpha())
+            and not values.isdisjoint(_TEXT_TASKS)
+            and re.search(rf"\b{re.escape(matched)}\b", self._text[self._front.after :], re.IGNORECASE) is None
+        )
+
     def _is_adapter_card(self) -> bool:
         tags = {t.lower() for t in self._front.strings("tags")}
         library = {t.lower() for t in self._front.strings("library_name")}
         return "peft" in tags | library or any(t.startswith("base_model:adapter:") for t in tags)
+
+
+def _is_own_spelling(alias: str, matched: str) -> bool:
+    """Returns whether a name has the capitals of its alias, or is in capitals. Phrases have no capitals of their own."""
+    return _letters(alias) == _letters(matched) or matched.isupper() or (" " in alias and alias.islower())
 
 
 def _letters(text: str) -> str:
