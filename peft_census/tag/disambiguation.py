@@ -246,7 +246,7 @@ class Disambiguator:
 
 
 def _is_own_spelling(alias: str, matched: str) -> bool:
-    """Returns whether a name has the capitals of its alias, or is in capitals. Phrases have no capitals of their own."""
+    """Returns whether a name has the capitals of its alias, or is in capitals. A phrase needs none."""
     return _letters(alias) == _letters(matched) or matched.isupper() or (" " in alias and alias.islower())
 
 
@@ -258,7 +258,7 @@ def _letters(text: str) -> str:
 def _has_usual_letters(candidate: Candidate, text: str) -> bool:
     """Returns whether the name has the capitalization of an alias, or is code (``vera_dropout``) or a tag."""
     letters = _letters(text[candidate.start : candidate.end])
-    if any(_letters(alias.text) == letters for alias in candidate.aliases):
+    if any(_letters(a.text) == letters or (" " in a.text and a.text.islower()) for a in candidate.aliases):
         return True
     neighbours = text[max(0, candidate.start - 1) : candidate.start] + text[candidate.end : candidate.end + 1]
     return "_" in neighbours or (

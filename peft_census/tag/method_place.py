@@ -22,6 +22,7 @@ from peft_census.tag.place_patterns import (
     IMAGE_SUBJECT,
     IN_OPTION,
     IS_METHOD,
+    IS_SOURCE,
     ITEM,
     LABEL,
     MEANS,
@@ -81,7 +82,7 @@ def _names_setting(line: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def _read_place(sentence: str) -> _Place:
-    if IN_OPTION.search(sentence):
+    if IN_OPTION.search(sentence) or IS_SOURCE.search(sentence):
         return _Place(None)
     clause = clause_around(sentence)
     ends = END.match(clause.partition(HERE)[2]) is not None

@@ -62,7 +62,7 @@ _USED = (
 )
 _LAYERS = r"(?:[qkv]_proj|attention (?:layers|blocks)|linear layers|all layers|(?:the )?base(?: model)?\b|basismodell)"
 _BASE = (
-    r"(?:the |our )?(?:(?:base )?model\b|[\w./-]*(?:llama|mistral|mixtral|gemma|qwen|phi-?\d|pythia|t5\b|bert\b|gpt"
+    r"(?:the |our )?(?:(?:base )?model\b|[\w./-]*(?:llama|mistral|mixtral|gemma|qwen|phi-?\d|pythia|t5\b|bert|gpt"
     r"|falcon|bloom|whisper|stablelm|opt-\d|vit\b|sdxl|stable[- ]diffusion|flux|deepseek|baichuan|glm)[\w./-]*"
     r"|[\w./-]+[- ]\d+(?:\.\d+)?[bm]\b)"
 )
@@ -123,7 +123,7 @@ SETTING = _compile(
     rf"|variant)[\"'`*]{{0,3}}\s?[:=|]{{1,2}}\s?[\"'`*]{{0,3}}(?:PeftType\.)?{HERE}",
     rf"(?:^|[{{,\"'`|(]|--|- )[ \t]*(?:algo|(?:train(?:ing)?|ft|tune)?_?method|adapter|network_(?:type|algo|module)"
     rf"|tuner|peft)"
-    rf"[\"'`*]{{0,3}}(?:\s?[:=]\s?|\s)[\"'`]{{0,2}}(?:[\w.]+\.)?{HERE}[\"'`]{{0,2}}\s*(?:[,;}})\]#|]|$)",
+    rf"[\"'`*]{{0,3}}(?:\s?[:=]\s?|\s)[\"'`]{{0,2}}(?:[\w.]+\.)?{HERE}[\"'`]{{0,2}}\s*(?:[,;}})\]#|`]|\w+=|$)",
 )
 _NOUN = (
     r"(?:adapters?|fine-?tun\w*|finetun\w*|tun(?:ed|ing)|peft|methods?(?! of (?!tun|fine|adapt|train))|techniques?"
@@ -154,10 +154,11 @@ END = re.compile(
     rf"{_MARK_AFTER}(?:\s?[(（\[][^()（）\[\]\n]{{0,60}}[)）\]])?{_MARK_AFTER}"
     r"(?:\s*(?:\Z|\n|[.。;；:：!?？|)）\]}、，→·=/+&<\"]|[—–]|-{1,2}\s)|"
     r",(?!\s(?:my|his|her|our|who|whose)\b)(?!\s[A-Z][a-z]+\b(?:[,.]| and\b))"
-    rf"(?!\s(?:an?|the|one(?! (?:epoch|step|GPU|gpu)))\b(?!.{{0,60}}(?:peft|PEFT|method|technique|adapt|tuning|rank|orthogonal)))|"
+    rf"(?!\s(?:an?|the|one(?! (?:epoch|step|GPU|gpu)))\b"
+    r"(?!.{0,60}(?:peft|PEFT|method|technique|adapt|tuning|rank|orthogonal)))|"
     rf"\s(?:{_PARTICIPLE}|we\b|I\b|wir\b)|"
-    rf"\s(?:{_FOLLOWED}|or\b|(?:on|for|to|in|at|from|over|during|pendant|por|durante|während|with|using|via|through"
-    rf"|by|before|after|once|until|when|if|across|while"
+    rf"\s(?:{_FOLLOWED}|or\b|(?:on|for|to|in(?! mind\b)|at|from|over|during|pendant|por|durante|während|with|using|via"
+    rf"|through|by|before|after|once|until|when|if|across|while"
     rf"|which"
     r"|that|then|because|since|so|but|only|instead|rather|as (?:the|a|our) (?:\w+[- ])?(?:fine|peft|tun|train|adapt"
     r"|method)\w*"
@@ -243,3 +244,8 @@ IS_METHOD = _compile(
     rf"{HERE}{_MARK_AFTER}[ -](?:adapter|адаптер)\w* {_FOR_BASE}",
 )
 """A sentence that says which method it was."""
+IS_SOURCE = _compile(
+    rf"\b(?:data\w*|texts?|images?|files?|samples?|records?|scans?|photos?) (?:from|of|by|in|on) {_ARTICLE}"
+    rf"{_MARK}{HERE}"
+)
+"""A name of where data come from."""
