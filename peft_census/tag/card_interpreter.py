@@ -17,7 +17,7 @@ from peft_census.tag.card_structure import CardStructure
 from peft_census.tag.disambiguation import AcceptedCandidate
 from peft_census.tag.front_matter import FrontMatter
 from peft_census.tag.interpretation import Cue, Interpretation, SentenceContext, interpret_sentence
-from peft_census.tag.names import without_own_name
+from peft_census.tag.names import METHOD_OF_BASE, run_around, without_own_name
 from peft_census.tag.sentence_patterns import COMMENTED_OUT, NEGATED_CELL, SWITCHED_OFF
 from peft_census.tag.sentences import sentence_around, sentence_hash
 from peft_census.tag.techniques import HERE
@@ -32,6 +32,7 @@ _YAML_OPTION = re.compile(rf"[ \t]*\w*{HERE}\w*[ \t]*:")
 _ADAPTER_KEY = re.compile(r"^[ \t]*adapter:[ \t]*[\"']?([A-Za-z]\w*)?", re.MULTILINE)
 _CONFIGURATION_REACH = 6_000
 """Characters on either side of an option that may belong to the same configuration."""
+_SAVED_REACH = 1_500
 _LINE_REACH = 200
 _BULLET = re.compile(r"[ \t>]*(?:[-*+•]|\d{1,2}[.)])[ \t]")
 _LIST_REACH = 12
@@ -131,7 +132,7 @@ class CardInterpreter:
         if location == "heading" and COMMENTED_OUT.search(line) and line.strip() == line.strip().lower():
             return Interpretation(False, False, Cue.COMMENTED_OUT)
         if SWITCHED_OFF.search(line):
-            return Interpretation(True, False, Cue.SWITCHED_OFF)
+            return Interpretation(not self._in_saved_config(candidate), False, Cue.SWITCHED_OFF)
         if location == "prose" and _QUOTED_KEY.match(line):  # code whose fences are unbalanced
             return self._interpret_code(candidate)
         return self._interpret_text(candidate, location)
@@ -188,7 +189,7 @@ class CardInterpreter:
 
     def _interpret_tag(self, candidate: Candidate) -> Interpretation:
         if SWITCHED_OFF.search(self._line_around(candidate)):
-            return Interpretation(True, False, Cue.SWITCHED_OFF)
+            return Interpretation(not self._in_saved_config(candidate), False, Cue.SWITCHED_OFF)
         if candidate.form == "paper":
             return Interpretation(False, False, Cue.PAPER_TAG)
         if self._card.for_training:
@@ -204,7 +205,7 @@ class CardInterpreter:
         if COMMENTED_OUT.search(line):
             return Interpretation(False, False, Cue.COMMENTED_OUT)
         if SWITCHED_OFF.search(line):
-            return Interpretation(True, False, Cue.SWITCHED_OFF)
+            return Interpretation(not self._in_saved_config(candidate), False, Cue.SWITCHED_OFF)
         if _SETTING.search(line):
             return Interpretation(False, not self._card.for_training, Cue.TRAINING_CONFIGURATION)
         if option := self._interpret_option(candidate, line):
@@ -215,6 +216,11 @@ class CardInterpreter:
         if self._card.adapter:
             return Interpretation(False, True, Cue.ADAPTER_CODE)
         return Interpretation(False, False, Cue.CODE)
+
+    def _in_saved_config(self, candidate: Candidate) -> bool:
+        """Returns whether a key belongs to a copy of ``adapter_config.json``, which PEFT writes with all its keys."""
+        around = self._text[max(0, candidate.start - _SAVED_REACH) : candidate.end + _SAVED_REACH]
+        return '"peft_type"' in around
 
     def _interpret_option(self, candidate: Candidate, line: str) -> Interpretation | None:
         """Interprets an option such as ``lora_r: 8`` of a training configuration; None for any other code."""
@@ -237,7 +243,9 @@ class CardInterpreter:
             return Interpretation(True, False, Cue.NEGATED)
         if _PARAMETER_ROW.search(line):
             return Interpretation(False, not self._card.for_training, Cue.TRAINING_CONFIGURATION)
-        if self._is_compared(candidate):
+        _, stop = run_around(self._text, candidate.start, candidate.end)
+        of_base = METHOD_OF_BASE.fullmatch(self._text, candidate.end, stop) and not _OWN_ROW.search(line)
+        if of_base or self._is_compared(candidate):
             return Interpretation(False, False, Cue.COMPARISON_ROW)
         return None
 

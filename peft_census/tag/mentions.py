@@ -34,7 +34,7 @@ from peft_census.tag.names import run_around
 from peft_census.tag.tagged_card import Mention, TaggedCard
 from peft_census.tag.taxonomy import load_taxonomy
 
-TAGGER_VERSION = "3"
+TAGGER_VERSION = "4"
 """Incremented whenever the tagger finds other mentions in the same card."""
 
 MAX_CARD_CHARS = 1_000_000
@@ -155,7 +155,8 @@ def _first_values(values: list[str]) -> list[str]:
 def resolve_mentions(mentions: list[Mention], root: Callable[[str], str], body: int) -> list[Mention]:
     """Returns the mentions of one card after a comparison with one another.
 
-    If the card states which technique was applied, a weak cue no longer makes another technique applied, except for
+    A weak cue does not make a technique applied that a setting of the card switches off. If the card states which
+    technique was applied, a weak cue no longer makes another technique applied, except for
     a variant of that technique. If no mention states anything and only one technique is cited, in the opening of the
     card or by a configuration class, that technique is applied.
 
@@ -164,6 +165,13 @@ def resolve_mentions(mentions: list[Mention], root: Callable[[str], str], body: 
         root: returns the technique that a variant belongs to.
         body: first character after the front matter.
     """
+    off = {m.technique for m in mentions if m.cue is Cue.SWITCHED_OFF}
+    mentions = [
+        replace(m, applied=False, cue=Cue.SWITCHED_OFF)
+        if m.technique in off and m.applied and m.cue in WEAK_CUES
+        else m
+        for m in mentions
+    ]
     stated = {m.technique for m in mentions if m.applied and m.cue not in WEAK_CUES}
     if stated:
         return [

@@ -56,6 +56,8 @@ _OPTION_WORDS = frozenset(
 
 _JOINED = re.compile(r"[-_/]")
 _ONE_WORD = re.compile(r"[\w.+/-]*[-_/][\w.+/-]*", re.ASCII)
+METHOD_OF_BASE = re.compile(r"-[A-Z][A-Za-z]+\d?(?:\.\d+)?")
+"""What follows the method in the name of a row such as "P-tuning-ERNIE1.0"."""
 _AROUND_TITLE = re.compile(r"^Model Card for (?:Model )?|[`*]")
 
 
@@ -158,6 +160,8 @@ def _is_alternative(piece: str) -> bool:
 
 def _is_compound_name(run: str, start: int, end: int, location: str) -> bool:
     """Returns whether a run without slashes is a name: ``llama-2-7b-lora`` is, "LoRA-based" and ``lora_r`` are not."""
+    if location == "table" and start == 0 and METHOD_OF_BASE.fullmatch(run, end):
+        return False
     rest = run[:start] + "\x00" + run[end:]
     parts = [p for p in re.split(r"[-_.:@%~\x00]+", rest.lower()) if p]
     if not parts:

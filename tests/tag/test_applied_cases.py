@@ -67,7 +67,11 @@ CASES = {
     "ablation": ("Ablation: w/ LoRA 71.2, w/o LoRA 70.8", {"lora": "cited"}),
     "heading-over-usage": (
         "## For LCM & LoRA\n\n```python\npipe.load_lora_weights('acme/other')\n```",
-        {"lora": "cited"},
+        {"lcm_lora": "cited", "lora": "cited"},
+    ),
+    "row-of-a-method-and-a-base": (
+        "| Model | CR |\n|---|---|\n| P-tuning-ERNIE1.0 | 54.2 |\n| Zebra | 56.1 |",
+        {"p_tuning": "cited"},
     ),
     "prompt": ("Prompt: `a zebra <lora:style:0.95>, best quality`", {"lora": "cited"}),
     "included-elsewhere": (
