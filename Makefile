@@ -98,7 +98,8 @@ shipped: $(VENV)/test ## Make the bundled snapshot of real cards again (needs ..
 
 gold: $(VENV)/runtime ## Score the tagger on the gold sets and record the scores
 	@for labels in data/gold/written.jsonl data/specimen/cards.jsonl data/gold/frames.jsonl; do $(CENSUS) gold $$labels --record data/gold/scores.json | head -6; done
-	@if [ -f ../shared/gold/dev.jsonl.gz ]; then $(CENSUS) gold data/gold/real.jsonl --texts ../shared/gold/dev.jsonl.gz --record data/gold/scores.json | head -6; fi
+	@if [ -f ../shared/gold/dev.jsonl.gz ]; then for set in real:dev held_out:dev2; do \
+	  $(CENSUS) gold data/gold/$${set%:*}.jsonl --texts ../shared/gold/$${set#*:}.jsonl.gz --record data/gold/scores.json | head -6; done; fi
 	@$(BIN)/python docs/generate.py
 
 bench: $(VENV)/test ## Compare the tagger with simpler methods, as ratios within one run

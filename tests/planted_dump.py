@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator
 
 from peft_census.pipeline.frames import own_spellings
@@ -93,8 +94,11 @@ OTHER_SENSES = (
 )
 
 
-def planted_dump(lora: int = LORA, seed: int = 21) -> list[Row]:
-    """Returns the rows: ``lora`` cards of LoRA and its variants, ``OTHERS`` of other techniques, and uncounted ones."""
+def planted_dump(lora: int = LORA, seed: int = 21) -> tuple[list[Row], Counter[str]]:
+    """Returns the rows, and the number of cards of each technique, variants grouped.
+
+    The rows are ``lora`` cards of LoRA and its variants, ``OTHERS`` of other techniques, and uncounted ones.
+    """
     rng = random.Random(seed)
     techniques = load_taxonomy().techniques
     counted = [t for t in techniques.values() if t.kind != "not_peft"]
@@ -109,7 +113,7 @@ def planted_dump(lora: int = LORA, seed: int = 21) -> list[Row]:
         rows.append(_row(f"p{i}", _card(rng, i, name, tagged=technique is main and i % 3 == 0)))
     rows += [_row(f"u{i}", card, config) for i, (card, config) in enumerate(_uncounted(rng))]
     rng.shuffle(rows)
-    return rows
+    return rows, Counter(root_of(t.id, techniques) for t in planted)
 
 
 def _row(name: str, card: str | None, config: str | None = None) -> Row:

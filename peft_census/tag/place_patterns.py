@@ -164,7 +164,7 @@ END = re.compile(
     r"|method)\w*"
     r"|is|was|were|has|took|needs|gave|gives|works|trains|updates|uses|adds|keeps|reduces|applied|lets|allows"
     r"|enables|makes|ao|au|outperforms|than|plus|vs"
-    r"|and (?=full)|auf|für|zum|zur|in|im|an|bei|mit|über|während|und|sur|pour"
+    r"|and (?=full)|auf|für|zum|zur|in(?! mind\b)|im|an|bei|mit|über|während|und|sur|pour"
     r"|pendant|durante|dans|en|et|du|des|para|em|no|na|sobre|y|e|con"
     r"|com|al|на|для|в|и|по|с|за|der|de|rank|r=|dim|alpha|with)\b)|"
     r"\s?[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af])"

@@ -18,13 +18,16 @@ from peft_census.tag import load_taxonomy
 
 
 def counted(folder: Path, lora: int) -> Counter[str]:
-    """Returns the cards of each technique under the headline's rule."""
-    source = make_source(str(write_cards(folder / "dump.parquet", planted_dump(lora))))
+    """Returns the cards of each technique under the headline's rule, which are those that were planted."""
+    rows, planted = planted_dump(lora)
+    source = make_source(str(write_cards(folder / "dump.parquet", rows)))
     source.prepare()
     batches = list(tagged(source.batches(), None))
     models, mentions = (pa.Table.from_batches(part) for part in zip(*batches, strict=True))
     votes = Evidence(models, mentions, load_taxonomy().facts()).votes(HEADLINE)
-    return Counter({technique: round(n) for technique, n in votes.totals().items()})
+    cards = Counter({technique: round(n) for technique, n in votes.totals().items()})
+    assert cards == planted
+    return cards
 
 
 def others(cards: Counter[str]) -> int:

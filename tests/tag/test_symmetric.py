@@ -26,10 +26,10 @@ COUNTED = [t.id for t in TECHNIQUES.values() if t.kind != "not_peft"]
 RECORDED: dict[str, float] = json.loads((REPO / "data/gold/scores.json").read_text(encoding="utf-8"))["frames"][
     "recall"
 ]
-ALSO = {("lora_plus", "lora")}
-"""Names that may be two: "LoRA plus" can be LoRA and something more."""
 MARGIN = 0.02
 """How far the recall of a technique may be below LoRA's."""
+EXCEPTIONS = {"cpt": "CPT nearly always means continued pre-training"}
+"""Techniques that need more than a place of a method, and why; their recall does not fall below the recorded one."""
 
 
 def found(card: str) -> set[str]:
@@ -67,8 +67,14 @@ def test_the_frames_are_enough() -> None:
 
 @pytest.mark.parametrize("technique", COUNTED)
 def test_a_technique_is_found_where_lora_is(missed: Counter[tuple[str, str]], technique: str) -> None:
-    """Recall is at most two points below LoRA's; where the recorded one is lower, it does not fall."""
-    assert recall(missed, technique) >= min(RECORDED[technique] - 1e-6, recall(missed, "lora") - MARGIN)
+    """Recall is at most two points below LoRA's."""
+    least = RECORDED[technique] - 1e-6 if technique in EXCEPTIONS else recall(missed, "lora") - MARGIN
+    assert recall(missed, technique) >= least
+
+
+def test_exceptions_are_needed(missed: Counter[tuple[str, str]]) -> None:
+    """No technique is an exception that is found where LoRA is."""
+    assert all(recall(missed, technique) < recall(missed, "lora") - MARGIN for technique in EXCEPTIONS)
 
 
 def test_lora_is_found_in_every_language(missed: Counter[tuple[str, str]]) -> None:
@@ -78,7 +84,7 @@ def test_lora_is_found_in_every_language(missed: Counter[tuple[str, str]]) -> No
 
 def test_a_longer_name_is_not_also_a_shorter_one(missed: Counter[tuple[str, str]]) -> None:
     """X-LoRA is X-LoRA and not also LoRA: no frame cites a technique that it does not name."""
-    assert {pair for pair, n in missed.items() if n and pair[1] in TECHNIQUES} <= ALSO
+    assert {pair for pair, n in missed.items() if n and pair[1] in TECHNIQUES} == set()
 
 
 @pytest.mark.parametrize("row", OTHER_SENSES, ids=lambda row: row["id"])
