@@ -15,7 +15,7 @@ from peft_census.tag.techniques import Technique, normal_form
 PLACE = "{X}"
 _TWO_NAMES = re.compile(r"(.+?) \((.+)\)")
 _NOT_A_SPELLING = re.compile(
-    r"(?i:create |find |adapters?\Z|adapter transformers|adapterhub|pfeiffer\Z|houlsby\Z|lcm\Z)"  # functions, libraries, parts
+    r"(?i:create |find |adapters?\Z|adapter transformers|adapterhub|pfeiffer\Z|houlsby\Z|lcm\Z)"  # functions and parts
     r"|[A-Z].*[ :].* .* [A-Z]\w+\Z"  # titles of papers
     r"|.*[^\x00-\x7f]|.*\W\Z|\\"  # other scripts and markup
 )
