@@ -11,6 +11,7 @@ from peft_census.count.interrupted import interrupted_series
 from peft_census.count.popular import popular
 from peft_census.count.rules import HEADLINE, RULES_VERSION, STANDARD, Rule, parse_rule
 from peft_census.count.shares import count_shares, headline, rule_changes, sensitivity
+from peft_census.count.stickiness import stickiness
 from peft_census.count.time import adoption, concentration, milestones
 from peft_census.count.top import Top, TopQuery, top
 from peft_census.count.votes import Votes
@@ -49,5 +50,6 @@ __all__ = [
     "rule_changes",
     "sensitivity",
     "shares_by",
+    "stickiness",
     "top",
 ]

@@ -90,6 +90,8 @@ def merge(name: str, rows: list[Row], evidence: Evidence) -> list[Row]:
     if name == "generated":
         return merge_generated(rows)
 
+    if name == "stickiness":
+        return merge_stickiness(rows)
     if name == "milestones":
         large = [row for row in rows if _large(row["cards"])]
         return [row if _large(row["undated"]) else row | {"undated": None} for row in large]
@@ -115,6 +117,21 @@ def merge_generated(rows: list[Row]) -> list[Row]:
     """Returns the rows of ``generated``; the periods of a technique only where no cell of any of them is small."""
     small = {r["technique"] for r in rows if not _is_large_row(r)}
     return [r for r in rows if _is_large_row(r) and (r["technique"] not in small or r["period"] == ALL)]
+
+
+def merge_stickiness(rows: list[Row]) -> list[Row]:
+    """Returns ``stickiness`` without years, which differ from the whole by few authors, and without small cells.
+
+    The shares of later techniques add up to 1, so all of a first technique are left out if one is small.
+    """
+    whole = [r for r in rows if r["cohort"] == "all"]
+    small = {(r["measure"], r["first"]) for r in whole if not _has_large_parts(r)}
+    return [r for r in whole if (r["measure"], r["first"]) not in small]
+
+
+def _has_large_parts(row: Row) -> bool:
+    votes = row["base"] if row["numerator"] is None else row["numerator"]
+    return row["base"] >= FEW and _large(votes) and _large(row["base"] - votes)
 
 
 def _is_large_row(row: Row) -> bool:

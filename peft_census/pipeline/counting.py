@@ -34,6 +34,7 @@ from peft_census.count import (
     rule_changes,
     sensitivity,
     shares_by,
+    stickiness,
     top,
 )
 from peft_census.errors import UsageError
@@ -60,6 +61,7 @@ _OF_CARDS: dict[str, Callable[[Evidence], pa.Table]] = {
     "milestones": milestones,
     "concentration": concentration,
     "interrupted_series": interrupted_series,
+    "stickiness": stickiness,
 }
 _OF_INSTRUMENTS: dict[str, Callable[[Instruments], pa.Table]] = {
     "instrument_shares": instrument_shares,

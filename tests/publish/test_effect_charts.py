@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from literal_snapshot import make_literal
 
-from peft_census.publish.charts import interrupted
+from peft_census.publish.charts import interrupted, stickiness
 from peft_census.publish.charts.spec import ChartSpec, Missing
 from peft_census.publish.claims.shares import headline_of, make_claims
 from peft_census.snapshot.schema import arrow_schema
@@ -62,3 +62,23 @@ def test_rows_without_an_estimate_give_no_chart() -> None:
     rows = [change(*PEOPLE, "peft", 0.0) | {"enough": False, "level": None, "level_low": None, "level_high": None}]
     chart = made(interrupted, rows)
     assert isinstance(chart, Missing) and "Too few" in chart.why
+
+
+def stays(measure: str, share: float | None, **other: Any) -> dict[str, Any]:
+    row = {"cohort": "all", "measure": measure, "first": "lora", "later": None, "numerator": None, "base": 1000}
+    row |= {"cards": 4000, "share": share, "low": share and share - 0.02, "high": share and share + 0.02}
+    if share is not None and measure != "gap":
+        row["numerator"] = share * 1000
+    return row | {"method": "m", "effective_n": 1000.0, "enough": share is not None} | other
+
+
+def test_leavers_are_a_finding_only_if_known_well() -> None:
+    """A wide interval or few authors give no number in the title; a gap that was not estimated is said to be unknown."""
+    chart = made(stickiness, [stays("left", 0.1), stays("later", 0.9, later="lora"), stays("gap", None)])
+    assert isinstance(chart, ChartSpec)
+    assert chart.claim.title == "10.0% of authors who began with LoRA later cite another technique"
+    assert "Too few authors began with another technique" in chart.claim.quote
+    wide = made(stickiness, [stays("left", 0.3, low=0.1, high=0.5), stays("gap", 0.2)])
+    assert isinstance(wide, ChartSpec)
+    assert "%" not in wide.claim.title and "+20.0 points (95% interval +18.0 to +22.0)" in wide.claim.quote
+    assert isinstance(made(stickiness, [stays("left", 0.1, enough=False)]), Missing)

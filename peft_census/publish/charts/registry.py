@@ -19,6 +19,7 @@ from peft_census.publish.charts import (
     rule_changes,
     sensitivity,
     sources,
+    stickiness,
 )
 from peft_census.publish.charts.spec import ChartSpec, Missing
 from peft_census.publish.claims.claim import Claim
@@ -55,6 +56,7 @@ CHARTS = (
     ChartEntry(adoption.NAME, "Over time", adoption.make_chart, appendix=True),
     ChartEntry(concentration.NAME, "Over time", concentration.make_chart, appendix=True),
     ChartEntry(interrupted.NAME, "Reasons for the share", interrupted.make_chart, appendix=True),
+    ChartEntry(stickiness.NAME, "Reasons for the share", stickiness.make_chart, appendix=True),
 )
 """All charts, in the order of the page."""
 

@@ -62,4 +62,31 @@ EFFECT_COUNTS: dict[str, Table] = {
             _column("method", pa.string(), "How the interval was computed, or why there is none.", nullable=False),
         ),
     ),
+    "stickiness": Table(
+        "What authors cite after the technique of their first card, in all and by the year of that card: cards that "
+        "cite exactly one technique, every author with the same weight. It does not tell habit from taste.",
+        (
+            _column("cohort", pa.string(), "Year of an author's first card, or `all`.", nullable=False),
+            _column(
+                "measure",
+                pa.string(),
+                "`later`: the share of `later` in the later cards of the authors who began with `first`. `left`: the "
+                "share of these authors who later cite another technique. `gap`: the share of LoRA in later cards of "
+                "authors who began with it, minus that of other authors in the same months.",
+                nullable=False,
+                allowed=("later", "left", "gap"),
+            ),
+            _column("first", pa.string(), "Technique of the first day; `other` for small ones.", nullable=False),
+            _column("later", pa.string(), "Technique of later cards; null for `left`."),
+            _column("numerator", pa.float64(), "Authors, or parts of them; null for `gap`.", "authors"),
+            _column("base", pa.int64(), "Authors with a card on a later day.", "authors", nullable=False),
+            _column("cards", pa.int64(), "Their later cards.", "cards", nullable=False),
+            _column("share", pa.float64(), "numerator / base; the difference for `gap`.", "fraction"),
+            _column("low", pa.float64(), "Lower bound of it, clustered by author.", "fraction"),
+            _column("high", pa.float64(), "Upper bound of it.", "fraction"),
+            _column("method", pa.string(), "How it was computed, or why there is none.", nullable=False),
+            _column("effective_n", pa.float64(), "Its effective sample size.", "authors"),
+            _column("enough", pa.bool_(), "Whether effective_n is at least 30.", nullable=False),
+        ),
+    ),
 }
