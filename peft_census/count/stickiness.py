@@ -176,7 +176,7 @@ def _leavers(later: _Later) -> list[Row]:
 def _share(numerator: float, found: Interval) -> Row:
     base = found.clusters
     kept = {name: cell for name, cell in found.cells.items() if not name.startswith("wilson")}
-    enough = found.effective_n >= ENOUGH
+    enough = min(found.effective_n, base) >= ENOUGH
     return {
         "numerator": round(numerator, 10),
         "base": base,

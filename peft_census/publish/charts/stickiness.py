@@ -20,7 +20,7 @@ from peft_census.snapshot.snapshot import Snapshot
 
 NAME = "stickiness"
 _NOTE = (
-    f"Lines: 95% intervals, clustered by author. Gray: effective sample size below {ENOUGH}. Authors with cards on at "
+    f"Lines: 95% intervals, clustered by author. Gray: fewer than {ENOUGH} authors. Authors with cards on at "
     "least two days; authors who began later had less time to change."
 )
 

@@ -85,8 +85,8 @@ EFFECT_COUNTS: dict[str, Table] = {
             _column("low", pa.float64(), "Lower bound of it, clustered by author.", "fraction"),
             _column("high", pa.float64(), "Upper bound of it.", "fraction"),
             _column("method", pa.string(), "How it was computed, or why there is none.", nullable=False),
-            _column("effective_n", pa.float64(), "Its effective sample size.", "authors"),
-            _column("enough", pa.bool_(), "Whether effective_n is at least 30.", nullable=False),
+            _column("effective_n", pa.float64(), "Its effective sample size.", "cards"),
+            _column("enough", pa.bool_(), "Whether effective_n and base are at least 30.", nullable=False),
         ),
     ),
 }
