@@ -89,10 +89,11 @@ def choices(evidence: Evidence) -> Choices:
     if "created_at" not in evidence.models.schema.names:
         nothing = np.zeros(0, dtype=np.int64)
         return Choices(votes.techniques, nothing, nothing, nothing)
+    counted = votes.counted
     days = flat(pc.cast(evidence.models["created_at"], pa.date32())).cast(pa.int32())
-    day = pc.fill_null(days, -1).to_numpy(zero_copy_only=False).astype(np.int64)[votes.cards]
+    day = pc.fill_null(days, -1).to_numpy(zero_copy_only=False).astype(np.int64)[counted.cards]
     dated = day >= 0
-    return Choices(votes.techniques, votes.technique[dated], evidence.authors[votes.cards][dated], day[dated])
+    return Choices(votes.techniques, counted.technique[dated].astype(np.int64), counted.authors[dated], day[dated])
 
 
 def stickiness_rows(cards: Choices) -> list[Row]:
