@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -17,7 +19,8 @@ from peft_census.cli.options import (
     tag_options,
 )
 from peft_census.cli.output import OutputOptions, finish, print_result
-from peft_census.collect.http.rate_limit import clock_until
+from peft_census.collect.base import Source
+from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock, clock_until
 from peft_census.collect.hub.options import HubOptions
 from peft_census.collect.instrument import Cost
 from peft_census.errors import UsageError
@@ -26,7 +29,7 @@ from peft_census.pipeline.instruments import estimate_instruments
 from peft_census.pipeline.mentions import write_mentions
 from peft_census.pipeline.settings import settings
 from peft_census.pipeline.sources import estimate_source, is_estimable, make_source
-from peft_census.pipeline.spark import write_mentions_with_spark
+from peft_census.pipeline.spark import spark_files
 from peft_census.pipeline.summary import summarize
 from peft_census.pipeline.tagging import TagOptions
 from peft_census.pipeline.templates import MIN_AUTHORS, MIN_CARDS, report_templates
@@ -71,14 +74,15 @@ def census(
       peft-census census --source cards.parquet --with github,civitai,benchmark
       peft-census census --source hub-api
       peft-census census --source hub --dry-run
+      peft-census census --source s3://bucket/cards --engine spark --master spark://host:7077
     """
     if dry_run:
         _print_estimate(source.spec if is_estimable(source.spec) else None, source.hub, instruments, output)
         return
     clock = clock_until(stop_after)
-    cards = make_source(source.spec, source.keep_first, output.quiet, source.hub, clock)
     folder = out or settings().snapshots
-    outcome = run_census(cards, folder, output.progress, instruments.config, tagging, clock)
+    with opened(source, output, clock) as cards:
+        outcome = run_census(cards, folder, output.progress, instruments.config, tagging, clock)
     summary = summarize(outcome.snapshot, outcome.unchanged, outcome.instrument_gaps)
     print_result(summary, describe_run(outcome.snapshot, outcome.unchanged), output)
     finish(summary.gaps, summary.instrument_gaps, source.spec)
@@ -111,6 +115,16 @@ def estimate(spec: str | None, hub: HubOptions, instruments: InstrumentOptions, 
     _print_estimate(spec, hub, instruments, output)
 
 
+@contextmanager
+def opened(source: SourceOptions, output: OutputOptions, clock: Clock = SYSTEM_CLOCK) -> Iterator[Source]:
+    """Gives the source of the cards, with the engine that tags them."""
+    if source.spark:
+        with spark_files(source.spec, source.master) as files:
+            yield files
+    else:
+        yield make_source(source.spec, source.keep_first, output.quiet, source.hub, clock)
+
+
 def _print_estimate(spec: str | None, hub: HubOptions, instruments: InstrumentOptions, output: OutputOptions) -> None:
     """Prints the cost of a source of the Hub, if there is one, and of the instruments."""
     costs = estimate_instruments(instruments.config)
@@ -132,39 +146,18 @@ def _cost_line(name: str, cost: Cost) -> str:
 
 @click.command(cls=SourceCommand)
 @source_options
-@click.option(
-    "--out", "-o", required=True, type=click.Path(path_type=Path), help="Parquet file to write; with Spark a folder."
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "spark"]),
-    default="local",
-    show_default=True,
-    help="Tag on this machine, or with Spark (extra 'spark', Java 17).",
-)
-@click.option(
-    "--master", metavar="URL", help="With --engine spark: Spark's master, e.g. local[4] or spark://host:7077."
-)
+@click.option("--out", "-o", required=True, type=click.Path(path_type=Path), help="Parquet file to write.")
 @tag_options
 @output_options
-def tag(
-    source: SourceOptions, out: Path, engine: str, master: str | None, tagging: TagOptions, output: OutputOptions
-) -> None:
+def tag(source: SourceOptions, out: Path, tagging: TagOptions, output: OutputOptions) -> None:
     """Tag cards and write only the table of mentions.
 
     \b
     Examples:
       peft-census tag --source cards.parquet --out mentions.parquet
-      peft-census tag --source 'dump/*.parquet' --out mentions --engine spark --master 'local[2]'
+      peft-census tag --source 'dump/*.parquet' --out mentions.parquet --engine spark --master 'local[2]'
     """
-    if engine == "spark":
-        if source.keep_first:
-            raise UsageError("--keep-first does not work with --engine spark", "remove the repeated rows first.")
-        summary = write_mentions_with_spark(source.spec, out, master)
-    else:
-        if master is not None:
-            raise UsageError("--master needs --engine spark", "add it, or leave out --master.")
-        cards = make_source(source.spec, source.keep_first, output.quiet, source.hub)
+    with opened(source, output) as cards:
         summary = write_mentions(cards, out, output.progress, tagging)
     text = f"{plural(summary.mentions, 'mention')} in {plural(summary.cards, 'card')} → {summary.out}"
     print_result(summary, text, output)
@@ -191,8 +184,8 @@ def templates(
     Example:
       peft-census templates --source cards.parquet
     """
-    cards = make_source(source.spec, source.keep_first, output.quiet, source.hub)
-    report = report_templates(cards, min_cards, min_authors, output.progress, tagging)
+    with opened(source, output) as cards:
+        report = report_templates(cards, min_cards, min_authors, output.progress, tagging)
     lines = [
         f"{plural(t.cards, 'card')} by {plural(t.authors, 'author')}, {t.technique} in {t.location}: {t.text}\n"
         f"    first in {t.example}"

@@ -50,14 +50,18 @@ class SourceOptions:
     """Where the cards come from.
 
     Args:
-        spec: a path to Parquet, or the name of a source.
+        spec: a path or URL of Parquet, or the name of a source.
         keep_first: keep the first row of each model that occurs twice.
         hub: the options of the Hub's sources.
+        spark: whether Spark tags the cards.
+        master: where Spark runs; None for its default.
     """
 
     spec: str
     keep_first: bool
     hub: HubOptions
+    spark: bool = False
+    master: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,10 +101,27 @@ def parse_hub_options(ids: Path | None, population: str, adapter_configs: int, a
 
 
 def parse_source_options(
-    source: str, keep_first: bool, ids: Path | None, population: str, adapter_configs: int, accept_shrunk: bool
+    source: str,
+    keep_first: bool,
+    engine: str,
+    master: str | None,
+    ids: Path | None,
+    population: str,
+    adapter_configs: int,
+    accept_shrunk: bool,
 ) -> SourceOptions:
-    """Returns the options of a source."""
-    return SourceOptions(source, keep_first, parse_hub_options(ids, population, adapter_configs, accept_shrunk))
+    """Returns the options of a source.
+
+    Raises:
+        UsageError: an option does not go with the engine.
+    """
+    spark = engine == "spark"
+    if spark and keep_first:
+        raise UsageError("--keep-first does not work with --engine spark", "remove the repeated rows first.")
+    if master is not None and not spark:
+        raise UsageError("--master needs --engine spark", "add it, or leave out --master.")
+    hub = parse_hub_options(ids, population, adapter_configs, accept_shrunk)
+    return SourceOptions(source, keep_first, hub, spark, master)
 
 
 def parse_tag_options(jobs: int | None, no_cache: bool, verify_unchanged: bool) -> TagOptions:
@@ -175,10 +196,19 @@ source_options = option_group(
         "-s",
         default="specimen",
         show_default=True,
-        help="A Parquet file, folder or glob with the columns of model_cards_with_metadata, or a name: "
+        help="A Parquet file, folder or glob (a path or an s3://, gs:// or hf:// URL) with the columns of "
+        "model_cards_with_metadata, or a name: "
         f"{', '.join(NAMED)} (or hub-dump@REVISION, hub-metadata@models.parquet).",
     ),
     click.option("--keep-first", is_flag=True, help="Keep the first row of a model that occurs twice; do not stop."),
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "spark"]),
+        default="local",
+        show_default=True,
+        help="Read and tag the cards on this machine, or with Spark (extra 'spark', Java 17); the result is the same.",
+    ),
+    click.option("--master", metavar="URL", help="Spark's master, e.g. local[4] or spark://host:7077."),
     *_HUB,
 )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -40,7 +39,7 @@ _LONG = 200
 """A card of so many bytes is not a placeholder."""
 
 
-def check_types(path: Path, schema: pa.Schema, columns: Mapping[str, str] = COLUMNS) -> None:
+def check_types(path: object, schema: pa.Schema, columns: Mapping[str, str] = COLUMNS) -> None:
     """Raises BadInputError if a column of the file has a type that ``to_cards`` cannot convert.
 
     Args:

@@ -20,7 +20,7 @@ class MentionsSummary:
     """What was written.
 
     Args:
-        out: the file, or with Spark the folder.
+        out: the file.
         cards: cards read.
         mentions: mentions written.
         gaps: number of cards that could not be read as they are, by reason.

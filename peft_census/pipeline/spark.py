@@ -1,8 +1,8 @@
-"""Tagging on Spark: applies the function that tags a batch through ``mapInArrow`` (extra ``spark``, Java 17).
+"""Tagging on Spark (extra ``spark``, Java 17): the executors read and tag the cards, this process does the rest.
 
-In: a DataFrame in the columns of the public dump (``modelId``, ``card``, optionally ``adapter_config``). Out: a
-DataFrame of mentions, with the rows of the local engine. Cards are not shuffled. The rows of one card stay together and
-in order; the order of the cards is Spark's.
+``SparkFiles`` is a source like that of Parquet files. Its parts, the row groups of the files, are read and tagged by
+the functions of the local engine, and come back in the order of the files. So a snapshot has the bytes of the local
+engine's. The executors open the files themselves; they need the package, and access to the files.
 """
 
 from __future__ import annotations
@@ -11,37 +11,137 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from peft_census.collect.card_columns import to_cards
-from peft_census.collect.parquet import find_files
+from peft_census.collect.find_files import AnyPath
+from peft_census.collect.parquet import Files, open_parquet, read_ids, read_row_group
 from peft_census.collect.registry import is_named
-from peft_census.errors import BadInputError, OutputError, SourceError, UsageError, output_error
-from peft_census.pipeline.mentions import MentionsSummary
+from peft_census.errors import BadInputError, SourceError, UsageError
 from peft_census.pipeline.settings import settings
+from peft_census.pipeline.tagging import Triple, tag_batch
+from peft_census.pipeline.workers import packed, unpacked
+from peft_census.snapshot.files import file_sha256
 from peft_census.snapshot.schema import arrow_schema
-from peft_census.tag import tag as tag_batch
+from peft_census.tag import tag as tag_cards
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 COLUMNS = ("modelId", "card", "adapter_config")
-"""The columns that the tagger needs; Spark reads no other."""
+"""The columns that ``tag`` needs; Spark reads no other."""
 
-Count = Callable[[str, int], None]
+Batches = Iterator[pa.RecordBatch]
+Part = tuple[AnyPath, int]
+"""A file and the number of one of its row groups."""
 
 
-def tag(df: DataFrame, count: Count | None = None) -> DataFrame:
+class SparkFiles(Files):
+    """A ``TaggingSource`` over Parquet files that Spark's executors can open, by the same paths or URLs.
+
+    Args:
+        spec: path or URL of a file or folder, or a glob pattern.
+        session: where to run.
+    """
+
+    def __init__(self, spec: str, session: SparkSession) -> None:
+        super().__init__(spec, settings().batch_rows)
+        self.paths = [path.resolve() if isinstance(path, Path) else path for path in self.paths]
+        self._session = session
+
+    def tagged(self) -> Iterator[Triple]:
+        """Yields models, mentions and fingerprints in the order of the files.
+
+        The results stay on the disks of the executors until this process has taken them; what is lost there is
+        computed again.
+        """
+        from pyspark import StorageLevel
+
+        parts = [(path, group) for path in self.paths for group in range(open_parquet(path).num_row_groups)]
+        if not parts:
+            return
+        work = partial(tag_part, batch_rows=self.batch_rows)
+        results = self._session.sparkContext.parallelize(parts, len(parts)).flatMap(work)
+        results.persist(StorageLevel.DISK_ONLY)
+        results.count()
+        for models, mentions, keys in results.toLocalIterator():
+            yield unpacked(models), unpacked(mentions), unpacked(keys)
+
+    def _digests(self) -> Iterable[str]:
+        return self._session.sparkContext.parallelize(self.paths, len(self.paths)).map(file_sha256).collect()
+
+    def _find_repeated(self) -> dict[str, list[AnyPath]]:
+        """Returns the models that occur more than once, each with the first and the last of its files.
+
+        Spark groups the ids; this is the only shuffle.
+        """
+        from pyspark.sql import functions as f
+
+        _silence_pandas()
+        files = self._session.range(0, len(self.paths), 1, len(self.paths))
+        ids = files.mapInArrow(partial(_ids_of_files, self.paths), "modelId string, file bigint")
+        found = ids.groupBy("modelId").agg(f.count("*").alias("n"), f.min("file"), f.max("file"))
+        rows = found.filter("n > 1").orderBy("modelId").collect()
+        return {model: [self.paths[first]] * (n - 1) + [self.paths[last]] for model, n, first, last in rows}
+
+
+def tag_part(part: Part, batch_rows: int) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yields models, mentions and fingerprints of one part as Arrow streams; runs on the executors."""
+    for cards in read_row_group(*part, batch_rows):
+        models, mentions, keys = (packed(batch).to_pybytes() for batch in tag_batch(cards))
+        yield models, mentions, keys
+
+
+def _ids_of_files(paths: Sequence[AnyPath], files: Batches) -> Batches:
+    """Yields the ids of the files whose numbers are in ``files``, and those numbers; runs on the executors."""
+    for number in (n for batch in files for n in batch["id"].to_pylist()):
+        for ids in read_ids(paths[number]):
+            numbers = pa.array([number] * len(ids), pa.int64())
+            yield pa.RecordBatch.from_pydict({"modelId": ids, "file": numbers})
+
+
+@contextmanager
+def spark_files(spec: str, master: str | None) -> Iterator[SparkFiles]:
+    """Gives a source whose cards are tagged on Spark, and stops the session at the end.
+
+    Args:
+        spec: see ``SparkFiles``.
+        master: where to run; None for ``local[*]``, unless Spark's environment names a master.
+
+    Raises:
+        UsageError: PySpark or Java is missing, or ``spec`` is not Parquet.
+        SourceError: Spark failed.
+    """
+    if is_named(spec):
+        raise UsageError(f"--engine spark reads Parquet, not {spec!r}", "name a file, a folder or a glob.")
+    session = make_session(master, settings().batch_rows)
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield SparkFiles(spec, session)
+    except (PySparkException, Py4JError) as error:
+        raise SourceError(
+            f"Spark failed on {spec}: {_brief(error)}", "see Spark's log for the task that failed."
+        ) from error
+    finally:
+        session.stop()
+
+
+def tag(df: DataFrame) -> DataFrame:
     """Returns the mentions of the cards in ``df``, in the columns of the ``mentions`` table.
+
+    For cards in tables that only Spark can read. Nothing is shuffled; the rows of one card stay together, in order.
 
     Args:
         df: one row per model, with ``modelId`` and ``card``, optionally ``adapter_config``. A model that occurs twice
-            is read twice; ``refuse_repeated`` finds such models.
-        count: called on the workers with ``cards``, ``mentions`` or the reason of a gap, and a number.
+            is read twice.
 
     Raises:
         BadInputError: a column is missing.
@@ -56,81 +156,11 @@ def tag(df: DataFrame, count: Count | None = None) -> DataFrame:
             f"the input has: {', '.join(df.columns)}; modelId and card are required.",
         )
     cards = df.select(*(name for name in COLUMNS if name in df.columns))
-    return cards.mapInArrow(_reader(count), from_arrow_schema(arrow_schema("mentions")))
+    return cards.mapInArrow(_tag_batches, from_arrow_schema(arrow_schema("mentions")))
 
 
-def _reader(count: Count | None) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Returns the function that runs on the workers, where peft_census must be installed."""
-
-    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            cards = to_cards(batch)
-            mentions = tag_batch(cards)
-            if count is not None:
-                count("cards", cards.num_rows)
-                count("mentions", mentions.num_rows)
-                for status, reason in zip(cards["status"].to_pylist(), cards["reason"].to_pylist(), strict=True):
-                    if status == "text" and reason is not None:
-                        count(f"gap: {reason}", 1)
-            yield mentions
-
-    return read
-
-
-def refuse_repeated(df: DataFrame) -> None:
-    """Raises BadInputError if a model has no id or occurs twice. Spark shuffles the ids for this, and nothing else."""
-    from pyspark.sql import functions as f
-
-    nameless = df.filter(f.col("modelId").isNull() | (f.trim("modelId") == "")).limit(1).count()
-    if nameless:
-        raise BadInputError("a row has no modelId", "remove the row or name its model.")
-    twice = df.groupBy("modelId").count().filter("count > 1").orderBy("modelId").limit(1).collect()
-    if twice:
-        raise BadInputError(
-            f"model {twice[0]['modelId']!r} occurs more than once", "remove the older rows; Spark has no --keep-first."
-        )
-
-
-def write_mentions_with_spark(spec: str, out: Path, master: str | None) -> MentionsSummary:
-    """Writes the mentions of a Parquet source to the folder ``out``.
-
-    Args:
-        spec: a file, a folder or a glob, or any address that Spark reads (``s3a://…``).
-        out: folder of Parquet parts; must not exist.
-        master: where to run; None for ``local[*]``, unless Spark's environment names a master.
-
-    Raises:
-        UsageError: PySpark or Java is missing, or ``spec`` is not Parquet.
-        BadInputError: a column or an id is missing, or a model occurs twice.
-        OutputError: ``out`` exists, or cannot be written.
-        SourceError: Spark failed.
-    """
-    if is_named(spec):
-        raise UsageError(f"--engine spark reads Parquet, not {spec!r}", "name a file, a folder or a glob.")
-    if out.exists():
-        raise OutputError(f"{out} already exists", "Spark writes a new folder; remove it or choose another --out.")
-    paths = [spec] if "://" in spec else [str(p.resolve()) for p in find_files(spec).paths]
-    spark = make_session(master, settings().batch_rows)
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
-    try:
-        counts = spark.sparkContext.accumulator({}, _adding())
-        df = spark.read.parquet(*paths)
-        mentions = tag(df, lambda name, n: counts.add({name: n}))
-        refuse_repeated(df)
-        mentions.write.option("compression", "zstd").parquet(str(out) if "://" in str(out) else str(out.resolve()))
-        totals: dict[str, int] = counts.value
-    except (PySparkException, Py4JError) as error:
-        raise SourceError(
-            f"Spark failed on {spec}: {_brief(error)}", "see Spark's log for the task that failed."
-        ) from error
-    except OSError as error:
-        raise output_error(out, error) from error
-    finally:
-        spark.stop()
-    gaps = {name.removeprefix("gap: "): n for name, n in sorted(totals.items()) if name.startswith("gap: ")}
-    return MentionsSummary(str(out), totals.get("cards", 0), totals.get("mentions", 0), gaps)
+def _tag_batches(batches: Batches) -> Batches:
+    return (tag_cards(to_cards(batch)) for batch in batches)
 
 
 def make_session(master: str | None, batch_rows: int) -> SparkSession:
@@ -165,22 +195,6 @@ def make_session(master: str | None, batch_rows: int) -> SparkSession:
 def _silence_pandas() -> None:
     """Silences PySpark's warning about pandas 3; no pandas data frame is made here."""
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
-
-
-def _adding() -> Any:
-    """Returns the accumulator that adds up the counts of the tasks."""
-    from pyspark.accumulators import AccumulatorParam
-
-    class Adding(AccumulatorParam[dict[str, int]]):
-        def zero(self, value: dict[str, int]) -> dict[str, int]:
-            return {}
-
-        def addInPlace(self, one: dict[str, int], other: dict[str, int]) -> dict[str, int]:  # noqa: N802
-            for name, n in other.items():
-                one[name] = one.get(name, 0) + n
-            return one
-
-    return Adding()
 
 
 def _brief(error: Exception) -> str:

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +23,7 @@ from peft_census.collect.base import SkippingSource, Source, SourceInfo
 from peft_census.pipeline.progress import SILENT, Progress, over_batches
 from peft_census.pipeline.settings import settings
 from peft_census.pipeline.tag_cache import IDENTITY, OF_CARD, TagCache, digests, same_text
-from peft_census.pipeline.workers import WorkerPool, usable_cpus
+from peft_census.pipeline.workers import WorkerPool, read_here, usable_cpus
 from peft_census.snapshot.schema import arrow_schema
 from peft_census.tag.batch import inputs, may_have_mentions, mentions_of
 from peft_census.tag.near_duplicates import NearDuplicates
@@ -41,7 +42,7 @@ Triple = tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]
 
 @dataclass(frozen=True)
 class TagOptions:
-    """How to tag. The result does not depend on it.
+    """How to tag on this machine. The result does not depend on it.
 
     Args:
         jobs: processes that read cards; 1 for this process only; None for one per CPU if there are many cards.
@@ -55,6 +56,14 @@ class TagOptions:
 
 
 IN_PROCESS = TagOptions()
+
+
+@runtime_checkable
+class TaggingSource(Source, Protocol):
+    """A source whose cards are tagged elsewhere, by a distributed engine."""
+
+    def tagged(self) -> Iterator[Triple]:
+        """Yields models, mentions and fingerprints as ``tag_batch`` returns them, in the order of ``batches``."""
 
 
 def tag_source(
@@ -79,6 +88,10 @@ def tag_source(
     Raises:
         CensusError: a worker process died.
     """
+    if isinstance(source, TaggingSource):
+        with progress.stage("tagging cards on the cluster"):
+            yield from _pairs(source.tagged(), near_duplicates)
+        return
     few = source.total() <= FEW * settings().batch_rows
     with ExitStack() as stack:
         batches, cache = source.batches, None
@@ -112,13 +125,18 @@ def tagged(
     """
     processes = jobs or usable_cpus()
     with WorkerPool(processes, 0 if jobs else WORTH_STARTING) as pool:
-        work = partial(_tag, read=pool.read, with_models=with_models)
+        work = partial(tag_batch, read=pool.read, with_models=with_models)
         if cache:
             work = partial(_tag_new, read=pool.read, cache=cache)
-        for models, mentions, keys in _in_order(work, iter(batches), processes):
-            if near_duplicates:
-                near_duplicates.add(*(column.to_pylist() for column in keys.columns))
-            yield models, mentions
+        yield from _pairs(_in_order(work, iter(batches), processes), near_duplicates)
+
+
+def _pairs(triples: Iterable[Triple], near_duplicates: NearDuplicates | None) -> Iterator[Pair]:
+    """Yields models and mentions, and adds the fingerprints to ``near_duplicates``."""
+    for models, mentions, keys in triples:
+        if near_duplicates:
+            near_duplicates.add(*(column.to_pylist() for column in keys.columns))
+        yield models, mentions
 
 
 def _in_order(
@@ -141,8 +159,8 @@ def _in_order(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _tag(cards: pa.RecordBatch, read: Read, with_models: bool) -> Triple:
-    """Tags one batch: selects the cards that need reading, reads them, and builds models, mentions and fingerprints."""
+def tag_batch(cards: pa.RecordBatch, read: Read = read_here, with_models: bool = True) -> Triple:
+    """Returns models, mentions and fingerprints of one batch: selects the cards that need reading, and reads them."""
     at = pc.indices_nonzero(may_have_mentions(cards))
     rows = read(inputs(cards).take(at))
     models = _models(cards, _of_card(cards, digests(cards.column("card"))), at, rows) if with_models else cards
@@ -150,7 +168,7 @@ def _tag(cards: pa.RecordBatch, read: Read, with_models: bool) -> Triple:
 
 
 def _tag_new(cards: pa.RecordBatch, read: Read, cache: TagCache) -> Triple:
-    """Tags one batch: like ``_tag``, but what the cache has of unchanged cards is taken from it."""
+    """Tags one batch: like ``tag_batch``, but what the cache has of unchanged cards is taken from it."""
     earlier = cache.rows(cards.column("model_id"))
     sums, configs = digests(cards.column("card")), digests(cards.column("adapter_config"))
     left_out = cards.column("status").is_null()

@@ -118,13 +118,13 @@ def read_in_worker(
         CensusError: the process died.
     """
     try:
-        process, rows = pool.submit(_read_packed, _packed(cards), compiled).result()
+        process, rows = pool.submit(_read_packed, packed(cards), compiled).result()
     except BrokenProcessPool as error:
         raise CensusError(
             "a process that read cards died (killed, or out of memory); nothing incomplete was kept",
             "run the same command again; if memory is short, with --jobs 1 or a smaller batch_rows.",
         ) from error
-    return process, _unpacked(rows)
+    return process, unpacked(rows)
 
 
 def _initialize() -> None:
@@ -145,16 +145,18 @@ def _exit_with_parent() -> None:
 def _read_packed(cards: pa.Buffer, compiled: Compiled | None) -> tuple[int, pa.Buffer]:
     if compiled:
         load_compiled(compiled)
-    return os.getpid(), _packed(read_here(_unpacked(cards)))
+    return os.getpid(), packed(read_here(unpacked(cards)))
 
 
-def _packed(batch: pa.RecordBatch) -> pa.Buffer:
+def packed(batch: pa.RecordBatch) -> pa.Buffer:
+    """Returns a batch as an Arrow stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
     return sink.getvalue()
 
 
-def _unpacked(data: pa.Buffer) -> pa.RecordBatch:
+def unpacked(data: pa.Buffer | bytes) -> pa.RecordBatch:
+    """Returns the batch of an Arrow stream."""
     with pa.ipc.open_stream(data) as reader:
         return reader.read_next_batch()

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
@@ -184,7 +185,14 @@ def sync(path: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def file_sha256(path: Path) -> str:
+class Openable(Protocol):
+    """A file of this machine, or of an object store."""
+
+    def open(self, mode: str, /) -> Any:
+        """Opens the file."""
+
+
+def file_sha256(path: Openable) -> str:
     """Returns the SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

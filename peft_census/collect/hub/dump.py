@@ -31,7 +31,8 @@ from peft_census.collect.hub.download import Shard, download
 from peft_census.collect.hub.listing import next_page
 from peft_census.collect.hub.options import HubOptions
 from peft_census.collect.hub.session import crawl_folder, hub_session
-from peft_census.collect.parquet import MISSING_FILE, Files, missing_numbers
+from peft_census.collect.find_files import missing_numbers
+from peft_census.collect.parquet import MISSING_FILE, Files
 from peft_census.collect.progress import progress
 from peft_census.collect.registry import SourceRequest
 from peft_census.errors import SourceError, UsageError, output_error
