@@ -198,6 +198,7 @@ def _silence_pandas() -> None:
 
 
 def _brief(error: Exception) -> str:
-    """Returns the first line of the error; Spark's errors are pages long."""
+    """Returns the error of this package that an executor raised, else the first line; Spark's errors are pages long."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
+    ours = [line.partition(": ")[2] for line in lines if line.startswith(f"{BadInputError.__module__}.")]
+    return next((line[:300] for line in [*ours, *lines]), type(error).__name__)
