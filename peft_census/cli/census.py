@@ -118,7 +118,7 @@ def estimate(spec: str | None, hub: HubOptions, instruments: InstrumentOptions, 
 @contextmanager
 def opened(source: SourceOptions, output: OutputOptions, clock: Clock = SYSTEM_CLOCK) -> Iterator[Source]:
     """Gives the source of the cards, with the engine that tags them."""
-    if source.spark:
+    if source.engine == "spark":
         with spark_files(source.spec, source.master) as files:
             yield files
     else:

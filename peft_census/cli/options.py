@@ -53,15 +53,15 @@ class SourceOptions:
         spec: a path or URL of Parquet, or the name of a source.
         keep_first: keep the first row of each model that occurs twice.
         hub: the options of the Hub's sources.
-        spark: whether Spark tags the cards.
+        engine: ``local`` or ``spark``, which tags the cards.
         master: where Spark runs; None for its default.
     """
 
     spec: str
     keep_first: bool
     hub: HubOptions
-    spark: bool = False
-    master: str | None = None
+    engine: str
+    master: str | None
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,12 @@ def parse_source_options(
     Raises:
         UsageError: an option does not go with the engine.
     """
-    spark = engine == "spark"
-    if spark and keep_first:
+    if keep_first and engine == "spark":
         raise UsageError("--keep-first does not work with --engine spark", "remove the repeated rows first.")
-    if master is not None and not spark:
+    if master is not None and engine != "spark":
         raise UsageError("--master needs --engine spark", "add it, or leave out --master.")
     hub = parse_hub_options(ids, population, adapter_configs, accept_shrunk)
-    return SourceOptions(source, keep_first, hub, spark, master)
+    return SourceOptions(source, keep_first, hub, engine, master)
 
 
 def parse_tag_options(jobs: int | None, no_cache: bool, verify_unchanged: bool) -> TagOptions:
@@ -186,6 +185,8 @@ _HUB = (
     ),
 )
 
+_ENGINES = click.Choice(["local", "spark"])
+
 hub_options = option_group("hub", parse_hub_options, *_HUB)
 
 source_options = option_group(
@@ -201,14 +202,8 @@ source_options = option_group(
         f"{', '.join(NAMED)} (or hub-dump@REVISION, hub-metadata@models.parquet).",
     ),
     click.option("--keep-first", is_flag=True, help="Keep the first row of a model that occurs twice; do not stop."),
-    click.option(
-        "--engine",
-        type=click.Choice(["local", "spark"]),
-        default="local",
-        show_default=True,
-        help="Read and tag the cards on this machine, or with Spark (extra 'spark', Java 17); the result is the same.",
-    ),
-    click.option("--master", metavar="URL", help="Spark's master, e.g. local[4] or spark://host:7077."),
+    click.option("--engine", type=_ENGINES, default="local", show_default=True, help="What reads and tags the cards."),
+    click.option("--master", metavar="URL", help="Where Spark (docs/scale.md) runs: local[4], spark://host:7077 …"),
     *_HUB,
 )
 

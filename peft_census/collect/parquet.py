@@ -23,7 +23,7 @@ from peft_census.collect.base import Source, SourceInfo, Unchanged
 from peft_census.collect.card_columns import DUMP, Layout, check_types
 from peft_census.collect.find_files import AnyPath, find_files, missing_numbers
 from peft_census.collect.registry import SourceRequest
-from peft_census.errors import BadInputError, UsageError
+from peft_census.errors import BadInputError
 from peft_census.snapshot.files import file_sha256
 
 MISSING_FILE = "a numbered file of the source is missing (at least so many)"

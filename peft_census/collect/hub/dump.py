@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from peft_census.collect.base import Source, SourceInfo, Unchanged
 from peft_census.collect.card_columns import DUMP, Layout
+from peft_census.collect.find_files import missing_numbers
 from peft_census.collect.http.common import Answer, TransientError, decode_json
 from peft_census.collect.http.hub import HubClient, Limits, endpoint, replica_mark
 from peft_census.collect.http.rate_limit import SYSTEM_CLOCK, Clock
@@ -31,7 +32,6 @@ from peft_census.collect.hub.download import Shard, download
 from peft_census.collect.hub.listing import next_page
 from peft_census.collect.hub.options import HubOptions
 from peft_census.collect.hub.session import crawl_folder, hub_session
-from peft_census.collect.find_files import missing_numbers
 from peft_census.collect.parquet import MISSING_FILE, Files
 from peft_census.collect.progress import progress
 from peft_census.collect.registry import SourceRequest
