@@ -130,7 +130,7 @@ def test_every_imported_package_is_declared() -> None:
     optional = {package_of(name) for name in OPTIONAL}
     assert used("peft_census") - optional == runtime
     assert optional <= set().union(*extras.values())
-    assert used("tests") <= runtime | extras["test"] | extras["spark"] | extras["fuzz"]
+    assert used("tests") <= runtime | extras["test"] | extras["spark"] | extras["s3-server"] | extras["fuzz"]
     assert used("benchmarks") <= runtime | extras["bench"]
 
 

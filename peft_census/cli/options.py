@@ -186,7 +186,6 @@ _HUB = (
 )
 
 _ENGINES = click.Choice(["local", "spark"])
-
 hub_options = option_group("hub", parse_hub_options, *_HUB)
 
 source_options = option_group(
