@@ -1,14 +1,14 @@
 """The page ``report.html``: all numbers of a snapshot in one HTML file.
 
 In: snapshot, claims, charts. Out: a file that is readable without scripts and makes no request. The template engine
-escapes every text, and an unknown name in the template is an error. The content security policy allows one script, the
-search, by its hash.
+escapes every text, and an unknown name in the template is an error. The content security policy allows two scripts, the
+table and the search, by their hashes.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ from peft_census.publish.claims.comparison import comparison_rows
 from peft_census.publish.claims.instruments import is_instrument_claim
 from peft_census.publish.claims.shares import HEADLINE, coverage_of, headline_of
 from peft_census.publish.report.evidence import read_coverage, read_examples
-from peft_census.publish.report.search import read_lookup
+from peft_census.publish.report.explore import read_explore
+from peft_census.publish.report.search import policy, read_lookup
 from peft_census.publish.snapshot_reader import (
     SPECIMEN_MARK,
     Share,
@@ -48,6 +49,9 @@ COMPARED = {
     for variants in SWITCHES["variants"].options
 }
 """How variants count to the rules that the table of rules shows for it."""
+
+TREND, BREAKDOWN = "Over time", "By task, library and base model"
+"""Sections of charts that stand open on the page."""
 
 LEADING = 4
 """Techniques taken from the top of every rule into the table of rules."""
@@ -104,6 +108,7 @@ def write_report(
 def _context(snapshot: Snapshot, claims: Sequence[Claim]) -> dict[str, Any]:
     """Returns everything that the template names, except charts; numbers are text already."""
     shares, first = read_shares(snapshot), headline_of(claims)
+    lookup, explore = read_lookup(snapshot), read_explore(snapshot)
     big = "" if first.share is None else capitalized(percent(first.share))
     return {
         "headline": first,
@@ -122,7 +127,11 @@ def _context(snapshot: Snapshot, claims: Sequence[Claim]) -> dict[str, Any]:
         "rules": [_rule(select(shares, rule)) for rule in dict.fromkeys(s.rule for s in shares)],
         "examples": read_examples(snapshot, first.technique),
         "sources": read_coverage(snapshot),
-        "lookup": read_lookup(snapshot),
+        "lookup": lookup,
+        "explore": explore,
+        "policies": [policy(script) for script in (explore.script, lookup.script) if script],
+        "trend": TREND,
+        "breakdown": BREAKDOWN,
         "has_models": not snapshot.manifest.aggregate,
         "snapshot_id": snapshot.id,
         "provenance": _provenance(snapshot),
@@ -189,7 +198,7 @@ def _provenance(snapshot: Snapshot) -> list[tuple[str, str]]:
         ("Kind of source", source.kind),
         ("Revision of the source", source.revision or "none: a bulk file has no revision"),
         ("Content of the source (SHA-256)", source.content_sha256),
-        *((f"Source, {key.replace('_', ' ')}", value) for key, value in sorted(source.details.items())),
+        *((f"Source, {key.replace('_', ' ')}", _detail(value)) for key, value in sorted(source.details.items())),
         ("Taxonomy (SHA-256)", manifest.taxonomy.sha256),
         ("Generators (SHA-256)", manifest.generators_sha256),
         ("Corrections (SHA-256)", manifest.corrections_sha256),
@@ -198,6 +207,13 @@ def _provenance(snapshot: Snapshot) -> list[tuple[str, str]]:
         ("Schema version", manifest.schema_version),
     ]
     return [(clean(str(name)), clean(str(value))) for name, value in facts]
+
+
+def _detail(value: object) -> object:
+    """Returns a detail of the source as text: what a dictionary or a list holds, separated by commas."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_detail(found)}" for key, found in value.items())
+    return ", ".join(str(_detail(found)) for found in value) if isinstance(value, list | tuple) else value
 
 
 def _tables(snapshot: Snapshot) -> Table:
