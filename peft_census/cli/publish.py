@@ -13,7 +13,7 @@ from peft_census.errors import UsageError
 from peft_census.pipeline.aggregate_copy import aggregate_copy
 from peft_census.pipeline.hub_dataset import publish_dataset
 from peft_census.pipeline.public_copy import public_copy
-from peft_census.pipeline.publishing import publish_snapshot
+from peft_census.pipeline.publishing import publish_site, publish_snapshot
 
 
 def web_address(_context: click.Context, _option: click.Parameter, value: str) -> str:
@@ -29,7 +29,7 @@ def web_address(_context: click.Context, _option: click.Parameter, value: str) -
 @click.option(
     "--for",
     "audience",
-    type=click.Choice(["page", "blog", "analysts", "hub"]),
+    type=click.Choice(["page", "blog", "site", "analysts", "hub"]),
     default="page",
     show_default=True,
     help="What to write: see above.",
@@ -63,13 +63,15 @@ def publish(
 ) -> None:
     """Write a snapshot's charts, tables, claims and page into a folder.
 
-    The output of an earlier run in the folder is replaced. A folder with other files is refused.
+    The output of an earlier run in the folder is replaced; --for site adds to it. A folder with other files is refused.
 
     \b
     --for page      charts, tables, claims and page
     --for blog      also post.md (a post of 500 to 800 words with three charts), snippets.html (HTML to embed the
                     charts elsewhere), charts for social networks, a badge, and how to cite; with --address, links
                     start with that address and work from any site
+    --for site      add the snapshot to a static site: index, a page for each snapshot, history.csv, .json and .parquet
+                    with the headline of each, a chart of it, an Atom feed; repeat for each new snapshot
     --for analysts  the public copy of the snapshot: model ids, labels, offsets and counted tables, no text of a
                     card; models that corrections.toml withholds are left out
     --for hub       the public copy as a dataset for the Hub: Parquet, README, data dictionary, Croissant
@@ -83,6 +85,7 @@ def publish(
     Examples:
       peft-census publish --snapshot latest --out page
       peft-census publish --for blog --out blog-post
+      peft-census publish --for site --out site --address https://example.org/census
       peft-census publish --for analysts --out data/snapshots
       peft-census publish --for analysts --aggregate --out data/snapshots
       peft-census publish --for hub --repo me/peft-census --out dataset
@@ -98,6 +101,9 @@ def publish(
     elif audience == "hub":
         result, text = publish_dataset(opened, out, repo, push, aggregate)
         print_result(result, text, output)
+    elif audience == "site":
+        files = publish_site(opened, out, output.progress, address)
+        print_result({"files": files}, "\n".join(map(str, files)), output)
     else:
         earlier = open_snapshot(since) if since is not None else None
         files = publish_snapshot(opened, out, audience == "blog", earlier, output.progress, address)

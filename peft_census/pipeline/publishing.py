@@ -10,6 +10,7 @@ from peft_census.pipeline.progress import SILENT, Progress
 from peft_census.pipeline.public_copy import public_view
 from peft_census.pipeline.settings import settings
 from peft_census.publish.folder import publish
+from peft_census.publish.site import add_to_site
 from peft_census.snapshot.snapshot import Snapshot
 
 
@@ -39,3 +40,19 @@ def publish_snapshot(
         change = compare(since, snapshot, HEADLINE, headline(snapshot.table("shares")).technique)
     with progress.stage("drawing charts"):
         return publish(public_view(snapshot), out, settings().chart_names, blog, change, address)
+
+
+def publish_site(snapshot: Snapshot, out: Path, progress: Progress = SILENT, address: str = "") -> list[Path]:
+    """Adds ``snapshot`` to the site in ``out``, without free text of others, and returns the files at its top.
+
+    Args:
+        snapshot: the snapshot.
+        out: the folder of the site; made if missing.
+        progress: receives the progress.
+        address: where the site will be served, for links of the feed.
+
+    Raises:
+        OutputError: ``out`` is not a site, or cannot be written.
+    """
+    with progress.stage("drawing charts"):
+        return add_to_site(public_view(snapshot), out, settings().chart_names, address)

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import bibtexparser
 import pytest
 import yaml
+from bibtexparser.middlewares import LatexDecodingMiddleware
 from helpers import REPO
 from literal_snapshot import NAMES
 
@@ -18,7 +20,7 @@ import peft_census
 from peft_census.errors import OutputError
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.claims.shares import headline_of, make_claims
-from peft_census.publish.text.citation import FILES, LABEL, badge_json, bibtex, citation_cff, write_citation
+from peft_census.publish.text.citation import AUTHORS, FILES, LABEL, badge_json, bibtex, citation_cff, write_citation
 
 EVIL = '"><script>alert(1)</script> {\\input{x}} & %'
 
@@ -85,6 +87,24 @@ def test_hostile_names_stay_text(tmp_path: Path, make_snapshot: Any) -> None:
     assert r"\input" not in bibtex(claim).replace(r"\textbackslash{}", "")
     plain = bibtex(claim).replace(r"\{", "").replace(r"\}", "")
     assert plain.count("{") == plain.count("}")
+
+
+@pytest.mark.parametrize("name", ["LoRA", EVIL, "100 % #1_a ~b^c $d$ {e"])
+def test_bibtex_is_read_by_a_parser(make_snapshot: Any, name: str) -> None:
+    """A parser finds one entry, and decoding its TeX gives back title and author."""
+    claim = headline(make_snapshot(names=NAMES | {"lora": (name, None)}))
+    library = bibtexparser.parse_string(bibtex(claim), append_middleware=[LatexDecodingMiddleware()])
+    assert not library.failed_blocks and len(library.entries) == 1
+    entry = library.entries[0]
+    fields = {field.key: str(field.value) for field in entry.fields}
+    assert entry.entry_type == "misc" and set(fields) == {"title", "author", "year", "note"}
+    assert fields["author"].strip("{}") == AUTHORS and fields["year"] == "2025"
+    assert clean_of(fields["title"]) == clean_of(f"{claim.title} (peft_census, snapshot {claim.snapshot_id})")
+
+
+def clean_of(text: str) -> str:
+    """Returns text without white space and braces, which TeX groups with, and with the circumflex of ASCII."""
+    return "".join(c for c in text.replace("ˆ", "^") if c not in "{} ")
 
 
 def test_citations_keep_the_format(tmp_path: Path, make_snapshot: Any) -> None:

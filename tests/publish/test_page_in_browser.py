@@ -17,7 +17,7 @@ from peft_census.pipeline.settings import settings
 from peft_census.pipeline.sources import make_source
 from peft_census.publish.folder import publish
 
-MOST_BYTES = 3_000_000
+MOST_BYTES = 1_500_000
 HOSTILE = {
     "script": "evil/</script><script>alert(1)</script>",
     "comment": "evil/<!--<script>",
@@ -68,7 +68,16 @@ def cards(name: str) -> list[dict[str, Any]]:
     """The cards of a population."""
     if name == "hostile":
         text = "# <script>alert(3)</script>\n\nTrained with LoRA\u202e. <img src=x onerror=alert(4)> Not with AdaLoRA."
-        return [{"modelId": i, "card": text, "downloads": n} for n, i in enumerate(HOSTILE.values())]
+        named = [{"modelId": i, "card": text, "downloads": n} for n, i in enumerate(HOSTILE.values())]
+        return [
+            *named,
+            {
+                "modelId": "plain/one",
+                "card": "Trained with LoRA.",
+                "pipeline_tag": HOSTILE["script"],
+                "library_name": HOSTILE["quotes"],
+            },
+        ]
     text = {"all_lora": "This model was fine-tuned with LoRA.", "empty": "A card about birds."}[name]
     return [{"modelId": f"owner/model-{n}", "card": text} for n in range(40)]
 
@@ -131,7 +140,7 @@ def test_it_is_read_without_scripts(browser: Any, pages: Callable[[str], Path]) 
         assert page.page.locator("img.chart").first.is_visible()
         assert not page.page.locator("#lookup-id").is_visible()
         assert "peft-census explain" in page.page.locator("section[aria-labelledby=lookup]").inner_text()
-        assert page.page.get_by_text("needs JavaScript").is_visible()
+        assert page.page.locator("#lookup-off").is_visible()
 
 
 def look_up(page: Opened, text: str) -> tuple[str, list[str]]:
@@ -139,7 +148,7 @@ def look_up(page: Opened, text: str) -> tuple[str, list[str]]:
     box = page.page.get_by_label("Part of the model’s id")
     box.fill("")
     box.press_sequentially(text)
-    status = page.page.get_by_role("status")
+    status = page.page.locator("#lookup-status")
     page.page.wait_for_timeout(350)
     return status.inner_text(), page.page.locator("#lookup-found li").all_inner_texts()
 
@@ -154,9 +163,9 @@ def test_a_model_is_looked_up_by_keyboard(browser: Any, pages: Callable[[str], P
         assert page.page.evaluate("document.activeElement.id") == "lookup-id"
         page.page.keyboard.type("YONDER-sp/rel")
         page.page.locator("#lookup-found li").first.wait_for()
-        assert page.page.get_by_role("status").inner_text() == "1 model."
+        assert page.page.locator("#lookup-status").inner_text() == "1 model."
         assert page.page.locator("#lookup-found li").inner_text().startswith("yonder-sp/related-work: ")
-        assert not page.page.get_by_text("needs JavaScript").is_visible()
+        assert not page.page.locator("#lookup-off").is_visible()
         assert look_up(page, "z")[0] == "Type at least two characters."
         assert look_up(page, "no such model") == ("No model whose card cites a technique has this in its id.", [])
         assert look_up(page, "lora")[0] == "56 models; the 50 most downloaded are shown."
@@ -178,11 +187,67 @@ def test_hostile_names_are_only_text(browser: Any, pages: Callable[[str], Path])
         assert all(len(line) < 200 and "\u202e" not in line and "\u2066" not in line for line in listed)
         assert look_up(page, "__proto__")[1] == ["__proto__/constructor: LoRA (applied) · AdaLoRA (negated)"]
         assert look_up(page, "</script>")[0] == "1 model."
-        assert page.page.locator("script").count() == 2
+        choices = page.page.locator("#explore-filters option").all_inner_texts()
+        assert "evil/</script><script>alert(1)</script>" in choices
+        assert any(text.startswith("evil/\"'`><img") for text in choices)
+        assert page.page.locator("script").count() == 4
         assert page.page.locator("img").count() == page.page.locator("img.chart").count()
         assert page.overflow() <= 0
         assert page.violations() == []
         assert page.complaints == []
+
+
+def cells(page: Opened) -> list[list[str]]:
+    """Returns the rows of the table that readers filter, without its head."""
+    rows: list[list[str]] = page.page.evaluate(
+        "[...document.querySelectorAll('#explore-body tr')].map(r => [...r.children].map(c => c.innerText))"
+    )
+    return rows
+
+
+def test_the_table_is_filtered(browser: Any, pages: Callable[[str], Path]) -> None:
+    """Filters, columns and the box for people's text choose the cards; the cards of the columns add up to the first."""
+    with opened(browser, pages("all_charts")) as page:
+        table = page.page
+        status = table.locator("#explore-status")
+
+        def choice(name: str) -> Any:
+            return table.get_by_role("combobox", name=name, exact=True)
+
+        before, everything = status.inner_text(), cells(page)
+        assert everything[0][0] == "LoRA" and "%" in everything[0][1]
+        choice("Task").select_option(label="text-to-image")
+        chosen = status.inner_text()
+        assert chosen != before and int(chosen.split()[0]) < int(before.split()[0])
+        choice("Library").select_option(index=1)
+        assert int(status.inner_text().split()[0]) <= int(chosen.split()[0])
+        table.get_by_role("button", name="Show all cards").click()
+        assert status.inner_text() == before and cells(page) == everything
+        choice("Columns").select_option(label="Year of creation")
+        for row in cells(page):
+            numbers = [int(text.replace(",", "").split()[-1]) for text in row[1:]]
+            assert numbers[0] == sum(numbers[1:]), row
+        choice("Columns").select_option(label="Task")
+        table.get_by_label("Only what people wrote").check()
+        assert 0 < int(status.inner_text().split()[0]) < int(before.split()[0])
+        assert page.violations() == []
+        assert page.complaints == [] and page.asked == []
+
+
+def test_contents_lead_to_open_sections(browser: Any, pages: Callable[[str], Path]) -> None:
+    """Each entry of the contents is a heading; a folded section opens by click; a phone is told to scroll tables."""
+    with opened(browser, pages("all_charts"), "phone") as page:
+        links = page.page.locator("nav a").all()
+        for link in links:
+            assert page.page.locator(str(link.get_attribute("href"))).count() == 1
+        folded = page.page.locator("section[aria-labelledby=rules]")
+        assert not folded.locator("table").first.is_visible()
+        folded.locator("summary").first.click()
+        assert folded.locator("table").first.is_visible()
+        page.page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        assert page.page.locator(".hint").first.is_visible()
+        assert page.overflow() <= 0
+        assert page.violations() == []
 
 
 @pytest.mark.campaign

@@ -141,7 +141,7 @@ def _context(snapshot: Snapshot, claims: Sequence[Claim]) -> dict[str, Any]:
 
 def _charts(drawn: Sequence[Drawn]) -> dict[str, Any]:
     """Returns the figures by the heading of their section, in the order of the registry."""
-    figures = {d.chart.name: _figure(d) for d in drawn}
+    figures = {d.chart.name: figure(d) for d in drawn}
     sections: dict[str, list[dict[str, Any]]] = {}
     for chart in registry.CHARTS:
         sections.setdefault(chart.section, []).extend([figures[chart.name]] if chart.name in figures else [])
@@ -221,7 +221,7 @@ def _tables(snapshot: Snapshot) -> Table:
     return Table(("Table", "Rows", "Bytes", "SHA-256"), rows, right=(1, 2))
 
 
-def _figure(drawn: Drawn) -> dict[str, Any]:
+def figure(drawn: Drawn) -> dict[str, Any]:
     """Returns a chart for the template, its images as data URIs, because an image cannot run a script."""
     claim, name = drawn.chart.claim, drawn.chart.name
     images = {key: _uri(getattr(drawn, key), "image/svg+xml") for key in ("wide", "wide_dark", "narrow", "narrow_dark")}

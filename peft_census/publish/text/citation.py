@@ -44,7 +44,7 @@ def bibtex(claim: Claim) -> str:
     year = _year(claim)
     fields = {
         "title": f"{{{_tex(_title(claim))}}}",
-        "author": f"{{{AUTHORS}}}",
+        "author": f"{{{_tex(AUTHORS)}}}",
         **({"year": year} if year else {}),
         "note": _tex(f"{claim.subtitle} {claim.source_line}"),
     }

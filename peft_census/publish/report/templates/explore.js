@@ -6,6 +6,7 @@
   const head = document.getElementById("explore-head");
   const body = document.getElementById("explore-body");
   const human = document.getElementById("explore-human");
+  const hint = document.getElementById("explore-hint");
   const across = document.getElementById("explore-across");
   const filters = data.dimensions.map((dimension, place) => {
     const label = document.createElement("label"), select = document.createElement("select");
@@ -58,13 +59,14 @@
       for (const key of columns) {
         const cards = sums.get(technique).get(key) || 0, base = totals.get(key);
         const share = 100 * cards / base;
-        const text = base < FEW ? "" : cards && share < 0.1 ? "<0.1%" : cards < base && share >= 99.95 ? ">99.9%" : share.toFixed(1) + "%";
+        const text = base < FEW || !cards ? "" : cards && share < 0.1 ? "<0.1%" : cards < base && share >= 99.95 ? ">99.9%" : (share < 0.995 ? share.toPrecision(2) : share.toFixed(1)) + "%";
         const made_cell = cell("td", text || cards.toLocaleString("en"));
         if (text) made_cell.append(cell("small", cards.toLocaleString("en")));
         made.append(made_cell);
       }
       return made;
     }));
+    hint.style.display = hint.nextElementSibling.scrollWidth > hint.nextElementSibling.clientWidth ? "block" : "none";
     status.textContent = all.toLocaleString("en") + (all === 1 ? " card" : " cards") + ", " + order.length + (order.length === 1 ? " technique." : " techniques.")
       + (totals.size - 1 > largest.length ? " The " + largest.length + " largest groups are shown." : "");
   }
