@@ -245,7 +245,7 @@ def test_contents_lead_to_open_sections(browser: Any, pages: Callable[[str], Pat
         folded.locator("summary").first.click()
         assert folded.locator("table").first.is_visible()
         page.page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
-        assert page.page.locator(".hint").first.is_visible()
+        assert folded.locator(".hint").first.is_visible()
         assert page.overflow() <= 0
         assert page.violations() == []
 

@@ -32,11 +32,9 @@ def at(make_snapshot: Any) -> Callable[..., Snapshot]:
 
     def make(day: str, tagger: str = "1", **more: Any) -> Snapshot:
         snapshot: Snapshot = make_snapshot(**more)
-        manifest = snapshot.manifest
-        snapshot.manifest = replace(
-            manifest, snapshot_id=f"{day}-x", cards=replace(manifest.cards, last=day), tagger_version=tagger
-        )
-        return snapshot
+        cards = replace(snapshot.manifest.cards, last=day)
+        manifest = replace(snapshot.manifest, snapshot_id=f"{day}-x", cards=cards, tagger_version=tagger)
+        return replace(snapshot, manifest=manifest)
 
     return make
 
@@ -52,7 +50,7 @@ def test_a_site_grows_and_a_repeated_snapshot_is_one_row(tmp_path: Path, at: Cal
     assert [row.changed for row in rows] == [False, False, True]
     assert sorted(p.name for p in (site / "snapshots").iterdir()) == [row.snapshot_id for row in rows]
     assert pq.read_table(site / "history.parquet").column("share").to_pylist() == [row.share for row in rows]
-    told = list(csv.DictReader((site / "history.csv").open(encoding="utf-8")))
+    told = list(csv.DictReader((site / "history.csv").read_text(encoding="utf-8").splitlines()))
     assert [line["snapshot_id"] for line in told] == [row.snapshot_id for row in rows]
     before = {p: p.read_bytes() for p in site.rglob("*") if p.is_file()}
     add_to_site(at("2026-01-19", tagger="2"), site, ["headline"])
