@@ -1,4 +1,7 @@
-"""The history of the headline: one row for every snapshot, as Parquet, CSV and JSON.
+"""The history of the headline on a site: one row for every snapshot, as Parquet, CSV and JSON.
+
+``pipeline.history`` has the shares of the snapshots in a folder, under every rule. A site keeps its rows, because
+its snapshots need not be there any more. Columns of the same name mean the same.
 
 In: snapshots, and the rows of earlier ones. Out: rows in the order of their days, and their files.
 """
@@ -32,11 +35,11 @@ class HistoryRow:
     """The headline of one snapshot.
 
     Args:
-        day: when its source was read last, else the day of its newest card, as an ISO date; empty if neither is known.
+        date: when its source was read last, else the day of its newest card, as an ISO date; empty if neither is known.
         snapshot_id: the snapshot.
         source: name of the data set.
         mark: that its cards are made up or from a test server; else empty.
-        cards: cards with text.
+        with_text: cards with text.
         rule: how the headline was counted.
         technique: display name; None without a share.
         numerator: cards that cite the technique.
@@ -45,15 +48,18 @@ class HistoryRow:
         low: lower bound of its 95% interval.
         high: upper bound.
         effective_n: its effective sample size.
-        rules: version of tagger and rules, and hash of the taxonomy; shares with other ones are not comparable.
-        changed: whether ``rules`` differs from the snapshot before of the same source.
+        tagger_version: version of the tagger.
+        rules_version: version of the counting rules.
+        taxonomy_sha256: hash of the techniques.
+        rules_changed: whether one of the last three differs from the snapshot before of the same source: shares before
+            and after are then not comparable.
     """
 
-    day: str
+    date: str
     snapshot_id: str
     source: str
     mark: str
-    cards: int
+    with_text: int
     rule: str | None
     technique: str | None
     numerator: float
@@ -62,8 +68,15 @@ class HistoryRow:
     low: float | None
     high: float | None
     effective_n: float | None
-    rules: str
-    changed: bool = False
+    tagger_version: str
+    rules_version: str
+    taxonomy_sha256: str
+    rules_changed: bool = False
+
+    @property
+    def rules(self) -> tuple[str, str, str]:
+        """What decides how cards are tagged and counted."""
+        return self.tagger_version, self.rules_version, self.taxonomy_sha256
 
 
 def history_row(snapshot: Snapshot) -> HistoryRow:
@@ -71,11 +84,11 @@ def history_row(snapshot: Snapshot) -> HistoryRow:
     manifest, claim = snapshot.manifest, headline_of(make_claims(snapshot))
     retrieved = manifest.source.retrieved
     return HistoryRow(
-        day=retrieved.last.isoformat() if retrieved else (manifest.cards.last or "")[:10],
+        date=retrieved.last.isoformat() if retrieved else (manifest.cards.last or "")[:10],
         snapshot_id=snapshot.id,
         source=source_label(snapshot),
         mark=mark_of(snapshot),
-        cards=manifest.cards.with_text,
+        with_text=manifest.cards.with_text,
         rule=claim.rule,
         technique=claim.name,
         numerator=claim.numerator,
@@ -84,19 +97,21 @@ def history_row(snapshot: Snapshot) -> HistoryRow:
         low=claim.low,
         high=claim.high,
         effective_n=claim.effective_n,
-        rules=f"tagger {manifest.tagger_version}, rules {manifest.rules_version}, {manifest.taxonomy.sha256[:12]}",
+        tagger_version=manifest.tagger_version,
+        rules_version=manifest.rules_version,
+        taxonomy_sha256=manifest.taxonomy.sha256,
     )
 
 
 def merge_rows(rows: Iterable[HistoryRow]) -> list[HistoryRow]:
-    """Returns one row for each snapshot, the last given, ordered by day, with ``changed`` set."""
-    kept = sorted({row.snapshot_id: row for row in rows}.values(), key=lambda row: (row.day, row.snapshot_id))
-    last: dict[str, str] = {}
+    """Returns one row for each snapshot, the last given, ordered by day, with ``rules_changed`` set."""
+    kept = sorted({row.snapshot_id: row for row in rows}.values(), key=lambda row: (row.date, row.snapshot_id))
+    last: dict[str, tuple[str, str, str]] = {}
     merged = []
     for row in kept:
         changed = last.get(row.source, row.rules) != row.rules
         last[row.source] = row.rules
-        merged.append(replace(row, changed=changed))
+        merged.append(replace(row, rules_changed=changed))
     return merged
 
 

@@ -83,7 +83,7 @@ def _texts(parent: ElementTree.Element, **texts: str) -> None:
 
 
 def _time(row: HistoryRow) -> str:
-    return f"{row.day or '1970-01-01'}T00:00:00Z"
+    return f"{row.date or '1970-01-01'}T00:00:00Z"
 
 
 def _page(row: HistoryRow) -> str:
@@ -99,7 +99,7 @@ def _finding(row: HistoryRow) -> str:
 
 def _summary(row: HistoryRow) -> str:
     bounds = "" if row.low is None or row.high is None else f", 95% interval {interval(row.low, row.high)}"
-    changed = " The counting rules or the tagger changed." if row.changed else ""
+    changed = " The counting rules or the tagger changed." if row.rules_changed else ""
     return f"{count(row.numerator)} of {count(row.base)} cards{bounds}. Source: {row.source}.{changed}"
 
 
@@ -110,7 +110,7 @@ def _index(rows: Sequence[HistoryRow], drawn: dict[str, Any] | None, site: Path)
     )
     lines = [
         {
-            "day": day_text(row.day) or "not known",
+            "day": day_text(row.date) or "not known",
             "finding": _finding(row),
             "summary": _summary(row),
             "id": row.snapshot_id,

@@ -68,16 +68,7 @@ def cards(name: str) -> list[dict[str, Any]]:
     """The cards of a population."""
     if name == "hostile":
         text = "# <script>alert(3)</script>\n\nTrained with LoRA\u202e. <img src=x onerror=alert(4)> Not with AdaLoRA."
-        named = [{"modelId": i, "card": text, "downloads": n} for n, i in enumerate(HOSTILE.values())]
-        return [
-            *named,
-            {
-                "modelId": "plain/one",
-                "card": "Trained with LoRA.",
-                "pipeline_tag": HOSTILE["script"],
-                "library_name": HOSTILE["quotes"],
-            },
-        ]
+        return [{"modelId": i, "card": text, "downloads": n} for n, i in enumerate(HOSTILE.values())]
     text = {"all_lora": "This model was fine-tuned with LoRA.", "empty": "A card about birds."}[name]
     return [{"modelId": f"owner/model-{n}", "card": text} for n in range(40)]
 
@@ -168,7 +159,7 @@ def test_a_model_is_looked_up_by_keyboard(browser: Any, pages: Callable[[str], P
         assert not page.page.locator("#lookup-off").is_visible()
         assert look_up(page, "z")[0] == "Type at least two characters."
         assert look_up(page, "no such model") == ("No model whose card cites a technique has this in its id.", [])
-        assert look_up(page, "lora")[0] == "56 models; the 50 most downloaded are shown."
+        assert look_up(page, "lora")[0] == "55 models; the 50 most downloaded are shown."
         said, listed = look_up(page, "qlora")
         assert said == f"{len(listed)} models." and len(listed) > 5
         assert page.overflow() <= 0
@@ -187,10 +178,7 @@ def test_hostile_names_are_only_text(browser: Any, pages: Callable[[str], Path])
         assert all(len(line) < 200 and "\u202e" not in line and "\u2066" not in line for line in listed)
         assert look_up(page, "__proto__")[1] == ["__proto__/constructor: LoRA (applied) · AdaLoRA (negated)"]
         assert look_up(page, "</script>")[0] == "1 model."
-        choices = page.page.locator("#explore-filters option").all_inner_texts()
-        assert "evil/</script><script>alert(1)</script>" in choices
-        assert any(text.startswith("evil/\"'`><img") for text in choices)
-        assert page.page.locator("script").count() == 4
+        assert page.page.locator("script").count() == 2
         assert page.page.locator("img").count() == page.page.locator("img.chart").count()
         assert page.overflow() <= 0
         assert page.violations() == []
@@ -248,6 +236,24 @@ def test_contents_lead_to_open_sections(browser: Any, pages: Callable[[str], Pat
         assert folded.locator(".hint").first.is_visible()
         assert page.overflow() <= 0
         assert page.violations() == []
+
+
+def test_hostile_groups_are_only_text(browser: Any, tmp_path: Path, make_snapshot: Any) -> None:
+    """A task and a library of any text are choices and columns, and nothing of them runs."""
+    snapshot = crowd(make_snapshot, 40)
+    models = snapshot.in_memory["models"]
+    for column, text in (("pipeline_tag", HOSTILE["script"]), ("library_name", HOSTILE["quotes"])):
+        models = models.append_column(column, pa.array([text] * 20 + [None] * 20, pa.string()))
+    snapshot.in_memory["models"] = models
+    with opened(browser, publish(snapshot, tmp_path / "out", ())[-1]) as page:
+        page.page.get_by_role("combobox", name="Columns", exact=True).select_option(label="Library")
+        shown = page.page.locator("#explore-head").inner_text()
+        assert HOSTILE["quotes"] in shown and "20 cards" in shown
+        page.page.get_by_role("combobox", name="Task", exact=True).select_option(label=HOSTILE["script"])
+        assert page.page.locator("#explore-status").inner_text() == "20 cards, 1 technique."
+        assert page.page.locator("script").count() == 4 and page.page.locator("img").count() == 0
+        assert page.violations() == []
+        assert page.complaints == [] and page.asked == []
 
 
 @pytest.mark.campaign

@@ -46,8 +46,8 @@ def test_a_site_grows_and_a_repeated_snapshot_is_one_row(tmp_path: Path, at: Cal
         files = add_to_site(snapshot, site, ["headline"])
     assert all(file.is_file() for file in files)
     rows = read_history(site / "history.json")
-    assert [row.day for row in rows] == ["2026-01-05", "2026-01-12", "2026-01-19"]
-    assert [row.changed for row in rows] == [False, False, True]
+    assert [row.date for row in rows] == ["2026-01-05", "2026-01-12", "2026-01-19"]
+    assert [row.rules_changed for row in rows] == [False, False, True]
     assert sorted(p.name for p in (site / "snapshots").iterdir()) == [row.snapshot_id for row in rows]
     assert pq.read_table(site / "history.parquet").column("share").to_pylist() == [row.share for row in rows]
     told = list(csv.DictReader((site / "history.csv").read_text(encoding="utf-8").splitlines()))

@@ -51,10 +51,10 @@ def make_chart(rows: Sequence[HistoryRow], headline: Claim) -> ChartSpec | Missi
 
 
 def _name(row: HistoryRow) -> str:
-    return day_text(row.day) + (" (rules changed)" if row.changed else "")
+    return day_text(row.date) + (" (rules changed)" if row.rules_changed else "")
 
 
 def _row(row: HistoryRow) -> Row:
     values = (percent_label(row.share or 0.0), count(row.base))
     bounds = (row.low, row.high) if row.low is not None and row.high is not None else None
-    return Row(_name(row), row.share, bounds, values, "second" if row.changed else "lora", row.changed)
+    return Row(_name(row), row.share, bounds, values, "second" if row.rules_changed else "lora", row.rules_changed)

@@ -58,7 +58,8 @@ def read_explore(snapshot: Snapshot) -> Explore:
     cells: list[tuple[Any, ...]] = []
     for number, rule in enumerate(RULES):
         votes = evidence.votes(rule)
-        for card, technique in zip(votes.card.tolist(), votes.technique.tolist(), strict=True):
+        cards, techniques = votes.cards[votes.counted.place].tolist(), votes.counted.technique.tolist()
+        for card, technique in zip(cards, techniques, strict=True):
             cells.append((number, votes.techniques[technique], *(values[name][card] for name in dimensions)))
     if not cells:
         return Explore()
