@@ -6,6 +6,7 @@
 | ``shares`` | the share of each technique by any rule, also by month, task, library and so on |
 | ``top`` | who holds the votes of a technique, and how much its share depends on them |
 | ``history`` | a share in all snapshots of a folder, and what changed between them |
+| ``configurations`` | rank, alpha, target modules and base model of each configuration that was read |
 | ``diff`` | why a share differs between two snapshots |
 | ``explain_model`` | what the card of a model cites, and how each rule counts it |
 | ``chart`` | one of a snapshot's charts, which a notebook displays |
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from peft_census.pipeline.api import (
         Frames,
         chart,
+        configurations,
         diff,
         explain,
         explain_model,
@@ -38,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Frames",
     "chart",
+    "configurations",
     "diff",
     "explain",
     "explain_model",

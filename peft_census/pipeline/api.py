@@ -236,6 +236,30 @@ def diff(
     )
 
 
+def configurations(snapshot: Frames | str | Path = "latest") -> pd.DataFrame:
+    """Returns the settings of adapters: one row for each ``adapter_config.json`` that was read.
+
+    The columns are ``model_id``, ``author``, ``techniques`` (the type and its variants, as a list), ``rank``,
+    ``alpha``, ``target_modules`` (a tuple), ``base_model`` and ``peft_version`` (null before PEFT 0.18.0). Empty where
+    the source gave no configuration. The files are a declared sample, or what a dump holds.
+
+    Raises:
+        UsageError: the snapshot does not exist, or is a public copy, which has no settings.
+    """
+    frames = _frames(snapshot)
+    if frames.snapshot.public:
+        raise UsageError(f"{frames.id} is a public copy, which has no settings of adapters", "use the snapshot itself.")
+    columns = ["rank", "alpha", "target_modules", "base_model", "peft_version"]
+    models = frames.models[frames.models.config_status.isin(["parsed", "adapterhub"])]
+    table = models[["model_id", "author", *(f"config_{name}" for name in columns)]].copy()
+    table.columns = ["model_id", "author", *columns]
+    modules = table.target_modules.map(lambda names: None if names is None else tuple(names))
+    found = frames.mentions.query("evidence_level == 'configured'").groupby("model_id").technique.agg(list)
+    table = table.assign(target_modules=modules, rank=table["rank"].astype("Int64"))
+    table.insert(2, "techniques", table.model_id.map(found))
+    return table.reset_index(drop=True)
+
+
 def explain_model(model_id: str, snapshot: Frames | str | Path = "latest") -> ModelExplanation:
     """Returns what the card of a model in a snapshot cites, on what evidence, and how each rule counts it.
 

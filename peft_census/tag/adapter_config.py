@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 
 from peft_census.tag.techniques import Taxonomy, Technique
 
@@ -22,6 +23,7 @@ MAX_DEPTH = 100
 """The largest of 523 files that PEFT wrote has 1,772 characters. Large models add rank masks and lists of tokens, which
 increase the size, not the depth."""
 _MAX_TEXT = 200
+_MOST_MODULES = 1_000
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
@@ -67,6 +69,10 @@ class AdapterConfig:
         base_model: a repository id or a local path.
         peft_version: release of PEFT that wrote the file; releases before 0.18 write none.
         unknown_type: ``peft_type``, or AdapterHub's architecture, that is not in the taxonomy.
+        rank: ``r``; of AdaLoRA, which reduces it in training, the first rank (``init_r``).
+        alpha: ``lora_alpha``, or ``alpha`` of LoHa, LoKr and others.
+        target_modules: names of the tuned modules, sorted; one pattern or ``all-linear`` where the file has a string;
+            None where the file names none.
     """
 
     status: str
@@ -74,6 +80,9 @@ class AdapterConfig:
     base_model: str | None = None
     peft_version: str | None = None
     unknown_type: str | None = None
+    rank: int | None = None
+    alpha: float | None = None
+    target_modules: tuple[str, ...] | None = None
 
 
 def read_adapter_config(text: str, taxonomy: Taxonomy) -> AdapterConfig:
@@ -101,13 +110,28 @@ def _read_peft(peft_type: object, config: dict[str, object], taxonomy: Taxonomy)
     base_model, version = _word(config.get("base_model_name_or_path")), _word(config.get("peft_version"))
     technique = _of_type(peft_type, taxonomy)
     if technique is None:
-        return AdapterConfig("unknown_type", (), base_model, version, _clean(_spell(peft_type)))
+        spelled = _clean(_spell(peft_type))
+        return AdapterConfig("unknown_type", (), base_model, version, spelled, *_settings(config, "r"))
     shown = [ConfigMention(technique.id, _show("peft_type", peft_type))]
     for variant in taxonomy.techniques.values():
         selector = variant.selector
         if selector is not None and variant.variant_of == technique.id and selector.matches(config):
             shown.append(ConfigMention(variant.id, _show(selector.key, config[selector.key])))
-    return AdapterConfig("parsed", tuple(shown), base_model, version)
+    settings = _settings(config, "init_r" if technique.id == "adalora" else "r")
+    return AdapterConfig("parsed", tuple(shown), base_model, version, None, *settings)
+
+
+def _settings(config: dict[str, object], rank_key: str) -> tuple[int | None, float | None, tuple[str, ...] | None]:
+    """Returns rank, alpha and target modules; None for a value of another type."""
+    rank, alpha = config.get(rank_key), config.get("lora_alpha", config.get("alpha"))
+    modules = config.get("target_modules")
+    names = [modules] if isinstance(modules, str) else modules if isinstance(modules, list) else []
+    texts = sorted({_clean(name) for name in names if isinstance(name, str)})[:_MOST_MODULES]
+    return (
+        rank if isinstance(rank, int) and not isinstance(rank, bool) and 0 <= rank < 2**31 else None,
+        float(alpha) if isinstance(alpha, int | float) and not isinstance(alpha, bool) and isfinite(alpha) else None,
+        tuple(texts) or None,
+    )
 
 
 def _of_type(raw: object, taxonomy: Taxonomy) -> Technique | None:

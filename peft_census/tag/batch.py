@@ -20,7 +20,8 @@ from peft_census.tag.near_duplicates import CitingCard, fingerprints
 from peft_census.tag.tagged_card import TaggedCard
 
 _MENTIONS = arrow_schema("mentions")
-_CONFIG_FIELDS = ("status", "base_model", "peft_version", "unknown_type")
+_CONFIG_FIELDS = ("status", "base_model", "peft_version", "unknown_type", "rank", "alpha", "target_modules")
+_MODELS = arrow_schema("models")
 
 _COMPILING = Lock()
 """The first thread that needs the patterns compiles them for all."""
@@ -37,7 +38,7 @@ TAGGED_CARDS = pa.schema(
         ("languages", pa.list_(pa.string())),
         ("near_duplicate", pa.string()),
         ("signature", pa.string()),
-        *((f"config_{name}", pa.string()) for name in _CONFIG_FIELDS),
+        *(_MODELS.field(f"config_{name}") for name in _CONFIG_FIELDS),
         ("mentions", pa.list_(pa.struct(list(_MENTIONS)))),
     ]
 )

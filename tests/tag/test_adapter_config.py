@@ -433,3 +433,26 @@ def test_real_configs_are_read(shared: Path) -> None:
     others = {n: shown(c) for n, c in read_files.items() if shown(c) != ["lora"]}
     assert others == {"0039": ["bottleneck_adapter"], "0046": ["lora", "dora"]}
     assert all(c.base_model for c in read_files.values())
+
+
+def test_settings() -> None:
+    """Rank, alpha and modules of LoRA, AdaLoRA and LoHa; a string of modules is one; another type of value is null."""
+    lora = read(peft_type="LORA", r=16, lora_alpha=32, target_modules=["v_proj", "q_proj", "q_proj", 3])
+    assert (lora.rank, lora.alpha, lora.target_modules) == (16, 32.0, ("q_proj", "v_proj"))
+    assert read(peft_type="ADALORA", r=8, init_r=12, lora_alpha=0.5).rank == 12
+    assert read(peft_type="LOHA", r=4, alpha=8).alpha == 8.0
+    assert read(peft_type="LORA", target_modules="all-linear").target_modules == ("all-linear",)
+    assert read(peft_type="NEW", r=2).rank == 2
+    odd = read(peft_type="LORA", r=True, lora_alpha="32", target_modules={"a": 1})
+    assert (odd.rank, odd.alpha, odd.target_modules) == (None, None, None)
+    huge = read_adapter_config(f'{{"peft_type": "LORA", "r": {"9" * 400}, "lora_alpha": {"9" * 400}}}', TAXONOMY)
+    assert (huge.status, huge.rank, huge.alpha) == ("parsed", None, None)
+
+
+def test_the_settings_of_real_files(shared: Path) -> None:
+    """Of the real LoRA files each has rank, alpha and modules."""
+    files = sorted((shared / "real/adapter_configs").glob("*.json"))
+    read_files = [read_adapter_config(file.read_text(encoding="utf-8"), TAXONOMY) for file in files]
+    lora = [config for config in read_files if "lora" in shown(config) and config.status == "parsed"]
+    assert len(lora) >= 5
+    assert all(config.rank and config.alpha and config.target_modules for config in lora)

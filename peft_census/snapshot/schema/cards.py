@@ -169,6 +169,22 @@ CARD_TABLES: dict[str, Table] = {
                 pa.string(),
                 "The `peft_type` in adapter_config.json, where the taxonomy does not have it.",
             ),
+            Column(
+                "config_rank",
+                pa.int32(),
+                "`r` in adapter_config.json; of AdaLoRA the first rank, `init_r`.",
+            ),
+            Column(
+                "config_alpha",
+                pa.float64(),
+                "`lora_alpha` in adapter_config.json, or `alpha` of LoHa, LoKr and others.",
+            ),
+            Column(
+                "config_target_modules",
+                STRINGS,
+                "Names of the tuned modules in adapter_config.json, sorted; one pattern, or `all-linear`, where the "
+                "file has a string.",
+            ),
         ),
     ),
     "mentions": Table(
