@@ -214,8 +214,9 @@ RUN_FIGURES = _compile(
 """Figures of a training run."""
 CHOSEN = _compile(
     rf"\b(?:us(?:e|ed|ing)|ch(?:oo|o)se|picked|(?:switched|moved|turned) to|opted for|went with|settled (?:on|for)"
-    rf"|thanks to) {_ARTICLE}{_MARK}{HERE}{_MARK_AFTER}(?:,|\s(?:since|because|as|to keep|for its|so)\b)"
+    rf"|thanks to) {_ARTICLE}{_MARK}{HERE}{_MARK_AFTER}(?:,? (?:which|since|because|to keep|for its|so)\b)"
     rf".*(?:{_TRAIN}|\btrains\b|\bmemory\b|\btrainable\b|\bVRAM\b|\bfull fine-?tuning)",
+    rf"\bthanks to {_MARK}{HERE}{_MARK_AFTER},.*{_TRAIN}",
     rf"\b(?:with|using) {_MARK}{HERE}{_MARK_AFTER} \(.{{0,40}}(?:weights|parameters) (?:are|were) (?:updated|trained)",
     rf"{HERE}{_MARK_AFTER} with (?:rank|r|alpha) ?=? ?\d",
     rf"{HERE}{_MARK_AFTER}[ -](?:rank|alpha|r)\b ?[:=]? ?\d",
