@@ -75,7 +75,7 @@ def count(
     --table prints another counted table: rule_changes (the headline with one option changed), sensitivity (by every
     rule), funnel (files, configurations and cards of the same models), agreement (cards against
     configurations), breakdown, authorship, generated, monthly, adoption, milestones, concentration, popular,
-    interrupted_series (before and since PEFT tags cards), stickiness (what authors cite later).
+    interrupted_series (before and since PEFT tags cards), stickiness (what authors cite later), choice.
     breakdown and monthly take a --rule.
 
     --gold corrects the share of LoRA for the errors of the tagger. It needs the labels of cards that sample-gold drew

@@ -3,6 +3,7 @@
 from peft_census.count.agreement import agreement
 from peft_census.count.authorship import authorship, generated
 from peft_census.count.cells import ShareQuery, breakdown, monthly, shares_by
+from peft_census.count.choice import choice
 from peft_census.count.evidence import MENTION_COLUMNS, MODEL_COLUMNS, Evidence
 from peft_census.count.funnel import funnel
 from peft_census.count.groups import GROUP_COLUMNS, OTHER, family
@@ -35,6 +36,7 @@ __all__ = [
     "authorship",
     "breakdown",
     "calibration",
+    "choice",
     "concentration",
     "count_shares",
     "family",

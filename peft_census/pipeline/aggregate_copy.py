@@ -90,6 +90,8 @@ def merge(name: str, rows: list[Row], evidence: Evidence) -> list[Row]:
     if name == "generated":
         return merge_generated(rows)
 
+    if name == "choice":
+        return [row for row in rows if row["month"] == "all" and _has_large_parts(row)]
     if name == "stickiness":
         return merge_stickiness(rows)
     if name == "milestones":

@@ -21,6 +21,7 @@ from peft_census.count import (
     authorship,
     breakdown,
     calibration,
+    choice,
     concentration,
     count_shares,
     funnel,
@@ -62,6 +63,7 @@ _OF_CARDS: dict[str, Callable[[Evidence], pa.Table]] = {
     "concentration": concentration,
     "interrupted_series": interrupted_series,
     "stickiness": stickiness,
+    "choice": choice,
 }
 _OF_INSTRUMENTS: dict[str, Callable[[Instruments], pa.Table]] = {
     "instrument_shares": instrument_shares,

@@ -113,7 +113,16 @@ def test_every_chart_with_data_is_drawn() -> None:
 def test_a_chart_without_data_is_not_drawn(kind: str) -> None:
     """Too little data gives a reason instead of a chart; the headline is always drawn."""
     found = charts(kind)
-    for name in ("sensitivity", "sources", "breakdown", "monthly", "concentration", "interrupted_series", "stickiness"):
+    for name in (
+        "sensitivity",
+        "sources",
+        "breakdown",
+        "monthly",
+        "concentration",
+        "interrupted_series",
+        "stickiness",
+        "choice",
+    ):
         assert isinstance(found[name], Missing) and found[name].why.endswith("."), name
     assert isinstance(found["headline"], ChartSpec)
     if kind == "empty":

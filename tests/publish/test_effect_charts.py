@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from literal_snapshot import make_literal
 
-from peft_census.publish.charts import interrupted, stickiness
+from peft_census.publish.charts import choice, interrupted, stickiness
 from peft_census.publish.charts.spec import ChartSpec, Missing
 from peft_census.publish.claims.shares import headline_of, make_claims
 from peft_census.snapshot.schema import arrow_schema
@@ -82,3 +82,14 @@ def test_leavers_are_a_finding_only_if_known_well() -> None:
     assert isinstance(wide, ChartSpec)
     assert "%" not in wide.claim.title and "+20.0 points (95% interval +18.0 to +22.0)" in wide.claim.quote
     assert isinstance(made(stickiness, [stays("left", 0.1, enough=False)]), Missing)
+
+
+def test_a_choice_is_counted_in_all_months() -> None:
+    """The title has the share of the first kind of task with enough cards; months are not drawn."""
+    cell = {"task": "text", "month": "all", "technique": "lora", "numerator": 900.0, "base": 1000.0, "cards": 1000}
+    cell |= {"share": 0.9, "low": 0.88, "high": 0.92, "method": "m", "effective_n": 500.0, "enough": True}
+    rows = [cell | {"rule": rule} for rule in ("exactly_one", "exactly_one/human_only")]
+    chart = made(choice, [*rows, rows[0] | {"month": "2025-01", "share": 0.1}])
+    assert isinstance(chart, ChartSpec) and len(chart.rows) == 2
+    assert chart.claim.title == "Where PEFT had alternatives for text, LoRA's share is 90.0%"
+    assert isinstance(made(choice, [rows[0] | {"enough": False}]), Missing)

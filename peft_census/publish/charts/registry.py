@@ -9,6 +9,7 @@ from peft_census.errors import UsageError
 from peft_census.publish.charts import (
     adoption,
     breakdown,
+    choice,
     concentration,
     funnel,
     generated,
@@ -57,6 +58,7 @@ CHARTS = (
     ChartEntry(concentration.NAME, "Over time", concentration.make_chart, appendix=True),
     ChartEntry(interrupted.NAME, "Reasons for the share", interrupted.make_chart, appendix=True),
     ChartEntry(stickiness.NAME, "Reasons for the share", stickiness.make_chart, appendix=True),
+    ChartEntry(choice.NAME, "Reasons for the share", choice.make_chart, appendix=True),
 )
 """All charts, in the order of the page."""
 

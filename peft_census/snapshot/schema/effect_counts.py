@@ -89,4 +89,36 @@ EFFECT_COUNTS: dict[str, Table] = {
             _column("enough", pa.bool_(), "Whether effective_n and base are at least 30.", nullable=False),
         ),
     ),
+    "choice": Table(
+        "LoRA's share of the cards of the PEFT library, in months when PEFT had another type for the task, in all and "
+        "by month of creation.",
+        (
+            _column("rule", pa.string(), "Name of the rule.", nullable=False),
+            _column(
+                "task",
+                pa.string(),
+                "Kind of task: `text`, which soft prompts count as alternatives for, or `not text` (or not known).",
+                nullable=False,
+                allowed=("text", "not text"),
+            ),
+            _column("month", pa.string(), "Month of creation, or `all`.", nullable=False),
+            _column("technique", pa.string(), "Technique id.", nullable=False),
+            _column(
+                "alternatives", pa.int64(), "Other types for the task that PEFT had before; null for `all`.", "types"
+            ),
+            _column("numerator", pa.float64(), "Votes for the technique.", "votes"),
+            _column("base", pa.float64(), "All votes.", "votes"),
+            _column("cards", pa.int64(), "Cards that count.", "cards"),
+            _column("share", pa.float64(), "numerator / base; null where there are too few cards.", "fraction"),
+            _column("low", pa.float64(), "Lower bound of the interval, clustered by author.", "fraction"),
+            _column("high", pa.float64(), "Upper bound of it.", "fraction"),
+            _column("method", pa.string(), "How it was computed, or why there is none."),
+            _column("effective_n", pa.float64(), "Its effective sample size.", "cards"),
+            _column(
+                "wilson_low", pa.float64(), "Lower bound of Wilson's interval, with independent cards.", "fraction"
+            ),
+            _column("wilson_high", pa.float64(), "Upper bound of it.", "fraction"),
+            _column("enough", pa.bool_(), "Whether effective_n is at least 30.", nullable=False),
+        ),
+    ),
 }
