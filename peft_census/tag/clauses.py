@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from peft_census.tag.late_patterns import any_of as _compile
 from peft_census.tag.techniques import HERE
 
 
@@ -49,10 +50,6 @@ class Clause:
     text: str
     subject: Subject
     act: Act
-
-
-def _compile(*parts: str) -> re.Pattern[str]:
-    return re.compile("|".join(parts), re.IGNORECASE)
 
 
 _BOUNDARY = re.compile(

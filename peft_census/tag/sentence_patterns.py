@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import re
 
+from peft_census.tag.late_patterns import any_of as _compile
 from peft_census.tag.techniques import HERE
-
-
-def _compile(*parts: str) -> re.Pattern[str]:
-    return re.compile("|".join(parts), re.IGNORECASE)
-
 
 _LINK = r"[\s*_`\"'“”(\[]{0,4}"
 _AFTER = r"[\s*_`\"'“”)\]]{0,4}"

@@ -9,7 +9,6 @@ import io
 import json
 from collections.abc import Callable
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -41,7 +40,7 @@ def _parquet(table: pa.Table) -> bytes:
 def _excel(table: pa.Table) -> bytes:
     frame, buffer = table.to_pandas(), io.BytesIO()
     for name, column in frame.items():
-        if isinstance(column.dtype, pd.DatetimeTZDtype):
+        if getattr(column.dtype, "tz", None):
             frame[name] = column.dt.tz_convert("UTC").dt.tz_localize(None)
         elif column.dtype.kind not in "biufM":
             frame[name] = column.map(no_formula)
