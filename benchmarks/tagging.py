@@ -165,7 +165,8 @@ def start_times(folder: Path, times: int = 7) -> list[tuple[str, str, str, bool]
 def at_full_size(file: Path, folder: Path) -> list[tuple[str, str, str, bool]]:
     """Returns the figures that only show at full size: whole census, little changed, memory."""
     found = []
-    changed = folder / "changed.parquet"
+    changed = folder / "changed" / file.name  # the tag cache knows a source by its name
+    changed.parent.mkdir()
     write_cards(FULL, changed, changed=0.01)
     for verb, limit in (("tag", 0.1), ("census", 0.1)):
         home = folder / f"home-{verb}"
