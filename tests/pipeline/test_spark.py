@@ -172,6 +172,42 @@ def test_the_command_line_on_executors_of_their_own(tmp_path: Path) -> None:
     assert bad.returncode == 1 and "bad.parquet: row 1 has no modelId" in bad.stderr
 
 
+KILLING = """
+import os, signal
+from pathlib import Path
+from peft_census.pipeline import spark as engine
+from peft_census.pipeline.mentions import write_mentions
+
+real, killed = engine.tag_part, Path("killed").resolve()
+
+def killing(part, batch_rows):
+    for result in real(part, batch_rows):
+        yield result
+        if not killed.exists():
+            killed.touch()
+            daemon = Path(f"/proc/{os.getppid()}/stat").read_text()
+            os.kill(int(daemon.rpartition(")")[2].split()[1]), signal.SIGKILL)
+
+engine.tag_part = killing
+with engine.spark_files("in", "local-cluster[2,1,1024]") as files:
+    write_mentions(files, Path("far.parquet"))
+"""
+"""Kills the executor, the parent of the daemon that starts Python, once it has given a result."""
+
+
+@pytest.mark.campaign
+@needs_spark
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the executor in /proc")
+def test_an_executor_that_is_killed_changes_nothing(tmp_path: Path, run: Any) -> None:
+    """Its results are computed again by another one."""
+    (tmp_path / "in").mkdir()
+    write_folder(tmp_path / "in")
+    assert run("tag", "-s", "in", "-o", "local.parquet", "--quiet").exit_code == 3  # the broken card is a gap
+    done = subprocess.run([sys.executable, "-c", KILLING], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and (tmp_path / "killed").exists(), done.stderr
+    assert (tmp_path / "far.parquet").read_bytes() == (tmp_path / "local.parquet").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
