@@ -110,7 +110,7 @@ def test_data_of_charts_are_rows_of_tables(snapshot: Snapshot, folder: Path) -> 
     """A CSV of the name of a table holds rows of it; any row with a rule, technique and base repeats a table's cells."""
     every = {
         (r["rule"], r["technique"], as_csv(r["numerator"]), as_csv(r["base"])): tuple(as_csv(r[c]) for c in CELLS)
-        for table in ("shares", "rule_changes", "sensitivity", "monthly", "breakdown")
+        for table in ("shares", "rule_changes", "sensitivity", "monthly", "breakdown", "choice")
         for r in rows(snapshot, table)
         if r["technique"]
     }
@@ -135,7 +135,7 @@ def _repeats(every: dict[Any, Any], snapshot: Snapshot, row: dict[str, str]) -> 
     """Months and groups may agree in numerator and base; then any of them may be the row."""
     return any(
         all(as_csv(r[c]) == row[c] for c in CELLS)
-        for table in ("monthly", "breakdown")
+        for table in ("monthly", "breakdown", "choice")
         for r in rows(snapshot, table, rule=row["rule"], technique=row["technique"])
     )
 
