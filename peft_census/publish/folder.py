@@ -15,12 +15,12 @@ from peft_census.publish.charts.spec import ChartSpec, Missing
 from peft_census.publish.claims.comparison import comparison_md, comparison_rows
 from peft_census.publish.claims.instruments import instrument_claims
 from peft_census.publish.claims.shares import HEADLINE, change_claim, headline_of, make_claims
+from peft_census.publish.post import post_md, snippets_html
 from peft_census.publish.report.page import write_report
 from peft_census.publish.snapshot_reader import read_shares, technique_name
 from peft_census.publish.text.citation import FILES as CITATION_FILES
 from peft_census.publish.text.citation import write_citation
 from peft_census.publish.text.difference import change_csv, change_section, change_sentence
-from peft_census.publish.text.post import post_md, snippets_html
 from peft_census.publish.text.shares import claims_json, coverage_csv, shares_csv, shares_md
 from peft_census.snapshot.files import refuse_other_files, replaced_folder
 from peft_census.snapshot.snapshot import Snapshot

@@ -111,10 +111,11 @@ def test_what_is_no_text_is_refused_by_name(tmp_path: Path, census: Census, name
 
 @pytest.mark.parametrize("name", STRANGE)
 def test_strange_times_stop_nothing_or_are_refused(tmp_path: Path, census: Census, name: str) -> None:
-    """Times no calendar has are refused with the file's name, or read; they never break a run."""
+    """Times that no calendar has are refused with the file's name, read, or a gap; they never break a run."""
     write(tmp_path, modelId=IDS, card=CARDS, createdAt=STRANGE[name], last_modified=STRANGE[name])
     code, said = census(tmp_path)
-    assert code == 0 or (code == 1 and "cards.parquet" in said), said
+    gap = code == 3 and "unreadable in the listing: createdAt, last_modified" in said
+    assert code == 0 or gap or (code == 1 and "cards.parquet" in said), said
 
 
 @pytest.mark.campaign

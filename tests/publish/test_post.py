@@ -19,8 +19,8 @@ from peft_census.publish.charts.registry import make_charts
 from peft_census.publish.charts.spec import ChartSpec, Missing
 from peft_census.publish.claims.claim import Claim
 from peft_census.publish.claims.shares import change_claim, headline_of, make_claims
+from peft_census.publish.post import post_charts, post_md, snippets_html
 from peft_census.publish.text.difference import change_section, change_sentence
-from peft_census.publish.text.post import post_charts, post_md, snippets_html
 from peft_census.publish.text.shares import claims_json
 
 KINDS = ("mixed", "series", "all_lora", "none_lora", "one_card", "empty", "hostile")

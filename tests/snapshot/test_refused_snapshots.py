@@ -34,7 +34,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "publish --for analysts": ("publish", "--snapshot", "{bad}", "--for", "analysts", "--out", "out"),
     "publish --for hub": ("publish", "--snapshot", "{bad}", "--for", "hub", "--repo", "me/x", "--out", "out"),
     "explain": ("explain", "a/m1", "--snapshot", "{bad}"), "sample-gold": ("sample-gold", "2", "--snapshot", "{bad}", "--out", "out"),
-    "alternatives": ("alternatives", "--snapshot", "{bad}"),
+    "alternatives": ("alternatives", "--snapshot", "{bad}"), "top": ("top", "--snapshot", "{bad}"),
     "diff older": ("diff", "{bad}", "{good}"), "diff newer": ("diff", "{good}", "{bad}"),
 }  # fmt: skip
 """Every command that takes a snapshot, with its options."""
