@@ -46,7 +46,7 @@ def rows(evidence: Evidence, **wanted: Any) -> list[dict[str, Any]]:
     return [r for r in table.to_pylist() if all(r[k] == v for k, v in wanted.items())]
 
 
-@pytest.mark.campaign
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WORLDS)
 def test_the_interval_holds_the_planted_change(name: str) -> None:
     """In at least 93% of 600 draws: people's change of level and slope, the difference to Diffusers, the tool's."""

@@ -56,7 +56,7 @@ def hits(name: str, draws: int) -> dict[Key, float]:
     return {key: float(np.mean(values)) for key, values in held.items() if len(values) == draws}
 
 
-@pytest.mark.campaign
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WORLDS)
 def test_the_interval_holds_what_was_planted(name: str) -> None:
     """In at least 93% of 400 draws, for every share, the leavers and the gap."""
