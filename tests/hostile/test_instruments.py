@@ -25,6 +25,9 @@ from tests.hostile import DONE, SEED, sized
 FILES = {"LoraConfig": 900, "LoHaConfig": 250, "IA3Config": 150}
 TYPES = {"LORA": 3000, "LoCon": 300, "Checkpoint": 900}
 KILLS = sized(6, 20)
+PROOF = 2
+"""Answers more than those kept: the end of the listing of Civitai is proved by two halves of a page, kept as one answer,
+and a kill between them costs the first."""
 
 pytestmark = pytest.mark.campaign
 
@@ -81,5 +84,5 @@ def test_instruments_killed_at_any_moment(tmp_path: Path, monkeypatch: pytest.Mo
     assert isinstance(of_github, GithubDescription) and isinstance(of_civitai, CivitaiDescription)
     assert of_github.sample is not None
     kept = sum(d.asked.requests_kept for d in (of_github, of_github.sample, of_civitai))
-    assert kept <= answers <= kept + KILLS
+    assert kept <= answers <= kept + KILLS + PROOF
     assert github.refused == 0
