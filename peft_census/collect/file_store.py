@@ -8,14 +8,13 @@ lost one is made again. Only the process that has the lock of the endpoint write
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
 from peft_census.collect.raw_shards import Outcome, Shards
 from peft_census.errors import SourceError, output_error
-from peft_census.snapshot.database import close_sealed, database_error, open_checked
+from peft_census.snapshot.database import close_sealed, database_error, open_checked, transaction
 
 INDEX = "index.sqlite"
 _VERSION = 1
@@ -81,17 +80,6 @@ class FileStore:
         if isinstance(error, sqlite3.Error):
             raise database_error(self.path, error, _HINT) from error
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._db
-        except BaseException:
-            if self._db.in_transaction:  # after a full disk SQLite has rolled back already
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
     def reconcile(self) -> None:
         """Makes the index agree with the shards: after a killed run, the removal of a file, or a compaction."""
         replaced = {int(n) for (n,) in self._db.execute("SELECT number FROM shard WHERE replaced")}
@@ -105,7 +93,7 @@ class FileStore:
 
     def forget(self, number: int) -> None:
         """Removes a shard from the index, so that the crawls that refer to its texts read them again."""
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.execute("DELETE FROM file WHERE shard = ?", (number,))
             db.execute("DELETE FROM shard WHERE number = ?", (number,))
 
@@ -114,7 +102,7 @@ class FileStore:
         self._record(*self._shards.write(outcomes))
 
     def _record(self, number: int, ordered: list[Outcome]) -> None:
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.execute("INSERT INTO shard (number) VALUES (?)", (number,))
             db.executemany(_ADD, [(*_key(o), o.status, o.reason, o.revision, number, i) for i, o in enumerate(ordered)])
 
@@ -144,7 +132,7 @@ class FileStore:
         The rows that are left are written to new shards. A killed compaction leaves each row in its old shard, its new
         one, or both. The next run deletes the old files, so that a process that reads at the moment still finds them.
         """
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.execute("CREATE TEMP TABLE live (model_id, sha, text_sha256, PRIMARY KEY (model_id, sha, text_sha256))")
             db.execute("CREATE TEMP TABLE old (number INTEGER PRIMARY KEY)")
             db.executemany("INSERT OR IGNORE INTO live VALUES (?, ?, ?)", references)
@@ -161,7 +149,7 @@ class FileStore:
                 self._move(chunk)
                 chunk, size = [], 0
         self._move(chunk)
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.execute("DELETE FROM file WHERE shard IN (SELECT number FROM old)")
             db.execute("UPDATE shard SET replaced = 1 WHERE number IN (SELECT number FROM old)")
             for temporary in ("live", "old", "moving"):
@@ -173,7 +161,7 @@ class FileStore:
         if outcomes:
             number, ordered = self._shards.write(outcomes)
             move = "UPDATE file SET shard = ?, row = ? WHERE model_id = ? AND sha = ? AND text_sha256 = ?"
-            with self._transaction() as db:
+            with transaction(self._db) as db:
                 db.execute("INSERT INTO shard (number) VALUES (?)", (number,))
                 db.executemany(move, [(number, i, *_key(o)) for i, o in enumerate(ordered)])
 

@@ -11,7 +11,6 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +32,7 @@ from peft_census.collect.ledger_rows import (
 )
 from peft_census.collect.raw_shards import Outcome
 from peft_census.errors import SourceError, output_error
-from peft_census.snapshot.database import close_sealed, database_error, open_checked
+from peft_census.snapshot.database import close_sealed, database_error, open_checked, transaction
 from peft_census.snapshot.manifest import Retrieval
 
 LEDGER = "ledger.sqlite"
@@ -125,17 +124,6 @@ class Ledger:
         if isinstance(error, sqlite3.Error):
             raise database_error(self.path, error, _HINT) from error
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._db
-        except BaseException:
-            if self._db.in_transaction:  # after some faults, such as a full disk, SQLite has rolled back already
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
     def _one(self, query: str, *values: object) -> Any:
         """Returns the first column of the first row; None if there is no row."""
         row = self._db.execute(query, values).fetchone()
@@ -155,7 +143,7 @@ class Ledger:
             oldest: age in seconds up to which an unfinished crawl is resumed.
         """
         now = time.time()
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             resumable = (
                 "id = (SELECT max(id) FROM crawl) AND NOT finished AND NOT relist AND started_at BETWEEN ? AND ?"
             )
@@ -164,7 +152,7 @@ class Ledger:
 
     def add_day(self, crawl: int, day: date) -> None:
         """Records that the server answered on ``day``."""
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.execute(ADD_DAY, {"crawl": crawl, "day": day.isoformat()})
 
     def retrieved(self, crawl: int) -> Retrieval | None:
@@ -189,7 +177,7 @@ class Ledger:
     def add_page(self, crawl: int, name: str, models: list[ListedModel], malformed: int, following: str | None) -> None:
         """Stores a page's models and the address of the next page, both or neither."""
         page = {"crawl": crawl, "name": name, "next": following, "done": following is None}
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.executemany(_UPSERT, ({**model._asdict(), "crawl": crawl} for model in models))
             db.execute(ADD_PAGE, {**page, "items": len(models), "malformed": malformed})
 
@@ -209,7 +197,7 @@ class Ledger:
             missing: the reason for models that were listed before and are no longer. They stay as they are if the
                 listing was not proved to be complete.
         """
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             before = {
                 "listed": self.n_listed(crawl),
                 "new": self._count("crawl = :crawl AND first_crawl = :crawl", crawl),
@@ -228,12 +216,12 @@ class Ledger:
 
     def finish(self, crawl: int) -> None:
         """Marks the crawl finished: nothing is left to read. The next run lists again."""
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.execute("UPDATE crawl SET finished = 1 WHERE id = ?", (crawl,))
 
     def ask_relisting(self, crawl: int) -> None:
         """Makes the next run list again, because reading cannot succeed with what was listed."""
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.execute("UPDATE crawl SET relist = 1 WHERE id = ?", (crawl,))
 
     # ---- files
@@ -251,7 +239,7 @@ class Ledger:
 
     def record(self, crawl: int, kind: str, outcomes: Iterable[Outcome]) -> None:
         """Stores outcomes of reading ``kind``, ``cards`` or ``configs``; their texts are in the store already."""
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             for outcome in outcomes:
                 facts = {"crawl": crawl, "text_sha256": outcome.text_sha256}
                 db.execute(_RECORD[kind], {**vars(outcome), **facts})
@@ -259,7 +247,7 @@ class Ledger:
     def give_up(self, crawl: int, reason: str) -> None:
         """Makes failures of the cards that are still to read; the next run reads them."""
         failed = f"status = 'failed', reason = :reason, read_sha = NULL, revision = NULL, {_NO_TEXT}"
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.execute(
                 f"UPDATE model SET {failed} WHERE status IS NOT 'failed' AND {_TO_READ}",  # noqa: S608
                 {"crawl": crawl, "reason": reason},
@@ -304,5 +292,5 @@ class Ledger:
 
     def keep_fact(self, key: str, value: str) -> None:
         """Stores a fact."""
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))

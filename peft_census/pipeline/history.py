@@ -90,19 +90,14 @@ def history(folder: Path, rules: Sequence[str] = (), technique: str = "lora") ->
 def _age(snapshot: Snapshot) -> tuple[str, int, int, str]:
     """Orders snapshots by date; those of one day by the version of their rules."""
     manifest = snapshot.manifest
-    return _day(snapshot) or "", int(manifest.tagger_version), int(manifest.rules_version), snapshot.id
-
-
-def _day(snapshot: Snapshot) -> str | None:
-    retrieved = snapshot.manifest.source.retrieved
-    return retrieved.last.isoformat() if retrieved else snapshot.manifest.cards.last
+    return manifest.day or "", int(manifest.tagger_version), int(manifest.rules_version), snapshot.id
 
 
 def _rows(snapshot: Snapshot, before: Snapshot | None, rules: Sequence[str], technique: str) -> list[dict[str, Any]]:
     manifest = snapshot.manifest
     head = {
         "snapshot_id": snapshot.id,
-        "date": _day(snapshot),
+        "date": manifest.day,
         "source": manifest.source.kind,
         "models": manifest.cards.rows,
         "with_text": manifest.cards.with_text,

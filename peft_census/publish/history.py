@@ -82,9 +82,8 @@ class HistoryRow:
 def history_row(snapshot: Snapshot) -> HistoryRow:
     """Returns the row of ``snapshot``."""
     manifest, claim = snapshot.manifest, headline_of(make_claims(snapshot))
-    retrieved = manifest.source.retrieved
     return HistoryRow(
-        date=retrieved.last.isoformat() if retrieved else (manifest.cards.last or "")[:10],
+        date=manifest.day or "",
         snapshot_id=snapshot.id,
         source=source_label(snapshot),
         mark=mark_of(snapshot),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from peft_census.errors import CensusError, OutputError, SourceError, output_error
@@ -51,6 +51,19 @@ def open_checked(database: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Commits what the block changes; after an exception nothing of it is kept."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+    except BaseException:
+        if connection.in_transaction:  # after some faults, such as a full disk, SQLite has rolled back already
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 def close_sealed(connection: sqlite3.Connection, database: Path) -> None:

@@ -203,6 +203,11 @@ class Manifest:
     report: dict[str, str] = field(default_factory=dict)
     manifest_sha256: str = _NO_DIGEST
 
+    @property
+    def day(self) -> str | None:
+        """When the source was read last, else the day of the newest card, as an ISO date; None if neither is known."""
+        return self.source.retrieved.last.isoformat() if self.source.retrieved else self.cards.last
+
     def to_json(self) -> str:
         """Returns the text of ``manifest.json``."""
         text = json.dumps(to_json(replace(self, manifest_sha256=_NO_DIGEST)), indent=1, sort_keys=True) + "\n"
